@@ -1,0 +1,1 @@
+"""The bundled market: data only. See SOURCES.md for where each row comes from."""

@@ -1,0 +1,184 @@
+"""What can be bought: accelerators, instance types, pools, offers and the market of one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from finsched.model.evidence import Evidence
+from finsched.model.interruption import HazardPrior
+
+ANY_REGION = "*"
+
+
+class CapacityType(StrEnum):
+    """How a machine is bought."""
+
+    SPOT = "spot"
+    ON_DEMAND = "on_demand"
+
+
+class Tier(StrEnum):
+    """What a provider sells beside its standard machines; each is shown as what it is."""
+
+    STANDARD = "standard"
+    COMMUNITY = "community"  # hosts of private people
+    MARKETPLACE = "marketplace"  # the lowest live ask, may be gone
+    FLEX_START = "flex_start"  # queued, starts when there is capacity
+    CALENDAR = "calendar"  # reserved ahead for a date
+    PROTOTYPING = "prototyping"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accelerator:
+    """A GPU model; `name` is the canonical one (A100 is the 40 GiB card)."""
+
+    name: str
+    vendor: str
+    memory_gib: float | None
+    tdp_watts: float | None = None
+    dense_fp16_tflops: float | None = None
+    memory_bandwidth_gb_per_s: float | None = None
+    interconnect: str = ""
+    aliases: tuple[str, ...] = ()
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceType:
+    """A machine size of one provider; unknown host figures are None, never zero."""
+
+    provider: str
+    name: str
+    gpu: str | None
+    gpu_count: int
+    gpu_memory_gib: float | None = None
+    vcpus: float | None = None
+    memory_gib: float | None = None
+
+
+class Pool(NamedTuple):
+    """Provider, region, zone and instance type: what is interrupted together."""
+
+    provider: str
+    region: str
+    zone: str
+    instance_type: str
+
+    def __str__(self) -> str:
+        """`provider/zone-or-region/instance_type`, as people write it."""
+        return f"{self.provider}/{self.zone or self.region}/{self.instance_type}"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A pool at a capacity type with a price and a time: something we could buy.
+
+    `price_usd_per_hour` is for one whole instance. `region` is "*" where the provider has one
+    price everywhere; `zone` is "" where it does not say.
+    """
+
+    instance_type: InstanceType
+    region: str
+    zone: str
+    capacity_type: CapacityType
+    tier: Tier
+    price_usd_per_hour: float
+    evidence: Evidence
+
+    @property
+    def provider(self) -> str:
+        """The provider's name, as in `where.clouds`."""
+        return self.instance_type.provider
+
+    @property
+    def pool(self) -> Pool:
+        """The pool this offer draws from."""
+        return Pool(self.instance_type.provider, self.region, self.zone, self.instance_type.name)
+
+
+class Location(NamedTuple):
+    """A provider's region; provider "internet" stands for anywhere else."""
+
+    provider: str
+    region: str
+
+    def __str__(self) -> str:
+        """`provider/region`."""
+        return f"{self.provider}/{self.region}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EgressTier:
+    """From `start_gb` moved in a month, each further GB costs `usd_per_gb` (marginal)."""
+
+    start_gb: float
+    usd_per_gb: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferPath:
+    """Price and speed of moving bytes from one location to another."""
+
+    source: Location
+    destination: Location
+    tiers: tuple[EgressTier, ...]  # ascending; empty means the price is unknown
+    gbit_per_second: float
+    price_evidence: Evidence
+    speed_evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillingRule:
+    """How a provider turns running time into billed time."""
+
+    minimum_seconds: int = 60
+    granularity_seconds: int = 1
+    first_hour_free_when_interrupted: bool = False
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageRate:
+    """Object storage of a provider, per decimal GB and month of 730 hours."""
+
+    usd_per_gb_month: float
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderTerms:
+    """What holds for every machine of a provider; None where the source does not say."""
+
+    provider: str
+    billing: BillingRule = field(default_factory=BillingRule)
+    storage: StorageRate | None = None
+    notice: timedelta | None = None  # warning before an interruption
+    boot: timedelta = timedelta(minutes=3)
+    boot_evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Geography:
+    """Where a region lies: a continent code such as `us`, `eu`, `ap`, and a country if known."""
+
+    area: str
+    country: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Market:
+    """All offers, hazards and transfer prices known at one moment: an immutable snapshot."""
+
+    as_of: datetime
+    offers: tuple[Offer, ...]
+    accelerators: Mapping[str, Accelerator]
+    hazards: Mapping[Pool, HazardPrior]
+    paths: Mapping[tuple[Location, Location], TransferPath]
+    terms: Mapping[str, ProviderTerms]
+    geography: Mapping[Location, Geography]
+    launchable: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()

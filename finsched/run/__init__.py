@@ -1,0 +1,1 @@
+"""What acts: clocks, disks, clouds."""

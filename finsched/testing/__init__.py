@@ -1,0 +1,1 @@
+"""Fakes, builders and the provider conformance suite, shipped for provider authors."""

@@ -1,0 +1,1 @@
+"""The local cloud: instances are process trees on this machine."""
