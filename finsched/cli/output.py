@@ -1,0 +1,48 @@
+"""How commands speak: data on stdout, people on stderr, plain when piped."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+SCHEMA_VERSION = 1
+PIPE_WIDTH = 80
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a rich console: as wide as the terminal, 80 plain columns when piped."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else PIPE_WIDTH
+    return Console(file=stream, width=width, highlight=False, soft_wrap=False)
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """Print one JSON document with its `schema_version` first."""
+    json.dump({"schema_version": SCHEMA_VERSION, **document}, sys.stdout, indent=2, default=str)
+    sys.stdout.write("\n")
+
+
+def money(usd: float) -> str:
+    """Format USD for people: `$1,234.50`, `-$3.10`, and more digits below one cent."""
+    sign = "-" if usd < 0 else ""
+    size = abs(usd)
+    digits = 4 if 0 < size < 0.01 else 2
+    return f"{sign}${size:,.{digits}f}"
+
+
+def duration(hours: float) -> str:
+    """Format hours for people: `45 s`, `12 min`, `3.5 h`, `4.2 d`."""
+    seconds = hours * 3600
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    if hours < 48:
+        return f"{hours:.1f} h"
+    return f"{hours / 24:.1f} d"
