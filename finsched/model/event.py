@@ -1,0 +1,225 @@
+"""What happens to a run, one event at a time, and the fold from events to the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import reduce
+
+from finsched.model.job import JobSpec
+from finsched.model.run import (
+    Attempt,
+    AttemptEnd,
+    AttemptState,
+    Checkpoint,
+    ClockAnchor,
+    Outcome,
+    Placement,
+    Rehearsal,
+    Restore,
+    Run,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submitted:
+    """A run began: the job as it was, the placement it is compared with, its store."""
+
+    job: JobSpec
+    store_uri: str
+    workdir_key: str | None = None
+    rehearsal: Rehearsal | None = None
+    best_on_demand: Placement | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockAnchored:
+    """Simulated time was tied to real time (rehearsals only)."""
+
+    anchor: ClockAnchor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intended:
+    """Written before the create call: what is about to be launched."""
+
+    attempt: int
+    token: str
+    provider: str
+    placement: Placement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launched:
+    """The provider gave us instances."""
+
+    attempt: int
+    instance_ids: tuple[str, ...]
+    billing_from: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The node agent restored what there was and started the job."""
+
+    attempt: int
+    restore: Restore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progressed:
+    """The job reported how much of it is done."""
+
+    attempt: int
+    progress: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """A checkpoint was committed."""
+
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noticed:
+    """The provider warned that it takes the machine back."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnded:
+    """Nothing of the attempt runs or bills any more."""
+
+    attempt: int
+    end: AttemptEnd
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRequested:
+    """A person asked for the run to stop."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The run is over."""
+
+    outcome: Outcome
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """A person asked for an ended run to go on from its last checkpoint."""
+
+
+Event = (
+    Submitted
+    | ClockAnchored
+    | Intended
+    | Launched
+    | Started
+    | Progressed
+    | Committed
+    | Noticed
+    | AttemptEnded
+    | StopRequested
+    | Ended
+    | Resumed
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """An event as it stands in the ledger."""
+
+    sequence: int
+    run: str
+    at: datetime
+    event: Event
+
+
+def fold(records: Iterable[Recorded]) -> Run:
+    """Return the run that these records, oldest first, tell of; the first is `Submitted`."""
+    first, *rest = records
+    if not isinstance(first.event, Submitted):
+        raise TypeError(f"the first event of run {first.run} is not Submitted")
+    return reduce(apply, rest, _submitted(first, first.event))
+
+
+def apply(run: Run, record: Recorded) -> Run:
+    """Return the run after one more event."""
+    match record.event:
+        case Intended():
+            return replace(run, attempts=(*run.attempts, _intended(record, record.event)))
+        case Launched() | Started() | Progressed() | Noticed() | AttemptEnded():
+            return _with_attempt_after(run, record, record.event.attempt)
+    return _run_after(run, record)
+
+
+def _submitted(record: Recorded, event: Submitted) -> Run:
+    return Run(
+        id=record.run,
+        job=event.job,
+        submitted_at=record.at,
+        store_uri=event.store_uri,
+        workdir_key=event.workdir_key,
+        rehearsal=event.rehearsal,
+        best_on_demand=event.best_on_demand,
+    )
+
+
+def _run_after(run: Run, record: Recorded) -> Run:
+    match record.event:
+        case ClockAnchored(anchor=anchor):
+            return replace(run, anchor=anchor)
+        case Committed(checkpoint=checkpoint):
+            return replace(run, checkpoints=(*run.checkpoints, checkpoint))
+        case StopRequested(reason=reason):
+            return replace(run, stop_requested=reason)
+        case Ended(outcome=outcome, detail=detail):
+            return replace(run, outcome=outcome, detail=detail, ended_at=record.at)
+        case Resumed():
+            return replace(run, outcome=None, ended_at=None, stop_requested=None, detail="")
+    raise TypeError(f"{type(record.event).__name__} is not an event of a submitted run")
+
+
+def _intended(record: Recorded, event: Intended) -> Attempt:
+    return Attempt(
+        number=event.attempt,
+        token=event.token,
+        provider=event.provider,
+        placement=event.placement,
+        intended_at=record.at,
+    )
+
+
+def _with_attempt_after(run: Run, record: Recorded, number: int) -> Run:
+    attempts = tuple(
+        _attempt_after(attempt, record) if attempt.number == number else attempt
+        for attempt in run.attempts
+    )
+    return replace(run, attempts=attempts)
+
+
+def _attempt_after(attempt: Attempt, record: Recorded) -> Attempt:
+    match record.event:
+        case Launched(instance_ids=ids, billing_from=billing_from):
+            state = AttemptState.LAUNCHED
+            return replace(attempt, state=state, instance_ids=ids, billing_from=billing_from)
+        case Started(restore=restore):
+            state = AttemptState.RUNNING
+            return replace(attempt, state=state, started_at=record.at, restore=restore)
+        case Progressed(progress=progress):
+            return replace(attempt, progress=progress, progress_at=record.at)
+        case Noticed():
+            return replace(attempt, notice_at=record.at)
+        case AttemptEnded(end=end, detail=detail):
+            state = AttemptState.ENDED
+            return replace(attempt, state=state, end=end, detail=detail, ended_at=record.at)
+    raise TypeError(f"{type(record.event).__name__} is not an event of an attempt")

@@ -1,0 +1,172 @@
+"""A run and its attempts, as they stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from finsched.model.job import JobSpec
+from finsched.model.market import BillingRule, Offer
+
+
+class AttemptState(StrEnum):
+    """Where an attempt stands."""
+
+    INTENDED = "intended"  # written down, the create call may or may not have happened
+    LAUNCHED = "launched"  # the provider gave us instances
+    RUNNING = "running"  # the node agent has reported
+    ENDED = "ended"
+
+
+class AttemptEnd(StrEnum):
+    """How an attempt ended, and so what happens next."""
+
+    FINISHED = "finished"  # the job is done
+    INTERRUPTED = "interrupted"  # the provider took the machine back
+    JOB_FAILED = "job_failed"  # the user's command failed
+    LEASE_EXPIRED = "lease_expired"  # nobody renewed the node's lease
+    LIMIT = "limit"  # budget or deadline
+    STOPPED = "stopped"  # a person asked
+    NOT_LAUNCHED = "not_launched"  # no capacity, no quota, or the intent came to nothing
+    FENCED = "fenced"  # a newer attempt took over
+    NODE_FAILED = "node_failed"  # the machine or the agent broke
+
+
+class Outcome(StrEnum):
+    """How a run ended."""
+
+    FINISHED = "finished"
+    JOB_FAILED = "job_failed"
+    STOPPED = "stopped"
+    BUDGET = "budget"
+    DEADLINE = "deadline"
+    NO_PLACEMENT = "no_placement"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """The chosen offer for an attempt, with the figures frozen when it was chosen."""
+
+    offer: Offer
+    nodes: int
+    billing: BillingRule
+    checkpoint_every_seconds: float | None
+    expected_total_usd: float
+    why: str = ""
+
+    @property
+    def usd_per_hour(self) -> float:
+        """Price of all nodes together."""
+        return self.offer.price_usd_per_hour * self.nodes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """Saved state with a committed manifest; nothing else counts."""
+
+    sequence: int
+    attempt: int
+    at: datetime
+    size_bytes: int
+    progress: float | None = None
+    upload_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """A checkpoint that an attempt started from; `damaged` counts those it had to skip."""
+
+    sequence: int | None
+    attempt: int
+    at: datetime
+    size_bytes: int
+    damaged: int = 0
+    progress: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try of a run on one set of instances."""
+
+    number: int
+    token: str
+    placement: Placement
+    intended_at: datetime
+    state: AttemptState = AttemptState.INTENDED
+    provider: str = ""  # who runs it: the offer's provider, or `local` in a rehearsal
+    instance_ids: tuple[str, ...] = ()
+    billing_from: datetime | None = None
+    started_at: datetime | None = None  # the job's first second
+    notice_at: datetime | None = None
+    ended_at: datetime | None = None
+    end: AttemptEnd | None = None
+    detail: str = ""
+    restore: Restore | None = None
+    progress: float | None = None
+    progress_at: datetime | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether something of it may still be running."""
+        return self.state is not AttemptState.ENDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """How a rehearsal differs from the real thing: real seconds count `speed` times."""
+
+    speed: float
+    seed: int
+    interruptions: int | None = None
+    hazard_per_hour: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockAnchor:
+    """The moment at which simulated and real time were tied together."""
+
+    real: datetime
+    simulated: datetime
+    speed: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One submission of a job, until it ends."""
+
+    id: str
+    job: JobSpec
+    submitted_at: datetime
+    store_uri: str
+    workdir_key: str | None = None
+    rehearsal: Rehearsal | None = None
+    anchor: ClockAnchor | None = None
+    best_on_demand: Placement | None = None
+    attempts: tuple[Attempt, ...] = ()
+    checkpoints: tuple[Checkpoint, ...] = ()
+    stop_requested: str | None = None
+    outcome: Outcome | None = None
+    ended_at: datetime | None = None
+    detail: str = ""
+
+    @property
+    def live_attempt(self) -> Attempt | None:
+        """The attempt that may still be running, if any."""
+        return next((attempt for attempt in self.attempts if attempt.live), None)
+
+    @property
+    def last_checkpoint(self) -> Checkpoint | None:
+        """The newest committed checkpoint."""
+        return self.checkpoints[-1] if self.checkpoints else None
+
+    @property
+    def interruptions(self) -> int:
+        """How often a provider took a machine of this run back."""
+        return sum(attempt.end is AttemptEnd.INTERRUPTED for attempt in self.attempts)
+
+    @property
+    def deadline_at(self) -> datetime | None:
+        """The deadline as a moment, or None."""
+        deadline = self.job.deadline
+        return self.submitted_at + deadline if isinstance(deadline, timedelta) else deadline

@@ -1,0 +1,163 @@
+"""The port: what a provider package hands over.
+
+A provider is a record of small parts, not a base class. A part it lacks is None and shown as
+missing. `provider(settings) -> Provider` is the entry point; it raises `NotConfigured` with the
+name of the setting or credential that is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from finsched.model.interruption import Notice
+from finsched.model.market import Accelerator, Offer, Pool, ProviderTerms
+
+
+class InstanceState(StrEnum):
+    """What a provider says of an instance; absence from an answer means UNKNOWN, never gone."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    TERMINATING = "terminating"
+    TERMINATED = "terminated"
+    UNKNOWN = "unknown"
+
+
+class EndReason(StrEnum):
+    """Why an instance ended, as far as its provider can tell."""
+
+    INTERRUPTED = "interrupted"  # the provider took it back
+    TERMINATED_BY_US = "terminated_by_us"
+    ENDED_ITSELF = "ended_itself"  # the node agent switched it off
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """A machine that was created for an attempt."""
+
+    id: str
+    pool: Pool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceStatus:
+    """One answer about one instance; billing runs from `billing_from` to `ended_at`."""
+
+    id: str
+    state: InstanceState
+    billing_from: datetime | None = None
+    ended_at: datetime | None = None
+    reason: EndReason | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchRequest:
+    """All that a provider needs to start one attempt.
+
+    `token` is deterministic per attempt: the same token never makes a second machine.
+    `node_config` is the node agent's document (finsched/node/config.py): plain JSON, no secret.
+    `secrets` exist in memory only and reach the job's environment by the provider's safest way.
+    `hints` are for one provider alone, such as the rehearsal's interruptions for `local`.
+    """
+
+    token: str
+    installation: str
+    run: str
+    attempt: int
+    offer: Offer
+    nodes: int
+    node_config: Mapping[str, Any]
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    hints: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedResource:
+    """Something at the provider that carries our installation's tag."""
+
+    provider: str
+    kind: str
+    id: str
+    run: str | None
+    created_at: datetime | None
+    usd_per_month: float | None = None
+
+
+class Prices(Protocol):
+    """What can be bought there now."""
+
+    def offers(self) -> Iterable[Offer]:
+        """Yield every offer, each with its source and time."""
+        ...
+
+    def terms(self) -> ProviderTerms:
+        """Return what holds for every machine of this provider."""
+        ...
+
+    def accelerators(self) -> Iterable[Accelerator]:
+        """Yield accelerators that the bundled tables may not know."""
+        ...
+
+
+class Compute(Protocol):
+    """Machines: created once per token, watched, ended."""
+
+    def launch(self, request: LaunchRequest) -> Sequence[Instance]:
+        """Create all nodes or none; idempotent by `request.token`.
+
+        Raises a `ProviderProblem` that says what to do next.
+        """
+        ...
+
+    def find(self, token: str) -> Sequence[Instance]:
+        """Return what a launch with this token created: how a lost answer is found again."""
+        ...
+
+    def poll(self, ids: Sequence[str]) -> Mapping[str, InstanceStatus]:
+        """Return what is known; an id that is missing from the answer is unknown, not gone."""
+        ...
+
+    def terminate(self, instance_id: str) -> None:
+        """Ask for the end of an instance and return at once; idempotent, unknown ids are fine."""
+        ...
+
+
+class Notices(Protocol):
+    """Warnings that the provider gives outside of the machine."""
+
+    def pending(self, ids: Sequence[str]) -> Mapping[str, Notice]:
+        """Return the notices that are out for these instances."""
+        ...
+
+
+class Inventory(Protocol):
+    """Everything of ours there, for the sweep."""
+
+    def owned(self, installation: str) -> Iterable[OwnedResource]:
+        """Yield only what carries this installation's tag."""
+        ...
+
+    def delete(self, resource: OwnedResource) -> None:
+        """Delete one resource; idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """A cloud as finsched sees it: a name and the parts that it has."""
+
+    name: str
+    prices: Prices
+    compute: Compute | None = None
+    notices: Notices | None = None
+    inventory: Inventory | None = None
+    poll_interval: timedelta = timedelta(seconds=15)
