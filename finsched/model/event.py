@@ -65,6 +65,7 @@ class Started:
 
     attempt: int
     restore: Restore
+    message: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +74,16 @@ class Progressed:
 
     attempt: int
     progress: float
+    message: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed:
     """A checkpoint was committed."""
 
+    attempt: int
     checkpoint: Checkpoint
+    message: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,16 @@ class Noticed:
     """The provider warned that it takes the machine back."""
 
     attempt: int
+    message: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned:
+    """Something went wrong that did not end the attempt."""
+
+    attempt: int
+    text: str
+    message: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +141,7 @@ Event = (
     | Progressed
     | Committed
     | Noticed
+    | Warned
     | AttemptEnded
     | StopRequested
     | Ended
@@ -157,7 +172,10 @@ def apply(run: Run, record: Recorded) -> Run:
     match record.event:
         case Intended():
             return replace(run, attempts=(*run.attempts, _intended(record, record.event)))
-        case Launched() | Started() | Progressed() | Noticed() | AttemptEnded():
+        case Committed(checkpoint=checkpoint):
+            run = replace(run, checkpoints=(*run.checkpoints, checkpoint))
+            return _with_attempt_after(run, record, record.event.attempt)
+        case Launched() | Started() | Progressed() | Noticed() | Warned() | AttemptEnded():
             return _with_attempt_after(run, record, record.event.attempt)
     return _run_after(run, record)
 
@@ -178,8 +196,6 @@ def _run_after(run: Run, record: Recorded) -> Run:
     match record.event:
         case ClockAnchored(anchor=anchor):
             return replace(run, anchor=anchor)
-        case Committed(checkpoint=checkpoint):
-            return replace(run, checkpoints=(*run.checkpoints, checkpoint))
         case StopRequested(reason=reason):
             return replace(run, stop_requested=reason)
         case Ended(outcome=outcome, detail=detail):
@@ -208,6 +224,8 @@ def _with_attempt_after(run: Run, record: Recorded, number: int) -> Run:
 
 
 def _attempt_after(attempt: Attempt, record: Recorded) -> Attempt:
+    heard = max(attempt.mailbox_position, getattr(record.event, "message", 0))
+    attempt = replace(attempt, mailbox_position=heard)
     match record.event:
         case Launched(instance_ids=ids, billing_from=billing_from):
             state = AttemptState.LAUNCHED
@@ -217,6 +235,8 @@ def _attempt_after(attempt: Attempt, record: Recorded) -> Attempt:
             return replace(attempt, state=state, started_at=record.at, restore=restore)
         case Progressed(progress=progress):
             return replace(attempt, progress=progress, progress_at=record.at)
+        case Committed() | Warned():
+            return attempt
         case Noticed():
             return replace(attempt, notice_at=record.at)
         case AttemptEnded(end=end, detail=detail):

@@ -53,6 +53,12 @@ class Placement:
     billing: BillingRule
     checkpoint_every_seconds: float | None
     expected_total_usd: float
+    speedup: float = 1.0
+    input_transfer_usd: float = 0.0  # estimated from the job file, each time the region changes
+    output_transfer_usd: float = 0.0
+    restore_usd_per_gb: float = 0.0
+    storage_usd_per_gb_month: float = 0.0
+    notice_seconds: float = 0.0
     why: str = ""
 
     @property
@@ -105,6 +111,7 @@ class Attempt:
     restore: Restore | None = None
     progress: float | None = None
     progress_at: datetime | None = None
+    mailbox_position: int = 0  # the last message of the node that the ledger has heard
 
     @property
     def live(self) -> bool:
@@ -114,7 +121,11 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
-    """How a rehearsal differs from the real thing: real seconds count `speed` times."""
+    """How a rehearsal differs from the real thing: real seconds count `speed` times.
+
+    Interruptions fall at `interruptions` seeded points of the job's progress, or at the
+    seeded arrivals of `hazard_per_hour`.
+    """
 
     speed: float
     seed: int

@@ -1,0 +1,149 @@
+"""What a run does next: a pure function from its state and the market to one step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from finsched.model.market import CapacityType
+from finsched.model.quote import Decision, Quote
+from finsched.model.run import Attempt, AttemptEnd, Outcome, Run
+
+NODE_FAILURES_IN_A_ROW = 3
+REFUSALS_BEFORE_WAITING = 5
+LONGEST_WAIT = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """Start the next attempt on this placement."""
+
+    quote: Quote
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Nothing to do before `until`."""
+
+    until: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stay:
+    """The live attempt goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """The run is over; a live attempt is wound down first."""
+
+    outcome: Outcome
+    why: str
+
+
+Step = Launch | Wait | Stay | End
+
+_FINAL = {
+    AttemptEnd.FINISHED: Outcome.FINISHED,
+    AttemptEnd.JOB_FAILED: Outcome.JOB_FAILED,
+}
+
+
+def next_step(
+    run: Run,
+    *,
+    now: datetime,
+    spent_usd: Decimal,
+    reserve: timedelta = timedelta(0),
+    decision: Decision | None = None,
+) -> Step:
+    """Return what the run does next.
+
+    `reserve` is the time that a last checkpoint needs: limits are met that much before they
+    are reached. `decision` quotes the remaining work; it is needed only without a live attempt.
+    """
+    last = run.attempts[-1] if run.attempts else None
+    if last and last.end in _FINAL:
+        return End(outcome=_FINAL[last.end], why=last.detail)
+    limit = _limit(run, now, spent_usd, reserve)
+    if limit:
+        return limit
+    if run.live_attempt:
+        return Stay()
+    return _launch(run, last, now, decision)
+
+
+def _limit(run: Run, now: datetime, spent_usd: Decimal, reserve: timedelta) -> End | None:
+    if run.stop_requested:
+        return End(outcome=Outcome.STOPPED, why=run.stop_requested)
+    if _over_budget(run, spent_usd, reserve):
+        why = f"${spent_usd:.2f} of ${run.job.budget.max_cost_usd:.2f} spent"
+        return End(outcome=Outcome.BUDGET, why=why)
+    if run.deadline_at and now + reserve >= run.deadline_at:
+        return End(
+            outcome=Outcome.DEADLINE, why=f"the deadline {run.deadline_at:%F %T} UTC is here"
+        )
+    return None
+
+
+def _over_budget(run: Run, spent_usd: Decimal, reserve: timedelta) -> bool:
+    limit = run.job.budget.max_cost_usd
+    if limit is None:
+        return False
+    live = run.live_attempt
+    burn_usd_per_hour = live.placement.usd_per_hour if live else 0.0
+    reserved_usd = burn_usd_per_hour * reserve.total_seconds() / 3600
+    return float(spent_usd) + reserved_usd >= limit
+
+
+def _launch(run: Run, last: Attempt | None, now: datetime, decision: Decision | None) -> Step:
+    if _in_a_row(run, AttemptEnd.NODE_FAILED) >= NODE_FAILURES_IN_A_ROW:
+        why = f"{NODE_FAILURES_IN_A_ROW} machines in a row broke: {last.detail if last else ''}"
+        return End(outcome=Outcome.NO_PLACEMENT, why=why)
+    wait = _back_off(run, last, now)
+    if wait:
+        return wait
+    quote = _choice(run, decision)
+    if quote is None:
+        return End(outcome=Outcome.NO_PLACEMENT, why="no feasible offer is left for the rest")
+    return Launch(quote=quote, why=_why(run, quote))
+
+
+def _back_off(run: Run, last: Attempt | None, now: datetime) -> Wait | None:
+    refusals = _in_a_row(run, AttemptEnd.NOT_LAUNCHED)
+    if last is None or last.ended_at is None or refusals < REFUSALS_BEFORE_WAITING:
+        return None
+    pause = timedelta(seconds=30 * 2 ** min(refusals - REFUSALS_BEFORE_WAITING, 10))
+    until = last.ended_at + min(pause, LONGEST_WAIT)
+    return (
+        Wait(until=until, why=f"{refusals} launches in a row were refused") if until > now else None
+    )
+
+
+def _choice(run: Run, decision: Decision | None) -> Quote | None:
+    if decision is None:
+        return None
+    allowed = run.job.budget.max_interruptions
+    if allowed is not None and run.interruptions >= allowed:
+        calm = (q for q in decision.quotes if q.offer.capacity_type is CapacityType.ON_DEMAND)
+        return next(calm, None)
+    return decision.best
+
+
+def _why(run: Run, quote: Quote) -> str:
+    reason = f"cheapest feasible: ${quote.total_usd:.2f} expected for what is left"
+    if run.attempts:
+        return f"after {run.attempts[-1].end} on {run.attempts[-1].placement.offer.pool}: {reason}"
+    return reason
+
+
+def _in_a_row(run: Run, end: AttemptEnd) -> int:
+    count = 0
+    for attempt in reversed(run.attempts):
+        if attempt.end is not end:
+            break
+        count += 1
+    return count

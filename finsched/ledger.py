@@ -1,0 +1,113 @@
+"""The append-only event log (SQLite, WAL); the current state of a run is folded from it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from finsched.errors import LedgerProblem, SpecError
+from finsched.model.codec import decode, encode
+from finsched.model.event import Event, Recorded, fold
+from finsched.model.run import Run
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS events (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    run TEXT NOT NULL,
+    at TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS events_of_run ON events (run, sequence);
+CREATE TRIGGER IF NOT EXISTS events_stay BEFORE UPDATE ON events
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS events_remain BEFORE DELETE ON events
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+"""
+_KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__args__}
+
+
+class Ledger:
+    """What happened and what it cost, in the order in which it was learnt.
+
+    Every append is one durable transaction. Raises `LedgerProblem` when the disk says no.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with _explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.touch(mode=0o600)
+            self._connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=FULL")
+            self._connection.executescript(_TABLES)
+
+    def close(self) -> None:
+        """Close the file; the ledger cannot be used afterwards."""
+        self._connection.close()
+
+    def append(self, run: str, event: Event, at: datetime) -> Recorded:
+        """Write one event durably and return it as recorded."""
+        row = (run, at.isoformat(), type(event).__name__, json.dumps(encode(event)))
+        with _explained(self.path):
+            cursor = self._connection.execute(
+                "INSERT INTO events (run, at, kind, body) VALUES (?, ?, ?, ?)", row
+            )
+        return Recorded(sequence=cursor.lastrowid or 0, run=run, at=at, event=event)
+
+    def records(self, run: str, after: int = 0) -> list[Recorded]:
+        """Return the events of a run, oldest first, that came after a sequence number."""
+        query = (
+            "SELECT sequence, run, at, kind, body FROM events"
+            " WHERE run = ? AND sequence > ? ORDER BY sequence"
+        )
+        with _explained(self.path):
+            rows = self._connection.execute(query, (run, after)).fetchall()
+        return [_recorded(*row) for row in rows]
+
+    def run(self, run: str) -> Run:
+        """Return the run as it stands; `SpecError` when the ledger knows none of that name."""
+        records = self.records(run)
+        if not records:
+            raise SpecError(f"there is no run {run!r}", fix="`finsched runs` lists them")
+        return fold(records)
+
+    def run_ids(self) -> list[str]:
+        """Return every run, newest first."""
+        query = "SELECT run FROM events GROUP BY run ORDER BY MIN(sequence) DESC"
+        with _explained(self.path):
+            return [row[0] for row in self._connection.execute(query)]
+
+    def resolve(self, prefix: str | None) -> str:
+        """Return the one run whose id starts so; without a prefix, the newest."""
+        ids = self.run_ids()
+        matches = [run for run in ids if run.startswith(prefix or "")]
+        if prefix is None and ids:
+            return ids[0]
+        if prefix in matches:
+            return str(prefix)
+        if len(matches) == 1:
+            return matches[0]
+        found = f"matches {', '.join(matches[:5])}" if matches else "is no run of this ledger"
+        raise SpecError(f"{prefix or 'the ledger'} {found}", fix="`finsched runs` lists the runs")
+
+
+def _recorded(sequence: int, run: str, at: str, kind: str, body: str) -> Recorded:
+    event = decode(_KINDS[kind], json.loads(body))
+    return Recorded(sequence=sequence, run=run, at=datetime.fromisoformat(at), event=event)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise LedgerProblem(
+            f"the ledger {path} cannot be used: {error}",
+            fix="free disk space or mend its permissions; nothing in it was changed",
+        ) from error

@@ -1,0 +1,76 @@
+"""Time as a run sees it: the wall clock, or a rehearsal's compressed one."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from finsched.model.run import ClockAnchor
+
+
+class Clock(Protocol):
+    """Time of a run; `speed` simulated seconds pass in one real second."""
+
+    @property
+    def speed(self) -> float:
+        """How many of the run's seconds pass in one real second."""
+        ...
+
+    def now(self) -> datetime:
+        """Return the run's present moment, aware UTC."""
+        ...
+
+    def at(self, real: datetime) -> datetime:
+        """Return the run's moment for a real one."""
+        ...
+
+    def real(self, moment: datetime) -> datetime:
+        """Return the real moment for one of the run."""
+        ...
+
+    def pause(self, real_seconds: float) -> None:
+        """Let real seconds pass."""
+        ...
+
+
+class AnchoredClock:
+    """Simulated time tied to real time at one moment; at speed 1 it is the wall clock."""
+
+    def __init__(self, anchor: ClockAnchor) -> None:
+        self.anchor = anchor
+
+    @property
+    def speed(self) -> float:
+        """How many of the run's seconds pass in one real second."""
+        return self.anchor.speed
+
+    def now(self) -> datetime:
+        """Return the run's present moment, aware UTC."""
+        return self.at(datetime.now(UTC))
+
+    def at(self, real: datetime) -> datetime:
+        """Return the run's moment for a real one."""
+        passed = (real - self.anchor.real).total_seconds()
+        return self.anchor.simulated + timedelta(seconds=passed * self.speed)
+
+    def real(self, moment: datetime) -> datetime:
+        """Return the real moment for one of the run."""
+        passed = (moment - self.anchor.simulated).total_seconds()
+        return self.anchor.real + timedelta(seconds=passed / self.speed)
+
+    def pause(self, real_seconds: float) -> None:
+        """Let real seconds pass."""
+        time.sleep(real_seconds)
+
+
+def wall_clock() -> AnchoredClock:
+    """Return the clock of real runs."""
+    now = datetime.now(UTC)
+    return AnchoredClock(ClockAnchor(real=now, simulated=now, speed=1.0))
+
+
+def anchored(simulated: datetime, speed: float) -> AnchoredClock:
+    """Return a clock that reads `simulated` now and runs `speed` times as fast."""
+    anchor = ClockAnchor(real=datetime.now(UTC), simulated=simulated, speed=speed)
+    return AnchoredClock(anchor)
