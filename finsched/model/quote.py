@@ -166,6 +166,7 @@ class Decision:
     best_on_demand: Quote | None
     best_of_one_cloud: Quote | None  # cheapest when everything must stay on one data-holding cloud
     notes: tuple[str, ...] = ()
+    launchable: frozenset[str] = frozenset()  # providers that could be started from here now
 
     @property
     def best(self) -> Quote | None:
