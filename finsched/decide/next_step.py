@@ -65,9 +65,11 @@ def next_step(
     `reserve` is the time that a last checkpoint needs: limits are met that much before they
     are reached. `decision` quotes the remaining work; it is needed only without a live attempt.
     """
-    last = run.attempts[-1] if run.attempts else None
+    last = run.last_attempt
     if last and last.end in _FINAL:
         return End(outcome=_FINAL[last.end], why=last.detail)
+    if last and last.end is AttemptEnd.LIMIT:
+        return End(outcome=_limit_met(run, now, reserve), why=last.detail)
     limit = _limit(run, now, spent_usd, reserve)
     if limit:
         return limit
@@ -87,6 +89,11 @@ def _limit(run: Run, now: datetime, spent_usd: Decimal, reserve: timedelta) -> E
             outcome=Outcome.DEADLINE, why=f"the deadline {run.deadline_at:%F %T} UTC is here"
         )
     return None
+
+
+def _limit_met(run: Run, now: datetime, reserve: timedelta) -> Outcome:
+    late = run.deadline_at is not None and now + 2 * reserve >= run.deadline_at
+    return Outcome.DEADLINE if late else Outcome.BUDGET
 
 
 def _over_budget(run: Run, spent_usd: Decimal, reserve: timedelta) -> bool:

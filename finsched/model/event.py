@@ -129,7 +129,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed:
-    """A person asked for an ended run to go on from its last checkpoint."""
+    """A person asked for a run to go on from its last checkpoint, with new limits if given."""
+
+    max_cost_usd: float | None = None
+    deadline: datetime | None = None
 
 
 Event = (
@@ -201,8 +204,25 @@ def _run_after(run: Run, record: Recorded) -> Run:
         case Ended(outcome=outcome, detail=detail):
             return replace(run, outcome=outcome, detail=detail, ended_at=record.at)
         case Resumed():
-            return replace(run, outcome=None, ended_at=None, stop_requested=None, detail="")
+            return _resumed(run, record.event)
     raise TypeError(f"{type(record.event).__name__} is not an event of a submitted run")
+
+
+def _resumed(run: Run, event: Resumed) -> Run:
+    job = run.job
+    if event.max_cost_usd is not None:
+        job = replace(job, budget=replace(job.budget, max_cost_usd=event.max_cost_usd))
+    if event.deadline is not None:
+        job = replace(job, deadline=event.deadline)
+    return replace(
+        run,
+        job=job,
+        resumed_after=len(run.attempts),
+        outcome=None,
+        ended_at=None,
+        stop_requested=None,
+        detail="",
+    )
 
 
 def _intended(record: Recorded, event: Intended) -> Attempt:

@@ -157,6 +157,7 @@ class Run:
     attempts: tuple[Attempt, ...] = ()
     checkpoints: tuple[Checkpoint, ...] = ()
     stop_requested: str | None = None
+    resumed_after: int = 0  # attempts up to this one no longer decide how the run ends
     outcome: Outcome | None = None
     ended_at: datetime | None = None
     detail: str = ""
@@ -165,6 +166,12 @@ class Run:
     def live_attempt(self) -> Attempt | None:
         """The attempt that may still be running, if any."""
         return next((attempt for attempt in self.attempts if attempt.live), None)
+
+    @property
+    def last_attempt(self) -> Attempt | None:
+        """The newest attempt since the run was submitted or resumed."""
+        last = self.attempts[-1] if self.attempts else None
+        return last if last and last.number > self.resumed_after else None
 
     @property
     def last_checkpoint(self) -> Checkpoint | None:

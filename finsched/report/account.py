@@ -85,11 +85,7 @@ def account(run: Run, now: datetime) -> Account:
 
 
 def lost_seconds(run: Run, attempt: Attempt) -> float:
-    """Return how much of an attempt's work was not behind a commit when it ended.
-
-    Where the job reports progress it is the progress lost over the attempt's pace, else the
-    time since the last commit or the job's start.
-    """
+    """Return how long an attempt had run without a commit when it ended: work to do again."""
     if attempt.ended_at is None or attempt.end is AttemptEnd.FINISHED:
         return 0.0
     if attempt.started_at is None:

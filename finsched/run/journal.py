@@ -1,0 +1,51 @@
+"""One run's thread through the ledger: what is written is folded at once, and heard."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from finsched.ledger import Ledger
+from finsched.model.event import Event, Recorded, apply, fold
+from finsched.model.run import Run
+
+
+class Listener(Protocol):
+    """Somebody who watches a run: a terminal, a log, a test."""
+
+    def heard(self, run: Run, record: Recorded) -> None:
+        """Take note of one event; `run` is the state after it."""
+        ...
+
+    def looked(self, run: Run, now: datetime) -> None:
+        """Take note that the run was looked at and nothing may have changed."""
+        ...
+
+
+class Journal:
+    """The events of one run, and the run that they fold to."""
+
+    def __init__(self, ledger: Ledger, run_id: str, listener: Listener | None = None) -> None:
+        self._ledger = ledger
+        self._listener = listener
+        records = ledger.records(run_id)
+        self.run = fold(records)
+        self._last_sequence = records[-1].sequence
+
+    def record(self, event: Event, at: datetime) -> None:
+        """Write one event, after those that others wrote meanwhile."""
+        self._ledger.append(self.run.id, event, at)
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Fold what was written since the last look, by us or by others."""
+        for record in self._ledger.records(self.run.id, after=self._last_sequence):
+            self.run = apply(self.run, record)
+            self._last_sequence = record.sequence
+            if self._listener:
+                self._listener.heard(self.run, record)
+
+    def looked(self, now: datetime) -> None:
+        """Tell the listener that time has passed."""
+        if self._listener:
+            self._listener.looked(self.run, now)

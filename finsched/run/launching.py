@@ -1,0 +1,149 @@
+"""Intent first, then the create call, then the confirmation: no machine without a record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from finsched.decide.spend import budget_ends_at
+from finsched.errors import NoCapacity, NoQuota, PriceTooLow, ProviderProblem, Throttled
+from finsched.model.event import AttemptEnded, Intended, Launched
+from finsched.model.run import Attempt, AttemptEnd, Placement, Run
+from finsched.provider import Instance, LaunchRequest, Provider
+from finsched.run.clock import Clock
+from finsched.run.journal import Journal
+from finsched.run.rehearsing import hints
+
+KEPT_CHECKPOINTS = 2
+LEAST_RESERVE_SECONDS = 2.0
+TRY_ANOTHER_POOL = (NoCapacity, NoQuota, PriceTooLow, Throttled)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchTerms:
+    """What every launch of a run shares; `secrets` live in memory only."""
+
+    installation: str
+    lease: timedelta
+    store_options: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def launch(
+    journal: Journal, provider: Provider, clock: Clock, terms: LaunchTerms, chosen: Placement
+) -> None:
+    """Start the next attempt on a placement; a refusal ends the attempt, not the run.
+
+    Raises the `ProviderProblem` of a refusal that another pool would not mend.
+    """
+    number = len(journal.run.attempts) + 1
+    token = f"{journal.run.id}-{number}"
+    intent = Intended(attempt=number, token=token, provider=provider.name, placement=chosen)
+    journal.record(intent, clock.now())
+    try:
+        instances = _create(provider, _request(journal.run, clock, terms))
+    except ProviderProblem as problem:
+        _refused(journal, clock, number, problem)
+        if not isinstance(problem, TRY_ANOTHER_POOL):
+            raise
+    else:
+        confirm(journal, number, instances, clock)
+
+
+def confirm(journal: Journal, number: int, instances: Sequence[Instance], clock: Clock) -> None:
+    """Write down which machines an intent became."""
+    ids = tuple(instance.id for instance in instances)
+    began = clock.at(min(instance.created_at for instance in instances))
+    journal.record(Launched(attempt=number, instance_ids=ids, billing_from=began), clock.now())
+
+
+def _create(provider: Provider, request: LaunchRequest) -> Sequence[Instance]:
+    """Create, or find again what a create with a lost answer has made."""
+    if provider.compute is None:
+        raise NoCapacity(f"{provider.name} can be quoted but not launched from here")
+    try:
+        return provider.compute.launch(request)
+    except (ProviderProblem, OSError) as problem:
+        found = provider.compute.find(request.token)
+        if found:
+            return found
+        if isinstance(problem, ProviderProblem):
+            raise
+        raise NoCapacity(f"{provider.name} did not answer: {problem}") from problem
+
+
+def _refused(journal: Journal, clock: Clock, number: int, problem: ProviderProblem) -> None:
+    end = AttemptEnded(attempt=number, end=AttemptEnd.NOT_LAUNCHED, detail=problem.message)
+    journal.record(end, clock.now())
+
+
+def _request(run: Run, clock: Clock, terms: LaunchTerms) -> LaunchRequest:
+    attempt = run.attempts[-1]
+    return LaunchRequest(
+        token=attempt.token,
+        installation=terms.installation,
+        run=run.id,
+        attempt=attempt.number,
+        offer=attempt.placement.offer,
+        nodes=1 if run.rehearsal else attempt.placement.nodes,
+        node_config=_node_config(run, attempt, clock, terms),
+        secrets=terms.secrets,
+        tags=run.job.tags,
+        hints=hints(run, attempt.placement),
+    )
+
+
+def _node_config(run: Run, attempt: Attempt, clock: Clock, terms: LaunchTerms) -> Mapping[str, Any]:
+    return {
+        "run": run.id,
+        "attempt": attempt.number,
+        "node_rank": 0,
+        "nodes": 1 if run.rehearsal else attempt.placement.nodes,
+        "store_uri": run.store_uri,
+        "store_options": dict(terms.store_options),
+        "workdir_key": run.workdir_key,
+        "setup": run.job.setup,
+        "run_command": run.job.run,
+        "env": dict(run.job.env),
+        "secret_names": list(run.job.secrets),
+        "checkpoint": _checkpoint_config(run, attempt, clock),
+        "lease_seconds": terms.lease.total_seconds(),
+        "stop_at": _stop_at(run, attempt, clock),
+        "reserve_seconds": reserve_seconds(run, clock),
+        "poll_seconds": 0.1 if clock.speed > 1 or attempt.provider == "local" else 1.0,
+        "notice_grace_seconds": max(attempt.placement.notice_seconds / clock.speed, 1.0),
+    }
+
+
+def _checkpoint_config(run: Run, attempt: Attempt, clock: Clock) -> Mapping[str, Any] | None:
+    spec = run.job.checkpoint
+    if spec is None:
+        return None
+    every_seconds = attempt.placement.checkpoint_every_seconds or 600.0
+    return {
+        "path": spec.path,
+        "signal": spec.signal,
+        "every_seconds": every_seconds / clock.speed,
+        "keep": KEPT_CHECKPOINTS,
+    }
+
+
+def reserve_seconds(run: Run, clock: Clock) -> float:
+    """Return the real seconds kept free before a limit, so that a last checkpoint fits."""
+    spec = run.job.checkpoint
+    save_seconds = spec.save_time.total_seconds() if spec else 0.0
+    return max(save_seconds / clock.speed, LEAST_RESERVE_SECONDS)
+
+
+def _stop_at(run: Run, attempt: Attempt, clock: Clock) -> list[dict[str, str]]:
+    limits: dict[str, datetime | None] = {
+        "budget": budget_ends_at(run, attempt, clock.now()),
+        "deadline": run.deadline_at,
+    }
+    return [
+        {"at": clock.real(moment).isoformat(), "reason": reason}
+        for reason, moment in limits.items()
+        if moment is not None
+    ]

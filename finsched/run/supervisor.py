@@ -1,0 +1,167 @@
+"""Observe, decide, act, write down: one run from here to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from finsched.decide.next_step import End, Launch, Stay, Step, Wait, next_step
+from finsched.decide.spend import spent_usd
+from finsched.errors import MachineProblem
+from finsched.model.event import Ended, StopRequested
+from finsched.model.quote import Decision, Quote
+from finsched.model.run import Attempt, Outcome, Placement, Run
+from finsched.node import orders
+from finsched.node.store import Store
+from finsched.provider import Provider
+from finsched.run.clock import Clock
+from finsched.run.journal import Journal
+from finsched.run.launching import LaunchTerms, launch, reserve_seconds
+from finsched.run.reconcile import reconcile
+from finsched.run.watching import watch
+
+SLACK_SECONDS = 5.0
+_ORDERS = {Outcome.BUDGET: "limit", Outcome.DEADLINE: "limit", Outcome.STOPPED: "stopped"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a supervisor acts on: the doors to the clouds, the store, the market and time."""
+
+    provider_for: Callable[[str], Provider]
+    store: Store
+    clock: Clock
+    terms: LaunchTerms
+    decide: Callable[[Run, datetime], Decision]
+    place: Callable[[Quote, str], Placement]
+
+
+class Supervisor:
+    """Carries one run to its end; all that it knows stands in the journal."""
+
+    def __init__(self, journal: Journal, around: Surroundings) -> None:
+        self._journal = journal
+        self._around = around
+        self._stop_by: datetime | None = None
+        self._lease_until: datetime | None = None
+        self._signals = 0
+
+    def interrupt(self) -> None:
+        """Ask for a clean stop; asked twice, the machine is switched off at once."""
+        self._signals += 1
+
+    def supervise(self) -> Run:
+        """Go on until the run has an outcome, and return it.
+
+        When this machine fails (a full disk), the node is told to save and end first.
+        """
+        try:
+            self._settle()
+            while self._journal.run.outcome is None:
+                self._tick()
+        except MachineProblem:
+            self._abandon()
+            raise
+        return self._journal.run
+
+    def _settle(self) -> None:
+        attempt = self._journal.run.live_attempt
+        if attempt:
+            reconcile(self._journal, self._provider(attempt.provider), self._around.clock)
+
+    def _tick(self) -> None:
+        self._journal.catch_up()
+        self._hear_signals()
+        attempt = self._journal.run.live_attempt
+        if attempt:
+            around = self._around
+            provider = self._provider(attempt.provider)
+            watch(self._journal, attempt, provider, around.store, around.clock)
+        self._act(self._step())
+        self._journal.looked(self._around.clock.now())
+
+    def _hear_signals(self) -> None:
+        if self._signals and self._journal.run.stop_requested is None:
+            self._journal.record(StopRequested(reason="interrupted"), self._around.clock.now())
+
+    def _step(self) -> Step:
+        run, now = self._journal.run, self._around.clock.now()
+        seconds = reserve_seconds(run, self._around.clock) * self._around.clock.speed
+        decision = None if run.live_attempt else self._around.decide(run, now)
+        return next_step(
+            run,
+            now=now,
+            spent_usd=spent_usd(run, now),
+            reserve=timedelta(seconds=seconds),
+            decision=decision,
+        )
+
+    def _act(self, step: Step) -> None:
+        match step:
+            case Launch(quote=quote, why=why):
+                self._launch(self._around.place(quote, why))
+            case Wait(until=until):
+                self._pause_until(until)
+            case Stay():
+                self._renew_lease()
+                self._pause()
+            case End(outcome=outcome, why=why):
+                self._end(outcome, why)
+
+    def _launch(self, chosen: Placement) -> None:
+        run = self._journal.run
+        name = "local" if run.rehearsal else chosen.offer.provider
+        self._stop_by = self._lease_until = None
+        terms = self._around.terms
+        launch(self._journal, self._provider(name), self._around.clock, terms, chosen)
+
+    def _end(self, outcome: Outcome, why: str) -> None:
+        attempt = self._journal.run.live_attempt
+        if attempt is None:
+            self._journal.record(Ended(outcome=outcome, detail=why), self._around.clock.now())
+            return
+        self._wind_down(attempt, outcome)
+        self._pause()
+
+    def _wind_down(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Order a last checkpoint; switch the machine off when it takes too long."""
+        if self._stop_by is None:
+            orders.stop(self._around.store, attempt.number, _ORDERS.get(outcome, "stopped"))
+            seconds = reserve_seconds(self._journal.run, self._around.clock) + SLACK_SECONDS
+            self._stop_by = datetime.now(UTC) + timedelta(seconds=seconds)
+        if datetime.now(UTC) >= self._stop_by or self._signals > 1:
+            self._switch_off(attempt)
+
+    def _switch_off(self, attempt: Attempt) -> None:
+        compute = self._provider(attempt.provider).compute
+        for instance_id in attempt.instance_ids:
+            if compute:
+                compute.terminate(instance_id)
+
+    def _renew_lease(self) -> None:
+        attempt, lease = self._journal.run.live_attempt, self._around.terms.lease
+        now = datetime.now(UTC)
+        if attempt is None or (self._lease_until and self._lease_until - now > lease * 2 / 3):
+            return
+        self._lease_until = now + lease
+        orders.renew(self._around.store, attempt.number, self._lease_until)
+
+    def _abandon(self) -> None:
+        """Switch the machine off without a word in the ledger: nothing may go on billing."""
+        attempt = self._journal.run.live_attempt
+        if attempt:
+            self._switch_off(attempt)
+
+    def _pause(self) -> None:
+        attempt = self._journal.run.live_attempt
+        if attempt:
+            interval = self._provider(attempt.provider).poll_interval
+            self._around.clock.pause(interval.total_seconds())
+
+    def _pause_until(self, moment: datetime) -> None:
+        left = (self._around.clock.real(moment) - datetime.now(UTC)).total_seconds()
+        self._around.clock.pause(min(max(left, 0.0), 1.0))
+
+    def _provider(self, name: str) -> Provider:
+        return self._around.provider_for(name)

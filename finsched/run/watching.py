@@ -1,0 +1,156 @@
+"""What the node and its provider say of a live attempt, written into the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from finsched.model.event import (
+    AttemptEnded,
+    Committed,
+    Event,
+    Noticed,
+    Progressed,
+    Started,
+    Warned,
+)
+from finsched.model.market import CapacityType
+from finsched.model.run import Attempt, AttemptEnd, Checkpoint, Restore
+from finsched.node import mailbox
+from finsched.node.store import Store
+from finsched.provider import EndReason, InstanceState, InstanceStatus, Provider
+from finsched.run.clock import Clock
+from finsched.run.journal import Journal
+
+LEAST_PROGRESS = 0.005
+Message = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Farewell:
+    """The node's own word on how its attempt ended."""
+
+    end: AttemptEnd
+    detail: str
+
+
+def watch(
+    journal: Journal, attempt: Attempt, provider: Provider, store: Store, clock: Clock
+) -> None:
+    """Hear the node, ask the provider, and end the attempt once nothing of it bills any more."""
+    statuses = provider.compute.poll(attempt.instance_ids) if provider.compute else {}
+    farewell = _hear(journal, attempt, store, clock)
+    if farewell and _any_running(attempt, statuses):
+        _switch_off(attempt, provider)
+    ended_at = _ended_at(attempt, statuses)
+    if ended_at is not None:
+        end, detail = _ending(attempt, statuses, farewell)
+        event = AttemptEnded(attempt=attempt.number, end=end, detail=detail)
+        journal.record(event, clock.at(ended_at))
+
+
+def _hear(journal: Journal, attempt: Attempt, store: Store, clock: Clock) -> Farewell | None:
+    farewell = None
+    for number, message in mailbox.read(store, attempt.number, after=attempt.mailbox_position):
+        at = clock.at(datetime.fromisoformat(message["at"]))
+        if message["kind"] == "ended":
+            farewell = Farewell(end=AttemptEnd(message["end"]), detail=_detail(message))
+            continue
+        event = _event(journal, attempt.number, number, message, at)
+        if event is not None:
+            journal.record(event, at)
+    return farewell
+
+
+def _event(
+    journal: Journal, attempt: int, number: int, message: Message, at: datetime
+) -> Event | None:
+    match message["kind"]:
+        case "started":
+            restore = _restore(attempt, message["restore"], at)
+            return Started(attempt=attempt, restore=restore, message=number)
+        case "progress" if _moved(journal, message["progress"]):
+            return Progressed(attempt=attempt, progress=message["progress"], message=number)
+        case "committed":
+            checkpoint = _checkpoint(attempt, message, at)
+            return Committed(attempt=attempt, checkpoint=checkpoint, message=number)
+        case "notice":
+            return Noticed(attempt=attempt, message=number)
+        case "warning":
+            return Warned(attempt=attempt, text=message["text"], message=number)
+    return None
+
+
+def _moved(journal: Journal, progress: float) -> bool:
+    live = journal.run.live_attempt
+    known = live.progress if live else None
+    return known is None or progress >= 1.0 or abs(progress - known) >= LEAST_PROGRESS
+
+
+def _restore(attempt: int, document: Message, at: datetime) -> Restore:
+    return Restore(
+        sequence=document["sequence"],
+        attempt=attempt,
+        at=at,
+        size_bytes=document["size_bytes"],
+        damaged=document["damaged"],
+        progress=document["progress"],
+    )
+
+
+def _checkpoint(attempt: int, message: Message, at: datetime) -> Checkpoint:
+    return Checkpoint(
+        sequence=message["sequence"],
+        attempt=attempt,
+        at=at,
+        size_bytes=message["size_bytes"],
+        progress=message["progress"],
+        upload_seconds=message["upload_seconds"],
+    )
+
+
+def _detail(message: Message) -> str:
+    code = message.get("exit_code")
+    status = f"exit status {code}" if code not in {None, 0} else ""
+    return ", ".join(part for part in (status, message.get("detail") or "") if part)
+
+
+def _any_running(attempt: Attempt, statuses: Mapping[str, InstanceStatus]) -> bool:
+    going = {InstanceState.PENDING, InstanceState.RUNNING}
+    return any(id in statuses and statuses[id].state in going for id in attempt.instance_ids)
+
+
+def _switch_off(attempt: Attempt, provider: Provider) -> None:
+    if provider.compute:
+        for instance_id in attempt.instance_ids:
+            provider.compute.terminate(instance_id)
+
+
+def _ended_at(attempt: Attempt, statuses: Mapping[str, InstanceStatus]) -> datetime | None:
+    """When the last instance ended, or None while any is alive or unknown."""
+    moments = []
+    for instance_id in attempt.instance_ids:
+        status = statuses.get(instance_id)
+        if status is None or status.state is not InstanceState.TERMINATED:
+            return None
+        moments.append(status.ended_at)
+    known = [moment for moment in moments if moment is not None]
+    return max(known) if known else None
+
+
+def _ending(
+    attempt: Attempt, statuses: Mapping[str, InstanceStatus], farewell: Farewell | None
+) -> tuple[AttemptEnd, str]:
+    if farewell:
+        return farewell.end, farewell.detail
+    reasons = {status.reason for status in statuses.values()}
+    detail = "; ".join(sorted({status.detail for status in statuses.values() if status.detail}))
+    if EndReason.INTERRUPTED in reasons:
+        return AttemptEnd.INTERRUPTED, detail or "taken back"
+    if EndReason.TERMINATED_BY_US in reasons:
+        return AttemptEnd.STOPPED, detail or "switched off"
+    if attempt.placement.offer.capacity_type is CapacityType.SPOT and EndReason.UNKNOWN in reasons:
+        return AttemptEnd.INTERRUPTED, detail or "vanished without a word"
+    return AttemptEnd.NODE_FAILED, detail or "the machine ended without a word of its agent"
