@@ -1,0 +1,1 @@
+"""Turns raw price lists, measurements and datasheets into the bundled catalog."""
