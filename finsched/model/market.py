@@ -47,6 +47,11 @@ class Accelerator:
     evidence: Evidence | None = None
 
 
+def normalise_gpu_name(name: str) -> str:
+    """Return a GPU's name in lower case without spaces, dashes and underscores, to compare."""
+    return "".join(character for character in name.lower() if character not in " -_")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceType:
     """A machine size of one provider; unknown host figures are None, never zero."""

@@ -1,0 +1,74 @@
+"""job.yaml <-> JobSpec: the only place that knows YAML, and the edge where it is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from finsched.jobfile.convert import to_spec
+from finsched.jobfile.problems import JobFileError, Problem
+from finsched.jobfile.schema import json_schema
+from finsched.jobfile.source import read_text, resolved_workdir
+from finsched.jobfile.validate import validate
+from finsched.jobfile.values import name_from
+from finsched.jobfile.yaml_tree import read_tree
+from finsched.model.codec import decode, encode
+from finsched.model.job import JobSpec
+
+__all__ = [
+    "JobFileError",
+    "Problem",
+    "from_document",
+    "json_schema",
+    "parse",
+    "read",
+    "to_document",
+]
+
+
+def read(
+    path: Path, *, known_gpus: Mapping[str, str], known_clouds: Collection[str] = ()
+) -> JobSpec:
+    """Return the job that a file describes; its workdir is made absolute.
+
+    Raises SpecError with the line of every problem.
+    """
+    text = read_text(path)
+    job = parse(
+        text,
+        source=str(path),
+        default_name=name_from(path.stem),
+        known_gpus=known_gpus,
+        known_clouds=known_clouds,
+    )
+    return replace(job, workdir=resolved_workdir(job.workdir, path))
+
+
+def parse(
+    text: str,
+    *,
+    source: str,
+    known_gpus: Mapping[str, str],
+    known_clouds: Collection[str] = (),
+    default_name: str = "job",
+) -> JobSpec:
+    """Return the job that YAML text describes; `source` names it in messages.
+
+    `known_gpus` maps normalised names and aliases to canonical names; an empty `known_clouds`
+    lets any provider's name pass. Raises SpecError with the line of every problem.
+    """
+    tree = read_tree(text, source)
+    return to_spec(validate(tree, source, known_gpus, known_clouds), default_name)
+
+
+def to_document(job: JobSpec) -> dict[str, Any]:
+    """Return the job as JSON data, to be stored with its run."""
+    document: dict[str, Any] = encode(job)
+    return document
+
+
+def from_document(document: Mapping[str, Any]) -> JobSpec:
+    """Rebuild a job from `to_document`; raises DocumentError where it does not fit."""
+    return decode(JobSpec, dict(document))

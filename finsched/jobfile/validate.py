@@ -1,0 +1,102 @@
+"""A tree of YAML -> checked sections, with every problem at its line."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from finsched.jobfile.convert import contradictions
+from finsched.jobfile.problems import JobFileError, Problem, Wrong, nearest, shown
+from finsched.jobfile.schema import SECTIONS, Job, Section
+from finsched.jobfile.yaml_tree import Node, walk
+
+Path = Sequence[str | int]
+
+_SHAPES = {
+    "model_type": ("is not a mapping", "write `key: value` lines below it"),
+    "dict_type": ("is not a mapping", "write `key: value` lines below it"),
+    "tuple_type": ("is not a list", "write `- ` items below it, or [a, b]"),
+}
+
+
+def validate(
+    tree: Node, source: str, known_gpus: Mapping[str, str], known_clouds: Collection[str]
+) -> Job:
+    """Return the checked job, or raise one JobFileError that lists all problems."""
+    context = {"gpus": dict(known_gpus), "clouds": frozenset(known_clouds)}
+    try:
+        job = Job.model_validate(tree.plain(), context=context)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+        raise JobFileError(source, [_problem(tree, detail) for detail in details]) from None
+    if found := [_at(tree, path, wrong) for path, wrong in contradictions(job)]:
+        raise JobFileError(source, found)
+    return job
+
+
+def _problem(tree: Node, detail: Any) -> Problem:
+    path = [step for step in detail["loc"] if step != "[key]"]
+    if detail["type"] == "extra_forbidden":
+        return _unknown_key(tree, path)
+    if detail["type"] == "missing":
+        return _missing_key(tree, path)
+    return _at(tree, path, _wrong(tree, path, detail))
+
+
+def _wrong(tree: Node, path: Path, detail: Any) -> Wrong:
+    error = detail.get("ctx", {}).get("error")
+    if isinstance(error, Wrong):
+        return error
+    node, reached = walk(tree, path)
+    if node.value is None and len(reached) == len(path):
+        return Wrong("has no value", "give it one or remove the key")
+    what, fix = _SHAPES.get(detail["type"], (f"is not valid: {detail['msg']}", "correct it"))
+    return Wrong(what, fix)
+
+
+def _at(tree: Node, path: Path, wrong: Wrong) -> Problem:
+    node, reached = walk(tree, path)
+    # a key that is absent is still named, at the line of what should hold it
+    names_absent_key = len(path) == len(reached) + 1 and isinstance(node.value, dict)
+    field = dotted(path if names_absent_key else reached)
+    return Problem(line=node.line, column=node.column, field=field, what=wrong.what, fix=wrong.fix)
+
+
+def _missing_key(tree: Node, path: Path) -> Problem:
+    example = _section(path).model_fields[str(path[-1])].examples or ["…"]
+    return _at(tree, path, Wrong("is missing", f"add {path[-1]}: {example[0]}"))
+
+
+def _unknown_key(tree: Node, path: Path) -> Problem:
+    key = str(path[-1])
+    parent, _ = walk(tree, path[:-1])
+    line, column = parent.keys.get(key, (parent.line, parent.column))
+    what, fix = f"{shown_path(path)} is not a key", _key_fix(key, path)
+    return Problem(line=line, column=column, field="", what=what, fix=fix)
+
+
+def _key_fix(key: str, path: Path) -> str:
+    known = list(_section(path).model_fields)
+    homes = [".".join(home) for home, section in SECTIONS.items() if key in section.model_fields]
+    listed = f"the keys here are {', '.join(known)}"
+    if homes:
+        listed = f"it belongs under {homes[0]}" if homes[0] else "it belongs at the top level"
+    return nearest(key, known, otherwise=listed)
+
+
+def _section(path: Path) -> type[Section]:
+    return SECTIONS[tuple(step for step in path[:-1] if isinstance(step, str))]
+
+
+def shown_path(path: Path) -> str:
+    """Return the dotted path, with an unprintable or long last key made safe."""
+    text = dotted(path)
+    return text if text.isprintable() and len(text) < 80 else shown(text)
+
+
+def dotted(path: Path) -> str:
+    """Return a path as people write it: `data.inputs[0].size`."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return "".join(steps).removeprefix(".")
