@@ -146,6 +146,15 @@ TRANSFER = (
     ),
     Source("skypilot-egress", "skypilot 0.14.1 cloud classes", "", "", "Apache-2.0", "listed"),
     Source(
+        "skypilot-no-egress",
+        "skypilot 0.14.1 cloud classes",
+        "",
+        "",
+        "Apache-2.0",
+        "estimated",
+        "skypilot models no egress charge there; a host may still bill its traffic",
+    ),
+    Source(
         "egress-ladder",
         "tiers of one region (skypilot 0.14.1), for the provider's regions of equal first price",
         "",

@@ -31,6 +31,7 @@ THROUGHPUT_COLUMNS = (
 PROVIDER_NAMES = {"do": "digitalocean"}
 BETWEEN_ZONES = ("same-zone", "same-region")  # machine to machine; object stores do not charge it
 UNCLEAR_UNITS = ("ibm",)  # the source counts its tiers in terabytes or gigabytes, it does not say
+NOT_MODELLED = "no egress charge modelled"
 OCI_ABOVE_10_TB_USD = 0.0085
 
 
@@ -81,7 +82,10 @@ def egress(raw: Path) -> list[EgressRow]:
 
 
 def _egress_row(row: RawRow) -> EgressRow:
-    note = row["note"] if source_id(row["source"]) == "skypilot-egress" else ""
+    source = source_id(row["source"])
+    if row["note"] == NOT_MODELLED:
+        source = "skypilot-no-egress"
+    note = row["note"] if source == "skypilot-egress" else ""
     return EgressRow(
         PROVIDER_NAMES.get(row["src_provider"], row["src_provider"]),
         row["src_region"],
@@ -89,7 +93,7 @@ def _egress_row(row: RawRow) -> EgressRow:
         row["dst_region"],
         float(row["tier_start_gb"]),
         float(row["usd_per_gb"]),
-        source_id(row["source"]),
+        source,
         note,
     )
 

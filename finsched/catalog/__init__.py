@@ -1,0 +1,8 @@
+"""The bundled market: prices, hazards, transfer costs and GPU names, ready to decide on."""
+
+from __future__ import annotations
+
+from finsched.catalog.gpus import accelerators, nearest_gpus, resolve_gpu
+from finsched.catalog.market import load_market, providers
+
+__all__ = ["accelerators", "load_market", "nearest_gpus", "providers", "resolve_gpu"]
