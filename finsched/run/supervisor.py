@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 from finsched.decide.next_step import End, Launch, Stay, Step, Wait, next_step
 from finsched.decide.spend import spent_usd
-from finsched.errors import MachineProblem
-from finsched.model.event import Ended, StopRequested
+from finsched.errors import MachineProblem, ProviderProblem
+from finsched.model.event import Ended, Event, StopRequested
 from finsched.model.quote import Decision, Quote
 from finsched.model.run import Attempt, Outcome, Placement, Run
-from finsched.node import orders
 from finsched.node.store import Store
 from finsched.provider import Provider
 from finsched.run.clock import Clock
+from finsched.run.correspondence import Correspondence
 from finsched.run.journal import Journal
 from finsched.run.launching import LaunchTerms, launch, reserve_seconds
 from finsched.run.reconcile import reconcile
@@ -44,7 +44,7 @@ class Supervisor:
         self._journal = journal
         self._around = around
         self._stop_by: datetime | None = None
-        self._lease_until: datetime | None = None
+        self._post: Correspondence | None = None
         self._signals = 0
 
     def interrupt(self) -> None:
@@ -63,6 +63,10 @@ class Supervisor:
         except MachineProblem:
             self._abandon()
             raise
+        except ProviderProblem as problem:
+            self._abandon()
+            self._record(Ended(outcome=Outcome.NO_PLACEMENT, detail=problem.message))
+            raise
         return self._journal.run
 
     def _settle(self) -> None:
@@ -77,13 +81,13 @@ class Supervisor:
         if attempt:
             around = self._around
             provider = self._provider(attempt.provider)
-            watch(self._journal, attempt, provider, around.store, around.clock)
+            watch(self._journal, attempt, provider, self._letters(attempt), around.clock)
         self._act(self._step())
         self._journal.looked(self._around.clock.now())
 
     def _hear_signals(self) -> None:
         if self._signals and self._journal.run.stop_requested is None:
-            self._journal.record(StopRequested(reason="interrupted"), self._around.clock.now())
+            self._record(StopRequested(reason="interrupted"))
 
     def _step(self) -> Step:
         run, now = self._journal.run, self._around.clock.now()
@@ -112,22 +116,22 @@ class Supervisor:
     def _launch(self, chosen: Placement) -> None:
         run = self._journal.run
         name = "local" if run.rehearsal else chosen.offer.provider
-        self._stop_by = self._lease_until = None
+        self._stop_by = None
         terms = self._around.terms
         launch(self._journal, self._provider(name), self._around.clock, terms, chosen)
 
     def _end(self, outcome: Outcome, why: str) -> None:
         attempt = self._journal.run.live_attempt
         if attempt is None:
-            self._journal.record(Ended(outcome=outcome, detail=why), self._around.clock.now())
+            self._record(Ended(outcome=outcome, detail=why))
             return
         self._wind_down(attempt, outcome)
         self._pause()
 
     def _wind_down(self, attempt: Attempt, outcome: Outcome) -> None:
         """Order a last checkpoint; switch the machine off when it takes too long."""
+        self._letters(attempt).stop(_ORDERS.get(outcome, "stopped"))
         if self._stop_by is None:
-            orders.stop(self._around.store, attempt.number, _ORDERS.get(outcome, "stopped"))
             seconds = reserve_seconds(self._journal.run, self._around.clock) + SLACK_SECONDS
             self._stop_by = datetime.now(UTC) + timedelta(seconds=seconds)
         if datetime.now(UTC) >= self._stop_by or self._signals > 1:
@@ -140,12 +144,14 @@ class Supervisor:
                 compute.terminate(instance_id)
 
     def _renew_lease(self) -> None:
-        attempt, lease = self._journal.run.live_attempt, self._around.terms.lease
-        now = datetime.now(UTC)
-        if attempt is None or (self._lease_until and self._lease_until - now > lease * 2 / 3):
-            return
-        self._lease_until = now + lease
-        orders.renew(self._around.store, attempt.number, self._lease_until)
+        attempt = self._journal.run.live_attempt
+        if attempt:
+            self._letters(attempt).renew(self._around.terms.lease)
+
+    def _letters(self, attempt: Attempt) -> Correspondence:
+        if self._post is None or self._post.attempt != attempt.number:
+            self._post = Correspondence(self._around.store, attempt.number)
+        return self._post
 
     def _abandon(self) -> None:
         """Switch the machine off without a word in the ledger: nothing may go on billing."""
@@ -162,6 +168,9 @@ class Supervisor:
     def _pause_until(self, moment: datetime) -> None:
         left = (self._around.clock.real(moment) - datetime.now(UTC)).total_seconds()
         self._around.clock.pause(min(max(left, 0.0), 1.0))
+
+    def _record(self, event: Event) -> None:
+        self._journal.record(event, self._around.clock.now())
 
     def _provider(self, name: str) -> Provider:
         return self._around.provider_for(name)

@@ -18,14 +18,14 @@ from finsched.model.event import (
 )
 from finsched.model.market import CapacityType
 from finsched.model.run import Attempt, AttemptEnd, Checkpoint, Restore
-from finsched.node import mailbox
-from finsched.node.store import Store
+from finsched.node.clock import from_iso
 from finsched.provider import EndReason, InstanceState, InstanceStatus, Provider
 from finsched.run.clock import Clock
+from finsched.run.correspondence import Correspondence
 from finsched.run.journal import Journal
 
 LEAST_PROGRESS = 0.005
-Message = Mapping[str, Any]
+Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +37,12 @@ class Farewell:
 
 
 def watch(
-    journal: Journal, attempt: Attempt, provider: Provider, store: Store, clock: Clock
+    journal: Journal, attempt: Attempt, provider: Provider, post: Correspondence, clock: Clock
 ) -> None:
     """Hear the node, ask the provider, and end the attempt once nothing of it bills any more."""
     statuses = provider.compute.poll(attempt.instance_ids) if provider.compute else {}
-    farewell = _hear(journal, attempt, store, clock)
-    if farewell and _any_running(attempt, statuses):
+    farewell = _hear(journal, attempt, post, clock)
+    if farewell and _any_running(statuses):
         _switch_off(attempt, provider)
     ended_at = _ended_at(attempt, statuses)
     if ended_at is not None:
@@ -51,21 +51,27 @@ def watch(
         journal.record(event, clock.at(ended_at))
 
 
-def _hear(journal: Journal, attempt: Attempt, store: Store, clock: Clock) -> Farewell | None:
+def _hear(
+    journal: Journal, attempt: Attempt, post: Correspondence, clock: Clock
+) -> Farewell | None:
     farewell = None
-    for number, message in mailbox.read(store, attempt.number, after=attempt.mailbox_position):
-        at = clock.at(datetime.fromisoformat(message["at"]))
-        if message["kind"] == "ended":
-            farewell = Farewell(end=AttemptEnd(message["end"]), detail=_detail(message))
+    for letter in post.letters(after=attempt.mailbox_position):
+        at = clock.at(from_iso(letter.document["at"]))
+        if letter.kind == "ended":
+            farewell = _farewell(letter.document)
             continue
-        event = _event(journal, attempt.number, number, message, at)
+        event = _event(journal, attempt.number, letter.number, letter.document, at)
         if event is not None:
             journal.record(event, at)
     return farewell
 
 
+def _farewell(document: Document) -> Farewell:
+    return Farewell(end=AttemptEnd(document["end"]), detail=_detail(document))
+
+
 def _event(
-    journal: Journal, attempt: int, number: int, message: Message, at: datetime
+    journal: Journal, attempt: int, number: int, message: Document, at: datetime
 ) -> Event | None:
     match message["kind"]:
         case "started":
@@ -89,7 +95,7 @@ def _moved(journal: Journal, progress: float) -> bool:
     return known is None or progress >= 1.0 or abs(progress - known) >= LEAST_PROGRESS
 
 
-def _restore(attempt: int, document: Message, at: datetime) -> Restore:
+def _restore(attempt: int, document: Document, at: datetime) -> Restore:
     return Restore(
         sequence=document["sequence"],
         attempt=attempt,
@@ -100,7 +106,7 @@ def _restore(attempt: int, document: Message, at: datetime) -> Restore:
     )
 
 
-def _checkpoint(attempt: int, message: Message, at: datetime) -> Checkpoint:
+def _checkpoint(attempt: int, message: Document, at: datetime) -> Checkpoint:
     return Checkpoint(
         sequence=message["sequence"],
         attempt=attempt,
@@ -111,15 +117,15 @@ def _checkpoint(attempt: int, message: Message, at: datetime) -> Checkpoint:
     )
 
 
-def _detail(message: Message) -> str:
+def _detail(message: Document) -> str:
     code = message.get("exit_code")
     status = f"exit status {code}" if code not in {None, 0} else ""
     return ", ".join(part for part in (status, message.get("detail") or "") if part)
 
 
-def _any_running(attempt: Attempt, statuses: Mapping[str, InstanceStatus]) -> bool:
+def _any_running(statuses: Mapping[str, InstanceStatus]) -> bool:
     going = {InstanceState.PENDING, InstanceState.RUNNING}
-    return any(id in statuses and statuses[id].state in going for id in attempt.instance_ids)
+    return any(status.state in going for status in statuses.values())
 
 
 def _switch_off(attempt: Attempt, provider: Provider) -> None:

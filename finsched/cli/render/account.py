@@ -1,0 +1,180 @@
+"""An account as a table for people and as a document for machines."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from finsched.cli.output import duration, money
+from finsched.report.account import Account, Line
+from finsched.report.verdict import Verdict
+
+
+def print_account(account: Account, console: Console) -> None:
+    """Print every attempt, the parts of the total and what on-demand would have cost."""
+    console.print(_table(account))
+    console.print(_parts(account))
+    if account.on_demand and account.on_demand_usd is not None:
+        console.print(_comparison(account, account.on_demand_usd))
+
+
+def print_verdict(verdict: Verdict, console: Console) -> None:
+    """Print what the rehearsal proved, one line per claim."""
+    console.print()
+    title = "Resume works." if verdict.passed else "Resume is not proven."
+    console.print(Text(title, style="bold green" if verdict.passed else "bold red"))
+    console.print(_claim(verdict.finished, "the job finished"))
+    console.print(_claim(_all_met(verdict), _met(verdict)))
+    for loss in verdict.losses:
+        kind = "with a notice" if loss.noticed else "without any notice"
+        told = f"attempt {loss.attempt}, taken {kind}: {loss.seconds:.1f} s of work lost"
+        allowed = f" (one interval and its commit: {loss.allowed_seconds:.1f} s)"
+        console.print(_claim(loss.within_one_interval, told + allowed))
+    console.print(_claim(not verdict.went_back, "progress never went back behind a commit"))
+    for failure in verdict.failures:
+        console.print(Text(f"  ! {failure}", style="red"))
+    cost = money(float(verdict.would_have_cost_usd))
+    console.print(Text(f"  This run would have cost {cost} there.", style="bold"))
+
+
+def account_document(account: Account) -> dict[str, Any]:
+    """Return the account as JSON: amounts are decimal strings, times are seconds."""
+    return {
+        "run": account.run,
+        "job": account.job,
+        "outcome": account.outcome,
+        "rehearsed": account.rehearsed,
+        "currency": "USD",
+        "attempts": [_line_document(line) for line in account.lines],
+        "compute_usd": _cents(account.compute_usd),
+        "transfer_usd": _cents(account.transfer_usd),
+        "storage_usd": _cents(account.storage_usd),
+        "total_usd": _cents(account.total_usd),
+        "lost_usd": _cents(account.lost_usd),
+        "useful_hours": round(account.useful_seconds / 3600, 4),
+        "on_demand_usd": _optional(account.on_demand_usd),
+        "saved_usd": _optional(account.saved_usd),
+    }
+
+
+def verdict_document(verdict: Verdict) -> dict[str, Any]:
+    """Return the verdict as JSON."""
+    return {
+        "passed": verdict.passed,
+        "finished": verdict.finished,
+        "planned_interruptions": verdict.planned_interruptions,
+        "interruptions": verdict.interruptions,
+        "resumed": verdict.resumed,
+        "went_back": verdict.went_back,
+        "losses": [
+            {
+                "attempt": loss.attempt,
+                "noticed": loss.noticed,
+                "at_progress": loss.at_progress,
+                "committed_progress": loss.committed_progress,
+                "lost_seconds": round(loss.seconds, 3),
+                "allowed_seconds": round(loss.allowed_seconds, 3),
+            }
+            for loss in verdict.losses
+        ],
+        "would_have_cost_usd": _cents(verdict.would_have_cost_usd),
+        "failures": list(verdict.failures),
+    }
+
+
+def _table(account: Account) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table.add_column("#", justify="right")
+    table.add_column("placement", overflow="fold")
+    table.add_column("$/h", justify="right")
+    table.add_column("billed", justify="right")
+    table.add_column("lost", justify="right")
+    table.add_column("USD", justify="right")
+    table.add_column("end")
+    for line in account.lines:
+        table.add_row(*_cells(line))
+    return table
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    offer = line.placement.offer
+    end = str(line.end).replace("_", " ") if line.end else "running"
+    return (
+        str(line.attempt),
+        f"{offer.pool} {str(offer.capacity_type).replace('_', '-')}",
+        f"{line.placement.usd_per_hour:,.2f}",
+        duration(line.billed_seconds / 3600),
+        duration(line.lost_seconds / 3600) if line.lost_seconds else "",
+        f"{line.usd:,.2f}",
+        end,
+    )
+
+
+def _parts(account: Account) -> Text:
+    text = Text()
+    text.append(f"total {money(float(account.total_usd))}", style="bold")
+    text.append(f"  =  compute {money(float(account.compute_usd))}")
+    text.append(f" (of it lost work {money(float(account.lost_usd))})")
+    text.append(f"  +  transfer {money(float(account.transfer_usd))}")
+    text.append(f"  +  storage {money(float(account.storage_usd))}")
+    return text
+
+
+def _comparison(account: Account, on_demand_usd: Decimal) -> Text:
+    offer = account.on_demand.offer if account.on_demand else None
+    hours = duration(account.useful_seconds / 3600)
+    text = Text(f"the same {hours} of useful work on demand ({offer.pool if offer else ''}): ")
+    text.append(money(float(on_demand_usd)))
+    saved = account.saved_usd or Decimal(0)
+    share = saved / on_demand_usd if on_demand_usd else Decimal(0)
+    word = "saved" if saved >= 0 else "dearer by"
+    style = "green" if saved >= 0 else "red"
+    text.append(f"  {word} {money(float(abs(saved)))} ({abs(share):.0%})", style=style)
+    return text
+
+
+def _claim(holds: bool, sentence: str) -> Text:
+    return Text(f"  {'ok' if holds else '!!'}  {sentence}", style="" if holds else "red")
+
+
+def _all_met(verdict: Verdict) -> bool:
+    planned = verdict.planned_interruptions
+    return verdict.resumed == verdict.interruptions and verdict.interruptions >= (planned or 0)
+
+
+def _met(verdict: Verdict) -> str:
+    planned = verdict.planned_interruptions
+    of = f" of {planned}" if planned is not None else ""
+    return f"interrupted {verdict.interruptions}{of} times, resumed {verdict.resumed} times"
+
+
+def _line_document(line: Line) -> dict[str, Any]:
+    offer = line.placement.offer
+    return {
+        "attempt": line.attempt,
+        "provider": offer.provider,
+        "region": offer.region,
+        "zone": offer.zone,
+        "instance_type": offer.instance_type.name,
+        "capacity_type": offer.capacity_type,
+        "nodes": line.placement.nodes,
+        "price_usd_per_hour": line.placement.usd_per_hour,
+        "billed_seconds": line.billed_seconds,
+        "lost_seconds": round(line.lost_seconds, 3),
+        "usd": _cents(line.usd),
+        "end": line.end,
+        "detail": line.detail,
+    }
+
+
+def _cents(amount: Decimal) -> str:
+    return f"{amount:.6f}"
+
+
+def _optional(amount: Decimal | None) -> str | None:
+    return None if amount is None else _cents(amount)

@@ -1,0 +1,138 @@
+"""A run while it runs: one line per event, and on a terminal a panel that moves."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from finsched.cli.output import duration, money
+from finsched.cli.render.narration import narrate
+from finsched.decide.spend import spent_usd
+from finsched.model.event import Recorded
+from finsched.model.run import Attempt, Run
+
+_STYLES = {
+    "commit": "dim",
+    "notice": "yellow",
+    "interrupted": "bold yellow",
+    "warning": "yellow",
+    "job failed": "bold red",
+    "ended": "bold",
+}
+_WORD_WIDTH = 11
+
+
+class Lines:
+    """A listener that prints one line per event: what a pipe or a CI log gets."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def heard(self, run: Run, record: Recorded) -> None:
+        """Print the event's line, if people need to hear of it."""
+        told = narrate(run, record)
+        if told:
+            self._console.print(_line(run, record.at, *told), soft_wrap=True)
+
+    def looked(self, run: Run, now: datetime) -> None:
+        """Stay silent: a pipe hears of events only."""
+
+
+class Panel(Lines):
+    """A listener for a terminal: the lines, and below them progress, spend and what is at risk."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._live = Live(console=console, refresh_per_second=8, transient=True)
+
+    def __enter__(self) -> Panel:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def looked(self, run: Run, now: datetime) -> None:
+        """Draw the panel anew."""
+        self._live.update(panel(run, now))
+
+
+def panel(run: Run, now: datetime) -> Group:
+    """Return the moving picture of a run at a moment."""
+    attempt = run.live_attempt
+    rows = Table.grid(padding=(0, 1))
+    rows.add_column(style="dim", width=_WORD_WIDTH)
+    rows.add_column()
+    rows.add_row("", "")
+    rows.add_row("running on" if attempt else "between", _where(attempt))
+    rows.add_row("progress", _progress(run))
+    rows.add_row("money", _money(run, attempt, now))
+    return Group(rows)
+
+
+def at_risk(run: Run, now: datetime) -> tuple[float, timedelta]:
+    """Return the USD and the time since the last commit: what a loss right now would cost."""
+    attempt = run.live_attempt
+    if attempt is None or attempt.started_at is None:
+        return 0.0, timedelta(0)
+    last = run.last_checkpoint
+    since = last.at if last and last.attempt == attempt.number else attempt.started_at
+    age = max(now - since, timedelta(0))
+    return attempt.placement.usd_per_hour * age.total_seconds() / 3600, age
+
+
+def _line(run: Run, at: datetime, word: str, sentence: str) -> Text:
+    clock = f"+{_elapsed(at - run.submitted_at)}"
+    text = Text(f"{clock:>9}  ", style="dim")
+    text.append(f"{word:<{_WORD_WIDTH}} ", style=_STYLES.get(word, "cyan"))
+    text.append(sentence, style="dim" if word == "commit" else "")
+    return text
+
+
+def _elapsed(passed: timedelta) -> str:
+    minutes, seconds = divmod(max(int(passed.total_seconds()), 0), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}"
+
+
+def _where(attempt: Attempt | None) -> Text:
+    if attempt is None:
+        return Text("looking for the next placement", style="yellow")
+    offer = attempt.placement.offer
+    price = money(attempt.placement.usd_per_hour)
+    return Text(f"{offer.pool}  {offer.capacity_type}  {price}/h  attempt {attempt.number}")
+
+
+def _progress(run: Run) -> Table:
+    attempt = run.live_attempt or (run.attempts[-1] if run.attempts else None)
+    last = run.last_checkpoint
+    done = attempt.progress if attempt and attempt.progress is not None else None
+    if done is None:
+        done = (last.progress if last else None) or 0.0
+    row = Table.grid(padding=(0, 1))
+    kept = f"{last.progress:.0%} kept" if last and last.progress is not None else "nothing kept yet"
+    row.add_row(ProgressBar(total=1.0, completed=done, width=36), f"{done:6.1%}", Text(kept, "dim"))
+    return row
+
+
+def _money(run: Run, attempt: Attempt | None, now: datetime) -> Text:
+    spent = float(spent_usd(run, now))
+    text = Text(f"{money(spent)} spent", style="bold")
+    limit = run.job.budget.max_cost_usd
+    if limit:
+        text.append(f" of {money(limit)} ({spent / limit:.0%})", style=_alarm(spent / limit))
+    if attempt:
+        text.append(f"   {money(attempt.placement.usd_per_hour)}/h", style="not bold")
+    risk_usd, age = at_risk(run, now)
+    since = duration(age.total_seconds() / 3600)
+    text.append(f"   {money(risk_usd)} at risk, {since} since the last commit", style="not bold")
+    return text
+
+
+def _alarm(share: float) -> str:
+    return "red" if share >= 0.8 else "yellow" if share >= 0.5 else "green"

@@ -1,0 +1,58 @@
+"""Letters between the supervisor and the node of one attempt, through the run's store.
+
+A store that cannot be reached for a while is no reason to give a run up: letters are tried
+again, and the node's lease bounds what can happen meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from finsched.node.mailbox import Message, read_messages
+from finsched.node.orders import OrderBook
+from finsched.node.store import Store, StoreError
+
+
+class Correspondence:
+    """What the node of an attempt writes, and what it is told."""
+
+    def __init__(self, store: Store, attempt: int) -> None:
+        self.attempt = attempt
+        self.trouble: str | None = None
+        self._store = store
+        self._orders = OrderBook(store, attempt)
+        self._lease_until: datetime | None = None
+        self._stop_sent = False
+
+    def letters(self, after: int) -> Sequence[Message]:
+        """Return the node's messages behind number `after`; none while the store is away."""
+        try:
+            messages = read_messages(self._store, self.attempt, after=after)
+        except StoreError as error:
+            self.trouble = str(error)
+            return ()
+        self.trouble = None
+        return messages
+
+    def renew(self, lease: timedelta) -> None:
+        """Extend the node's lease once a third of it has passed."""
+        now = datetime.now(UTC)
+        if self._lease_until and self._lease_until - now > lease * 2 / 3:
+            return
+        until = now + lease
+        if self._sent(lambda: self._orders.extend_lease(until)):
+            self._lease_until = until
+
+    def stop(self, reason: str) -> None:
+        """Ask the node, once, to save a last checkpoint and end."""
+        if not self._stop_sent:
+            self._stop_sent = self._sent(lambda: self._orders.stop(reason))
+
+    def _sent(self, send: Callable[[], None]) -> bool:
+        try:
+            send()
+        except StoreError as error:
+            self.trouble = str(error)
+            return False
+        return True
