@@ -1,1 +1,1 @@
-"""Pure decisions: the same input gives the same answer. No clock, no random, no I/O."""
+"""The pure half of the scheduler: no clock, no random, no log, no I/O."""

@@ -1,0 +1,59 @@
+"""How often to save a checkpoint."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+
+from finsched.decide.walltime import overhead_per_hour
+
+# Intervals that people use, in minutes.
+_ROUND_MINUTES = (
+    *(1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 75, 90, 105, 120, 150, 180),
+    *(240, 300, 360, 480, 600, 720, 960, 1440, 2160, 2880, 4320, 5760, 7200, 10080, 14400, 20160),
+)
+_ROUND_HOURS = tuple(minutes / 60 for minutes in _ROUND_MINUTES)
+
+
+def young_interval_hours(save_hours: float, hazard_per_hour: float) -> float:
+    """Young (1974): the square root of twice the save time times the mean time between failures."""
+    return math.sqrt(2 * save_hours / hazard_per_hour)
+
+
+def daly_interval_hours(save_hours: float, hazard_per_hour: float) -> float:
+    """Daly (2006), equation 37: Young's interval for a save time that is not small.
+
+    From a save time of twice the mean time between failures on, that mean time itself.
+    """
+    mean_hours = 1 / hazard_per_hour
+    if save_hours >= 2 * mean_hours:
+        return mean_hours
+    share = save_hours / (2 * mean_hours)
+    correction = 1 + math.sqrt(share) / 3 + share / 9
+    return young_interval_hours(save_hours, hazard_per_hour) * correction - save_hours
+
+
+def interval_hours(
+    *,
+    work_hours: float,
+    save_hours: float,
+    hazard_per_hour: float,
+    at_least_hours: float = 0.0,
+) -> float:
+    """The round interval nearest Daly's that wastes least; never longer than the work.
+
+    `at_least_hours` is the time one upload takes: a shorter interval would never drain.
+    """
+    if hazard_per_hour <= 0:
+        return work_hours
+    target = daly_interval_hours(save_hours, hazard_per_hour) if save_hours > 0 else 0.0
+    target = max(target, at_least_hours)
+    if target >= work_hours:
+        return work_hours
+    place = bisect_left(_ROUND_HOURS, target)
+    near = _ROUND_HOURS[max(0, place - 2) : place + 2]
+    choices = [hours for hours in near if at_least_hours <= hours < work_hours]
+    return min(
+        (*choices, work_hours),
+        key=lambda hours: overhead_per_hour(hours, save_hours, hazard_per_hour),
+    )

@@ -1,0 +1,104 @@
+"""What a job's offers share, worked out once: speed, data plans, stores, hazards, prices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from finsched.decide.hazard import ON_DEMAND_HAZARD, spot_hazard
+from finsched.decide.speed import Speed, speed_of
+from finsched.decide.store import CheckpointStore, checkpoint_store
+from finsched.decide.transfer import DataPlan, data_plans
+from finsched.model.evidence import Evidence
+from finsched.model.interruption import Hazard, Observation
+from finsched.model.job import JobSpec
+from finsched.model.market import (
+    CapacityType,
+    InstanceType,
+    Location,
+    Market,
+    Offer,
+    Pool,
+    ProviderTerms,
+)
+
+
+class PlaceFacts(NamedTuple):
+    """What holds for every machine of a provider in a region."""
+
+    terms: ProviderTerms
+    boot_hours: float
+    plans: tuple[DataPlan, ...]
+    store: CheckpointStore
+    copy_usd_per_gb_month: float
+    evidence: tuple[Evidence, ...]
+    marks: tuple[str, ...]
+
+
+class Facts:
+    """One job in one market; answers are remembered, the inputs never change."""
+
+    def __init__(
+        self, job: JobSpec, market: Market, observations: Mapping[Pool, Observation]
+    ) -> None:
+        self._job = job
+        self._market = market
+        self._observations = observations
+        self._speeds: dict[tuple[str | None, int], Speed | None] = {}
+        self._places: dict[tuple[str, str, float], PlaceFacts] = {}
+        self._on_demand = _on_demand_prices(market)
+
+    def speed(self, machine: InstanceType) -> Speed | None:
+        """The machine's speed at the job's work, None where nothing tells it."""
+        key = (machine.gpu, machine.gpu_count)
+        if key not in self._speeds:
+            self._speeds[key] = speed_of(self._job, machine, self._market.accelerators)
+        return self._speeds[key]
+
+    def hazard(self, offer: Offer) -> Hazard:
+        """The offer's hazard per instance-hour; a zone without a prior of its own has its region's."""
+        if offer.capacity_type is CapacityType.ON_DEMAND:
+            return ON_DEMAND_HAZARD
+        pool = offer.pool
+        prior = self._market.hazards.get(pool) or self._market.hazards.get(pool._replace(zone=""))
+        return spot_hazard(prior, self._observations.get(pool))
+
+    def place(self, offer: Offer, work_hours: float) -> PlaceFacts:
+        """Data, store and terms of the offer's region for a run of `work_hours`."""
+        key = (offer.instance_type.provider, offer.region, work_hours)
+        facts = self._places.get(key)
+        if facts is None:
+            facts = self._places[key] = self._find_place(*key)
+        return facts
+
+    def on_demand_usd_per_hour(self, offer: Offer) -> float | None:
+        """The cheapest on-demand price of the same machine in the same region."""
+        machine = offer.instance_type
+        return self._on_demand.get((machine.provider, offer.region, machine.name))
+
+    def _find_place(self, provider: str, region: str, work_hours: float) -> PlaceFacts:
+        place = Location(provider, region)
+        terms = self._market.terms.get(provider) or ProviderTerms(provider=provider)
+        store = checkpoint_store(self._job.checkpoint, self._market, place)
+        plans = data_plans(self._job, self._market, place, work_hours)
+        stated = (terms.boot_evidence, terms.billing.evidence)
+        storage = terms.storage
+        return PlaceFacts(
+            terms=terms,
+            boot_hours=terms.boot.total_seconds() / 3600,
+            plans=plans,
+            store=store,
+            copy_usd_per_gb_month=0.0 if storage is None else storage.usd_per_gb_month,
+            evidence=(*(known for known in stated if known is not None), *store.evidence),
+            marks=store.marks,
+        )
+
+
+def _on_demand_prices(market: Market) -> dict[tuple[str, str, str], float]:
+    prices: dict[tuple[str, str, str], float] = {}
+    for offer in market.offers:
+        if offer.capacity_type is CapacityType.ON_DEMAND:
+            machine = offer.instance_type
+            key = (machine.provider, offer.region, machine.name)
+            prices[key] = min(offer.price_usd_per_hour, prices.get(key, offer.price_usd_per_hour))
+    return prices

@@ -1,0 +1,157 @@
+"""One candidate offer to its quote, or to the reason why it may not run the job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from finsched.decide import refusals
+from finsched.decide.assemble import Subject, quote_hour, quote_run
+from finsched.decide.cadence import interval_hours
+from finsched.decide.cost import Expected, Setting, expected_run
+from finsched.decide.ending import ending_of
+from finsched.decide.facts import Facts, PlaceFacts
+from finsched.decide.feasible import Candidate
+from finsched.decide.hardware import Refusal
+from finsched.decide.speed import AS_STATED
+from finsched.decide.transfer import HOURS_PER_MONTH, DataPlan
+from finsched.model.interruption import Observation
+from finsched.model.job import JobSpec
+from finsched.model.market import CapacityType, Market, Offer, Pool
+from finsched.model.quote import Quote, Rejection
+
+
+class Quoter:
+    """Quotes the candidates of one job in one market at one moment."""
+
+    def __init__(
+        self,
+        job: JobSpec,
+        market: Market,
+        now: datetime,
+        observations: Mapping[Pool, Observation],
+    ) -> None:
+        self._job = job
+        self._facts = Facts(job, market, observations)
+        self._nodes = job.requirements.nodes
+        self._deadline_hours = _hours_left(job.deadline, now)
+        self._save_hours = _hours(job.checkpoint.save_time) if job.checkpoint else 0.0
+
+    def quote(self, candidate: Candidate) -> Quote | Rejection:
+        """The candidate's quote; over a threshold, the rejection that keeps it."""
+        offer = candidate.offer
+        verdict = self._verdict(candidate)
+        if isinstance(verdict, Refusal):
+            return Rejection(offer=offer, code=verdict.code, reason=verdict.reason)
+        over = refusals.over_threshold(self._job.budget, verdict)
+        if over is None:
+            return verdict
+        return Rejection(offer=offer, code=over.code, reason=over.reason, quote=verdict)
+
+    def _verdict(self, candidate: Candidate) -> Quote | Refusal:
+        offer = candidate.offer
+        on_demand = self._facts.on_demand_usd_per_hour(offer)
+        if offer.capacity_type is CapacityType.SPOT and on_demand is not None:
+            refusal = refusals.not_a_saving(offer, on_demand)
+            if refusal is not None:
+                return refusal
+        if self._job.work is None:
+            return self._quote_hour(candidate)
+        return self._quote_run(candidate, self._job.work.hours, on_demand)
+
+    def _quote_run(
+        self, candidate: Candidate, stated_hours: float, on_demand: float | None
+    ) -> Quote | Refusal:
+        offer = candidate.offer
+        speed = self._facts.speed(offer.instance_type)
+        if speed is None:
+            return refusals.speed_unknown(self._job, offer)
+        work_hours = stated_hours / speed.factor
+        place = self._facts.place(offer, work_hours)
+        hazard = self._facts.hazard(offer)
+        setting = self._setting(offer, hazard.per_hour * self._nodes, place, work_hours)
+        setting, expected = _with_best_plan(setting, place.plans)
+        if expected is None:
+            return refusals.overflows(setting)
+        refusal = self._run_refusal(setting, expected)
+        if refusal is not None:
+            return refusal
+        fallback = None if on_demand is None else on_demand * self._nodes
+        ending = ending_of(setting, expected, self._deadline_hours, fallback)
+        if isinstance(ending, Refusal):
+            return ending
+        subject = Subject(candidate, self._nodes, hazard, speed, place, self._saves)
+        return quote_run(subject, setting, expected, ending)
+
+    def _quote_hour(self, candidate: Candidate) -> Quote:
+        place = self._facts.place(candidate.offer, 1.0)
+        hazard = self._facts.hazard(candidate.offer)
+        gang_hazard = hazard.per_hour * self._nodes
+        interval = None
+        if self._saves and gang_hazard > 0:
+            interval = self._interval_hours(HOURS_PER_MONTH, gang_hazard, place)
+        subject = Subject(candidate, self._nodes, hazard, AS_STATED, place, self._saves)
+        return quote_hour(subject, interval)
+
+    @property
+    def _saves(self) -> bool:
+        return self._job.checkpoint is not None
+
+    def _run_refusal(self, setting: Setting, expected: Expected) -> Refusal | None:
+        return refusals.never_finishes(setting, expected) or refusals.unsaved(
+            self._job, setting, expected
+        )
+
+    def _setting(
+        self, offer: Offer, gang_hazard: float, place: PlaceFacts, work_hours: float
+    ) -> Setting:
+        return Setting(
+            usd_per_hour=offer.price_usd_per_hour * self._nodes,
+            work_hours=work_hours,
+            interval_hours=self._interval_hours(work_hours, gang_hazard, place),
+            save_hours=self._save_hours,
+            boot_hours=place.boot_hours,
+            hazard_per_hour=gang_hazard,
+            data=place.plans[0],
+            store=place.store,
+            copy_usd_per_gb_month=place.copy_usd_per_gb_month,
+            billing=place.terms.billing,
+        )
+
+    def _interval_hours(self, work_hours: float, hazard: float, place: PlaceFacts) -> float:
+        spec = self._job.checkpoint
+        if spec is None:
+            return work_hours
+        if spec.every is not None:
+            return min(_hours(spec.every), work_hours)
+        return interval_hours(
+            work_hours=work_hours,
+            save_hours=self._save_hours,
+            hazard_per_hour=hazard,
+            at_least_hours=place.store.upload_hours,
+        )
+
+
+def _with_best_plan(
+    setting: Setting, plans: tuple[DataPlan, ...]
+) -> tuple[Setting, Expected | None]:
+    """The setting with the data plan whose whole run is cheapest here."""
+    best, expected = setting, expected_run(setting)
+    for plan in plans[1:]:
+        other = setting._replace(data=plan)
+        other_run = expected_run(other)
+        if other_run is None:
+            continue
+        if expected is None or other_run.cost.total_usd < expected.cost.total_usd:
+            best, expected = other, other_run
+    return best, expected
+
+
+def _hours(duration: timedelta) -> float:
+    return duration.total_seconds() / 3600
+
+
+def _hours_left(deadline: timedelta | datetime | None, now: datetime) -> float | None:
+    if isinstance(deadline, datetime):
+        return _hours(deadline - now)
+    return None if deadline is None else _hours(deadline)

@@ -1,0 +1,239 @@
+"""How a job's data reaches its machine and leaves it: stay, stream or copy once."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from math import fsum
+from typing import NamedTuple
+
+from finsched.decide.paths import (
+    INTERNET,
+    dearest_to_internet,
+    egress_usd,
+    find_path,
+    source_of,
+    transfer_hours,
+)
+from finsched.model.evidence import Evidence
+from finsched.model.job import Dataset, JobSpec
+from finsched.model.market import ANY_REGION, Location, Market, StorageRate, TransferPath
+from finsched.model.quote import Movement, TransferPlan
+
+HOURS_PER_MONTH = 730.0
+_MOST_READS = 10_000
+
+
+class Move(NamedTuple):
+    """One dataset's plan, and what it does to the run around it."""
+
+    plan: TransferPlan
+    idle_hours: float = 0.0  # the GPU waits
+    kept_gb: float = 0.0  # stored beside the job while it runs
+    is_lost: bool = False  # the copy is on the machine: each interruption moves it again
+    mark: str | None = None
+
+
+class DataPlan(NamedTuple):
+    """The moves of all datasets together."""
+
+    moves: tuple[TransferPlan, ...]
+    usd: float
+    streamed_usd: float  # part of `usd` that is paid again with rework
+    staging_hours: float
+    restage_hours: float  # after each interruption
+    restage_usd: float
+    kept_gb: float
+    evidence: tuple[Evidence, ...]
+    marks: tuple[str, ...]
+
+
+def data_plans(
+    job: JobSpec, market: Market, place: Location, work_hours: float
+) -> tuple[DataPlan, ...]:
+    """The plan with the least dollars and, where it is another, the one that idles the GPU least.
+
+    Which of them is cheaper depends on the machine's price.
+    """
+    terms = market.terms.get(place.provider)
+    storage = None if terms is None else terms.storage
+    options = [
+        input_moves(dataset, market, place, storage, work_hours) for dataset in job.inputs
+    ] + [(output_move(dataset, market, place),) for dataset in job.outputs]
+    cheapest = tuple(moves[0] for moves in options)
+    quickest = tuple(min(moves, key=lambda move: move.idle_hours) for moves in options)
+    if quickest == cheapest:
+        return (_together(cheapest),)
+    return _together(cheapest), _together(quickest)
+
+
+def input_moves(
+    dataset: Dataset,
+    market: Market,
+    place: Location,
+    storage: StorageRate | None,
+    work_hours: float,
+) -> tuple[Move, ...]:
+    """The ways an input can reach the job: the one with the least dollars first.
+
+    Streaming reads overlap with the work; the GPU waits only for what is slower than the work.
+    """
+    source = source_of(dataset.uri, dataset.location)
+    if source == place and place.region != ANY_REGION:
+        return (Move(_plan(dataset, source, place, Movement.STAY)),)
+    path = _path_from(market, source, place)
+    mark = _mark(dataset, source, path)
+    if path is None or not path.tiers:
+        hours = _hours(path, dataset.size_gb)
+        plan = _plan(dataset, source, place, Movement.STREAM, path=path, hours=hours)
+        return (Move(plan, max(0.0, hours * dataset.reads - work_hours), mark=mark),)
+    stream = _stream(dataset, path, source, place, work_hours, mark)
+    copy = _copy_once(dataset, path, source, place, storage, mark)
+    kept_usd = storage_usd(storage, dataset.size_gb, work_hours)
+    copied_usd = copy.plan.usd + kept_usd
+    stream, copy = _compared(stream, copy, _break_even_reads(path, dataset.size_gb, copied_usd))
+    if (copied_usd, copy.idle_hours) < (stream.plan.usd, stream.idle_hours):
+        return copy, stream
+    return stream, copy
+
+
+def output_move(dataset: Dataset, market: Market, place: Location) -> Move:
+    """An output is written once, at the end, while the GPU waits."""
+    destination = dataset.location or INTERNET
+    if destination == place and place.region != ANY_REGION:
+        return Move(_plan(dataset, place, destination, Movement.STAY))
+    path = find_path(market.paths, place, destination)
+    hours = _hours(path, dataset.size_gb)
+    usd = egress_usd(path.tiers, dataset.size_gb) if path is not None else 0.0
+    plan = _plan(dataset, place, destination, Movement.COPY_ONCE, path=path, usd=usd, hours=hours)
+    return Move(plan, hours, mark=_mark(dataset, place, path))
+
+
+def storage_usd(rate: StorageRate | None, size_gb: float, hours: float) -> float:
+    """What keeping decimal gigabytes for some hours costs; 0 where no storage is sold."""
+    return 0.0 if rate is None else rate.usd_per_gb_month * size_gb * hours / HOURS_PER_MONTH
+
+
+def _stream(
+    dataset: Dataset,
+    path: TransferPath,
+    source: Location,
+    place: Location,
+    work_hours: float,
+    mark: str | None,
+) -> Move:
+    size_gb = dataset.size_gb * dataset.reads
+    hours = _hours(path, size_gb)
+    usd = egress_usd(path.tiers, size_gb)
+    plan = _plan(dataset, source, place, Movement.STREAM, path=path, usd=usd, hours=hours)
+    return Move(plan, max(0.0, hours - work_hours), mark=mark)
+
+
+def _copy_once(
+    dataset: Dataset,
+    path: TransferPath,
+    source: Location,
+    place: Location,
+    storage: StorageRate | None,
+    mark: str | None,
+) -> Move:
+    hours = _hours(path, dataset.size_gb)
+    usd = egress_usd(path.tiers, dataset.size_gb)
+    plan = _plan(dataset, source, place, Movement.COPY_ONCE, path=path, usd=usd, hours=hours)
+    return Move(plan, hours, kept_gb=dataset.size_gb, is_lost=storage is None, mark=mark)
+
+
+def _break_even_reads(path: TransferPath, size_gb: float, copied_usd: float) -> int | None:
+    """The fewest reads at which copying once, its storage included, is not dearer than streaming.
+
+    None when that is never so, as on a free path.
+    """
+    reads = bisect_left(
+        range(1, _MOST_READS + 1),
+        copied_usd,
+        key=lambda count: egress_usd(path.tiers, size_gb * count),
+    )
+    return None if reads == _MOST_READS else reads + 1
+
+
+def _compared(stream: Move, copy: Move, break_even_reads: int | None) -> tuple[Move, Move]:
+    """Both moves, each knowing what the other would cost."""
+    return (
+        _with_alternative(stream, copy.plan.usd, break_even_reads),
+        _with_alternative(copy, stream.plan.usd, break_even_reads),
+    )
+
+
+def _with_alternative(move: Move, usd: float, break_even_reads: int | None) -> Move:
+    plan = move.plan
+    compared = TransferPlan(
+        uri=plan.uri,
+        source=plan.source,
+        destination=plan.destination,
+        movement=plan.movement,
+        size_gb=plan.size_gb,
+        usd=plan.usd,
+        alternative_usd=usd,
+        hours=plan.hours,
+        break_even_reads=break_even_reads,
+        evidence=plan.evidence,
+    )
+    return move._replace(plan=compared)
+
+
+def _plan(
+    dataset: Dataset,
+    source: Location,
+    destination: Location,
+    movement: Movement,
+    *,
+    path: TransferPath | None = None,
+    usd: float = 0.0,
+    hours: float = 0.0,
+) -> TransferPlan:
+    return TransferPlan(
+        uri=dataset.uri,
+        source=source,
+        destination=destination,
+        movement=movement,
+        size_gb=dataset.size_gb,
+        usd=usd,
+        alternative_usd=None,
+        hours=hours,
+        break_even_reads=None,
+        evidence=() if path is None else (path.price_evidence, path.speed_evidence),
+    )
+
+
+def _path_from(market: Market, source: Location, place: Location) -> TransferPath | None:
+    path = find_path(market.paths, source, place)
+    if path is None and source.region == ANY_REGION and source != INTERNET:
+        return dearest_to_internet(market.paths, source.provider)
+    return path
+
+
+def _hours(path: TransferPath | None, size_gb: float) -> float:
+    return 0.0 if path is None else transfer_hours(size_gb, path.gbit_per_second)
+
+
+def _mark(dataset: Dataset, source: Location, path: TransferPath | None) -> str | None:
+    if path is None or not path.tiers:
+        return f"transfer price of {dataset.uri} from {source} unknown: not counted"
+    if dataset.location is None:
+        return f"region of {dataset.uri} unknown: priced as the internet"
+    return None
+
+
+def _together(moves: tuple[Move, ...]) -> DataPlan:
+    plans = tuple(move.plan for move in moves)
+    lost = [move for move in moves if move.is_lost]
+    return DataPlan(
+        moves=plans,
+        usd=fsum(plan.usd for plan in plans),
+        streamed_usd=fsum(plan.usd for plan in plans if plan.movement is Movement.STREAM),
+        staging_hours=fsum(move.idle_hours for move in moves),
+        restage_hours=fsum(move.idle_hours for move in lost),
+        restage_usd=fsum(move.plan.usd for move in lost),
+        kept_gb=fsum(move.kept_gb for move in moves if not move.is_lost),
+        evidence=tuple(dict.fromkeys(known for plan in plans for known in plan.evidence)),
+        marks=tuple(dict.fromkeys(move.mark for move in moves if move.mark is not None)),
+    )

@@ -1,0 +1,75 @@
+"""Region patterns and residency: where a job and its data may be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from finsched.model.job import JobSpec
+from finsched.model.market import ANY_REGION, Geography, Location
+
+
+def matches(pattern: str, location: Location, geography: Geography | None) -> bool:
+    """Whether a pattern such as `us-*`, `eu` or `aws/us-*` names this region.
+
+    A pattern matches by spelling, or by the area or country of the geography table.
+    """
+    cloud, _, region = pattern.lower().rpartition("/")
+    if cloud and not fnmatchcase(location.provider, cloud):
+        return False
+    if fnmatchcase(location.region, region):
+        return True
+    return in_area(region.removesuffix("*").removesuffix("-"), geography)
+
+
+def in_area(area: str, geography: Geography | None) -> bool:
+    """Whether a region lies in an area such as `eu`, or in a country such as `de`."""
+    return bool(area) and geography is not None and area in (geography.area, geography.country)
+
+
+def region_problem(
+    patterns: Sequence[str], location: Location, geography: Geography | None
+) -> str | None:
+    """Why `where.regions` leaves this region out, or None; an exclusion wins."""
+    for pattern in patterns:
+        if pattern.startswith("!") and matches(pattern[1:], location, geography):
+            return f"{location} is excluded by {pattern}"
+    wanted = [pattern for pattern in patterns if not pattern.startswith("!")]
+    if not wanted or any(matches(pattern, location, geography) for pattern in wanted):
+        return None
+    if location.region == ANY_REGION:
+        return f"{location.provider} does not say in which region; needs {', '.join(wanted)}"
+    return f"{location} is not in {', '.join(wanted)}"
+
+
+def residency_problem(
+    areas: Sequence[str], location: Location | None, geography: Mapping[Location, Geography]
+) -> str | None:
+    """Why this place breaks `where.residency`, or None; an unknown place always does."""
+    if not areas:
+        return None
+    known = None if location is None else geography.get(location)
+    if known is None:
+        place = "an unknown region" if location is None else f"{location} (unknown area)"
+        return f"must stay in {', '.join(areas)}, is in {place}"
+    if any(in_area(area.lower(), known) for area in areas):
+        return None
+    return f"must stay in {', '.join(areas)}, is in {location}"
+
+
+def data_problem(job: JobSpec, geography: Mapping[Location, Geography]) -> str | None:
+    """Which input, output or checkpoint breaks the job's residency, or None."""
+    for what, location in _data_places(job):
+        problem = residency_problem(job.where.residency, location, geography)
+        if problem is not None:
+            return f"{what} {problem}"
+    return None
+
+
+def _data_places(job: JobSpec) -> Iterator[tuple[str, Location | None]]:
+    for dataset in job.inputs:
+        yield f"input {dataset.uri}", dataset.location
+    for dataset in job.outputs:
+        yield f"output {dataset.uri}", dataset.location
+    if job.checkpoint is not None and job.checkpoint.uri is not None:
+        yield f"checkpoint {job.checkpoint.uri}", job.checkpoint.location
