@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from finsched.jobfile.convert import to_spec
-from finsched.jobfile.problems import JobFileError, Problem
+from finsched.jobfile.problems import JobFileError, Problem, Wrong
 from finsched.jobfile.schema import json_schema
 from finsched.jobfile.source import read_text, resolved_workdir
-from finsched.jobfile.validate import validate
+from finsched.jobfile.validate import problem_at, validate
 from finsched.jobfile.values import name_from
 from finsched.jobfile.yaml_tree import read_tree
 from finsched.model.codec import decode, encode
@@ -35,15 +35,16 @@ def read(
 
     Raises SpecError with the line of every problem.
     """
-    text = read_text(path)
-    job = parse(
-        text,
-        source=str(path),
-        default_name=name_from(path.stem),
-        known_gpus=known_gpus,
-        known_clouds=known_clouds,
-    )
-    return replace(job, workdir=resolved_workdir(job.workdir, path))
+    source = str(path)
+    tree = read_tree(read_text(path), source)
+    checked = validate(tree, source, known_gpus, known_clouds)
+    job = to_spec(checked, name_from(path.stem))
+    if job.workdir is None:
+        return job
+    try:
+        return replace(job, workdir=resolved_workdir(job.workdir, path))
+    except Wrong as wrong:
+        raise JobFileError(source, [problem_at(tree, ("workdir",), wrong)]) from None
 
 
 def parse(
@@ -52,7 +53,6 @@ def parse(
     source: str,
     known_gpus: Mapping[str, str],
     known_clouds: Collection[str] = (),
-    default_name: str = "job",
 ) -> JobSpec:
     """Return the job that YAML text describes; `source` names it in messages.
 
@@ -60,7 +60,7 @@ def parse(
     lets any provider's name pass. Raises SpecError with the line of every problem.
     """
     tree = read_tree(text, source)
-    return to_spec(validate(tree, source, known_gpus, known_clouds), default_name)
+    return to_spec(validate(tree, source, known_gpus, known_clouds), default_name="job")
 
 
 def to_document(job: JobSpec) -> dict[str, Any]:

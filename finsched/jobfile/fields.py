@@ -13,6 +13,7 @@ from finsched.model.market import Location
 
 _NUMBER = r"(\d+(\.\d+)?|\.\d+)"
 _DURATION_PATTERN = rf"({_NUMBER} ?[smhdw] ?)+"
+_VARIABLE_PATTERN = "^(?!FINSCHED_)[A-Za-z_][A-Za-z0-9_]*$"
 _MONEY_PATTERN = r"^(USD|\$)? ?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?( ?USD)?$"
 
 
@@ -70,10 +71,6 @@ def _whole_schema(least: int, most: int) -> WithJsonSchema:
 def _positive_schema(most: float) -> WithJsonSchema:
     return WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": most})
 
-
-_TEXT_MAPPING = WithJsonSchema(
-    {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}
-)
 
 AsList = BeforeValidator(_as_list)
 
@@ -147,8 +144,11 @@ Capacity = Annotated[
 Signal = Annotated[
     str, PlainValidator(values.signal_name), _text(pattern="^SIG[A-Z0-9]+$", examples=["SIGTERM"])
 ]
-Variables = Annotated[dict[str, str], PlainValidator(values.variables), _TEXT_MAPPING]
-Tags = Annotated[dict[str, str], PlainValidator(values.tags), _TEXT_MAPPING]
-Secret = Annotated[
-    str, PlainValidator(values.secret), _text(pattern="^(?!FINSCHED_)[A-Za-z_][A-Za-z0-9_]*$")
+Variable = Annotated[str, PlainValidator(values.variable), _text(pattern=_VARIABLE_PATTERN)]
+TagKey = Annotated[
+    str, PlainValidator(values.tag_key), _text(pattern="^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,62}$")
 ]
+Text = Annotated[
+    str, PlainValidator(values.text), WithJsonSchema({"type": ["string", "number", "boolean"]})
+]
+Secret = Annotated[str, PlainValidator(values.secret), _text(pattern=_VARIABLE_PATTERN)]

@@ -51,11 +51,17 @@ class JobFileError(SpecError):
         super().__init__("\n".join([f"{source} has {len(self.problems)} problems:", *lines]))
 
 
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that is spelt most like `word`, in any case, or None."""
+    by_lower_case = {name.lower(): name for name in known}
+    close = get_close_matches(word[:_SHOWN_CHARACTERS].lower(), by_lower_case, n=1)
+    return by_lower_case[close[0]] if close else None
+
+
 def nearest(word: str, known: Iterable[str], *, otherwise: str) -> str:
     """Return the fix for a misspelt word: the nearest known one, else `otherwise`."""
-    by_lower_case = {name.lower(): name for name in known}
-    close = get_close_matches(word[:_SHOWN_CHARACTERS].lower(), by_lower_case, n=1, cutoff=0.6)
-    return f"did you mean {by_lower_case[close[0]]}?" if close else otherwise
+    close = closest(word, known)
+    return otherwise if close is None else f"did you mean {close}?"
 
 
 def shown(text: str) -> str:

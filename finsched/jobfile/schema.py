@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from finsched.jobfile import fields as f
+from finsched.jobfile.problems import Wrong
 from finsched.model.job import CapacityPreference
 
 
@@ -19,6 +20,9 @@ class Section(BaseModel):
 
 def _named(value: Any) -> Any:
     """Read `A100:8` as a name and a count; a mapping passes as it is."""
+    if isinstance(value, dict) and len(value) == 1 and not value.keys() & Gpu.model_fields.keys():
+        ((name, count),) = value.items()
+        raise Wrong("is a mapping without name, memory or count", f"write {name}:{count}")
     if not isinstance(value, str):
         return value
     name, colon, count = value.strip().rpartition(":")
@@ -149,8 +153,12 @@ class Job(Section):
     data: Data = Field(default=Data(), description="what the job reads and writes")
     checkpoint: Checkpoint | None = Field(default=None, description="how the job saves itself")
     budget: Budget = Field(default=Budget(), description="hard limits, in USD")
-    tags: f.Tags = Field(default={}, description="labels for reports and for the provider's bill")
-    env: f.Variables = Field(default={}, description="environment variables of the job")
+    tags: dict[f.TagKey, f.Text] = Field(
+        default={}, description="labels for reports and for the provider's bill"
+    )
+    env: dict[f.Variable, f.Text] = Field(
+        default={}, description="environment variables of the job"
+    )
     secrets: Annotated[tuple[f.Secret, ...], f.AsList] = Field(
         default=(), description="names of variables taken from your environment, never stored"
     )

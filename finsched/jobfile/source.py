@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from finsched.errors import SpecError
-from finsched.jobfile.problems import JobFileError, Problem
+from finsched.jobfile.problems import JobFileError, Problem, Wrong, shown
 
 MAX_BYTES = 1 << 20
 
@@ -25,14 +25,12 @@ def read_text(path: Path) -> str:
         raise JobFileError(str(path), [problem]) from None
 
 
-def resolved_workdir(workdir: str | None, job_file: Path) -> str | None:
+def resolved_workdir(workdir: str, job_file: Path) -> str:
     """Return the workdir as an absolute path; a relative one starts at the job file's folder."""
-    if workdir is None:
-        return None
     directory = (job_file.parent / Path(workdir).expanduser()).resolve()
     if not directory.is_dir():
-        fix = "create it, or correct workdir (relative to the job file)"
-        raise SpecError(f"{job_file}: workdir {workdir!r} is not a directory", fix=fix)
+        fix = "create it, or correct it (relative to the job file)"
+        raise Wrong(f"is {shown(workdir)}, which is not a directory", fix)
     return str(directory)
 
 

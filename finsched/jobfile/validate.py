@@ -31,7 +31,7 @@ def validate(
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         raise JobFileError(source, [_problem(tree, detail) for detail in details]) from None
-    if found := [_at(tree, path, wrong) for path, wrong in contradictions(job)]:
+    if found := [problem_at(tree, path, wrong) for path, wrong in contradictions(job)]:
         raise JobFileError(source, found)
     return job
 
@@ -42,7 +42,7 @@ def _problem(tree: Node, detail: Any) -> Problem:
         return _unknown_key(tree, path)
     if detail["type"] == "missing":
         return _missing_key(tree, path)
-    return _at(tree, path, _wrong(tree, path, detail))
+    return problem_at(tree, path, _wrong(tree, path, detail))
 
 
 def _wrong(tree: Node, path: Path, detail: Any) -> Wrong:
@@ -56,7 +56,8 @@ def _wrong(tree: Node, path: Path, detail: Any) -> Wrong:
     return Wrong(what, fix)
 
 
-def _at(tree: Node, path: Path, wrong: Wrong) -> Problem:
+def problem_at(tree: Node, path: Path, wrong: Wrong) -> Problem:
+    """Return the problem with what stands at `path`."""
     node, reached = walk(tree, path)
     # a key that is absent is still named, at the line of what should hold it
     names_absent_key = len(path) == len(reached) + 1 and isinstance(node.value, dict)
@@ -66,7 +67,7 @@ def _at(tree: Node, path: Path, wrong: Wrong) -> Problem:
 
 def _missing_key(tree: Node, path: Path) -> Problem:
     example = _section(path).model_fields[str(path[-1])].examples or ["…"]
-    return _at(tree, path, Wrong("is missing", f"add {path[-1]}: {example[0]}"))
+    return problem_at(tree, path, Wrong("is missing", f"add {path[-1]}: {example[0]}"))
 
 
 def _unknown_key(tree: Node, path: Path) -> Problem:

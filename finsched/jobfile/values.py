@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from finsched.jobfile.problems import Wrong, nearest, shown
+from finsched.jobfile.problems import Wrong, closest, nearest, shown
 from finsched.jobfile.units import text_of
 from finsched.model.job import CapacityPreference
 from finsched.model.market import Location, normalise_gpu_name
@@ -31,7 +30,6 @@ _PROVIDER_OF_SCHEME = {
     "file": "local",
     "": "local",
 }
-_NO_ALTERNATIVE = "remove it"
 
 
 def job_name(value: Any) -> str:
@@ -68,18 +66,12 @@ def capacity(value: Any) -> CapacityPreference:
 def gpu(value: Any, known: dict[str, str]) -> str:
     """Read a GPU's name or alias and return its canonical name."""
     text = text_of(value)
-    canonical = known.get(normalise_gpu_name(text))
-    if canonical is None:
-        names = {*known.values(), *known}
-        hint = nearest(text, names, otherwise="`finsched gpus` lists them all")
-        raise Wrong(f"{shown(text)} is not a known GPU", known_spelling(hint, known))
-    return canonical
-
-
-def known_spelling(hint: str, known: dict[str, str]) -> str:
-    """Replace a normalised alias in "did you mean …?" by its canonical name."""
-    word = hint.removeprefix("did you mean ").removesuffix("?")
-    return hint.replace(word, known[word]) if word in known else hint
+    name = normalise_gpu_name(text)
+    if name not in known:
+        close = closest(name, known)
+        hint = f"did you mean {known[close]}?" if close else "`finsched gpus` lists them all"
+        raise Wrong(f"{shown(text)} is not a known GPU", hint)
+    return known[name]
 
 
 def cloud(value: Any, known: frozenset[str]) -> str:
@@ -163,14 +155,30 @@ def signal_name(value: Any) -> str:
     return text
 
 
-def variables(value: Any) -> dict[str, str]:
-    """Read environment variables; values are never shown in messages, they may be secret."""
-    return _text_mapping(value, _check_variable, most=1000)
+def variable(value: Any) -> str:
+    """Read the name of an environment variable of the job."""
+    if not _VARIABLE.fullmatch(value):
+        what = f"{shown(value)} is not the name of a variable"
+        raise Wrong(what, "use letters, digits and underscores")
+    if value.startswith(_RESERVED):
+        raise Wrong(f"starts with {_RESERVED}, which is reserved", "remove it")
+    return str(value)
 
 
-def tags(value: Any) -> dict[str, str]:
-    """Read tags; numbers are taken as they are written."""
-    return _text_mapping(value, _check_tag, most=40)
+def tag_key(value: Any) -> str:
+    """Read the key of a tag."""
+    if not _TAG_KEY.fullmatch(value):
+        what = f"{shown(value)} is not the key of a tag"
+        raise Wrong(what, "use letters, digits and _ . : / -, at most 63")
+    if value.lower().startswith("finsched"):
+        raise Wrong("is reserved for finsched's own tags", "use another name")
+    return str(value)
+
+
+def text(value: Any) -> str:
+    """Read any text as it stands; it is never shown in messages, it may be secret."""
+    text_of(value)
+    return str(value)
 
 
 def secret(value: Any) -> str:
@@ -184,30 +192,3 @@ def secret(value: Any) -> str:
     if value.startswith(_RESERVED):
         raise Wrong(f"starts with {_RESERVED}, which is reserved", "use another name")
     return value
-
-
-def _text_mapping(value: Any, check: Callable[[str], None], most: int) -> dict[str, str]:
-    if not isinstance(value, dict):
-        raise Wrong("is not a mapping", "write `key: value` lines below it")
-    if len(value) > most:
-        raise Wrong(f"has {len(value)} entries", f"keep at most {most}")
-    for key, item in value.items():
-        check(key)
-        if not isinstance(item, str):
-            raise Wrong(f"{shown(key)} has no single value", f'write {key}: "" for an empty one')
-    return dict(value)
-
-
-def _check_variable(key: str) -> None:
-    if not _VARIABLE.fullmatch(key):
-        what = f"{shown(key)} is not the name of a variable"
-        raise Wrong(what, "use letters, digits and underscores")
-    if key.startswith(_RESERVED):
-        raise Wrong(f"{shown(key)} starts with {_RESERVED}, which is reserved", _NO_ALTERNATIVE)
-
-
-def _check_tag(key: str) -> None:
-    if not _TAG_KEY.fullmatch(key):
-        raise Wrong(f"{shown(key)} is not a tag", "use letters, digits and _ . : / -, at most 63")
-    if key.lower().startswith("finsched"):
-        raise Wrong(f"{shown(key)} is reserved for finsched's own tags", "use another name")

@@ -106,7 +106,7 @@ class _Composer:
             return self._sequence(depth), {}
         if "\0" in event.value:
             raise self._error(event, "a text holds a NUL character", "remove it")
-        return (None if event.style is None and event.value in _NULLS else event.value), {}
+        return (event.value if event.style or event.value not in _NULLS else None), {}
 
     def _sequence(self, depth: int) -> list[Node]:
         items = []
@@ -169,6 +169,8 @@ def _syntax_problem(error: yaml.YAMLError) -> Problem:
 
 
 def _syntax_fix(what: str, context: str) -> str:
+    if "tag" in context:
+        return 'put values that start with ! in quotes, such as "!us-gov-*"'
     if "alias" in context or "anchor" in context:
         return 'put values that start with * or & in quotes, such as "*"'
     if "cannot start any token" in what:
