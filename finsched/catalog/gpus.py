@@ -8,10 +8,7 @@ from pathlib import Path
 
 from finsched.catalog.cache import read
 from finsched.catalog.evidence import load_evidence
-from finsched.model.market import Accelerator
-
-VENDOR_PREFIXES = ("nvidia", "tesla", "geforce", "amd", "google", "aws")
-IGNORED_IN_NAMES = str.maketrans("", "", " -_.()")
+from finsched.model.market import Accelerator, normalise_gpu_name
 
 
 def accelerators(cache_dir: Path | None = None) -> Mapping[str, Accelerator]:
@@ -38,13 +35,18 @@ def load_accelerators(connection: sqlite3.Connection) -> dict[str, Accelerator]:
     }
 
 
+def known_gpus(cache_dir: Path | None = None) -> Mapping[str, str]:
+    """Return the canonical name of every normalised name and alias, as a job file needs it."""
+    return _spellings(accelerators(cache_dir))
+
+
 def resolve_gpu(name: str, known: Mapping[str, Accelerator] | None = None) -> str | None:
     """Return the canonical name of a GPU, or None for a name nobody knows.
 
     Case, blanks, dashes and a vendor's name in front do not matter; the memory does: "A100" is the
     40 GiB card and never the 80 GiB one.
     """
-    return _spellings(known or accelerators()).get(_folded(name))
+    return _spellings(known or accelerators()).get(normalise_gpu_name(name))
 
 
 def nearest_gpus(name: str, known: Mapping[str, Accelerator], count: int = 3) -> list[str]:
@@ -52,21 +54,13 @@ def nearest_gpus(name: str, known: Mapping[str, Accelerator], count: int = 3) ->
     import difflib  # noqa: PLC0415 - only for a mistake
 
     spellings = _spellings(known)
-    close = difflib.get_close_matches(_folded(name), spellings, n=count * 4, cutoff=0.5)
+    close = difflib.get_close_matches(normalise_gpu_name(name), spellings, n=count * 4, cutoff=0.5)
     return list(dict.fromkeys(spellings[each] for each in close))[:count]
 
 
 def _spellings(known: Mapping[str, Accelerator]) -> dict[str, str]:
     return {
-        _folded(spelling): gpu.name
+        normalise_gpu_name(spelling): gpu.name
         for gpu in known.values()
         for spelling in (*gpu.aliases, gpu.name)
     }
-
-
-def _folded(name: str) -> str:
-    text = name.lower().translate(IGNORED_IN_NAMES)
-    for prefix in VENDOR_PREFIXES:
-        if text.startswith(prefix) and text != prefix:
-            text = text.removeprefix(prefix)
-    return text

@@ -12,6 +12,8 @@ from finsched.model.evidence import Evidence
 from finsched.model.interruption import HazardPrior
 
 ANY_REGION = "*"
+_GPU_VENDOR_PREFIXES = ("nvidia", "tesla", "geforce", "amd", "google", "aws")
+_IGNORED_IN_GPU_NAMES = str.maketrans("", "", " -_.()")
 
 
 class CapacityType(StrEnum):
@@ -48,8 +50,12 @@ class Accelerator:
 
 
 def normalise_gpu_name(name: str) -> str:
-    """Return a GPU's name in lower case without spaces, dashes and underscores, to compare."""
-    return "".join(character for character in name.lower() if character not in " -_")
+    """Return what two spellings of a GPU share: no case, blanks, dashes or vendor in front."""
+    text = name.lower().translate(_IGNORED_IN_GPU_NAMES)
+    for prefix in _GPU_VENDOR_PREFIXES:
+        if text.startswith(prefix) and text != prefix:
+            text = text.removeprefix(prefix)
+    return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
