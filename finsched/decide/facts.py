@@ -56,7 +56,7 @@ class Facts:
         return self._speeds[key]
 
     def hazard(self, offer: Offer) -> Hazard:
-        """The offer's hazard per instance-hour; a zone without a prior of its own has its region's."""
+        """The offer's hazard per instance-hour; a zone without a prior has its region's."""
         if offer.capacity_type is CapacityType.ON_DEMAND:
             return ON_DEMAND_HAZARD
         pool = offer.pool
