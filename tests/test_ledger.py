@@ -1,0 +1,80 @@
+import sqlite3
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from finsched.errors import LedgerProblem, SpecError
+from finsched.ledger import Ledger
+from finsched.model.event import Submitted, fold
+from finsched.model.run import AttemptEnd
+from finsched.testing.builders import NOW, job
+from finsched.testing.runs import Story
+
+
+def told(ledger: Ledger, story: Story) -> None:
+    for record in story.records:
+        ledger.append("r-1", record.event, record.at)
+
+
+def test_a_run_read_back_is_the_run_that_was_told(tmp_path: Path) -> None:
+    story = Story().launched().after(hours=1).progressed(0.3).committed(0.3).after(hours=1)
+    story.ended(AttemptEnd.INTERRUPTED).launched().after(hours=4).ended(AttemptEnd.FINISHED)
+    story.finished()
+    told(Ledger(tmp_path / "ledger.sqlite"), story)
+    assert Ledger(tmp_path / "ledger.sqlite").run("r-1") == story.run
+
+
+def test_every_prefix_of_the_events_is_a_run(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    told(ledger, Story().launched().after(hours=1).committed(0.3).ended(AttemptEnd.INTERRUPTED))
+    records = ledger.records("r-1")
+    for length in range(1, len(records) + 1):
+        assert fold(records[:length]).id == "r-1"
+
+
+@pytest.mark.parametrize("statement", ["UPDATE events SET at = ''", "DELETE FROM events"])
+def test_what_is_written_stays(tmp_path: Path, statement: str) -> None:
+    told(Ledger(tmp_path / "ledger.sqlite"), Story())
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        sqlite3.connect(tmp_path / "ledger.sqlite").execute(statement)
+
+
+def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    Ledger(tmp_path / "ledger.sqlite")
+    assert stat.S_IMODE((tmp_path / "ledger.sqlite").stat().st_mode) == 0o600
+
+
+def test_an_unusable_file_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").write_bytes(b"this is not a database, it is a letter" * 50)
+    with pytest.raises(LedgerProblem, match="cannot be used"):
+        Ledger(tmp_path / "ledger.sqlite")
+
+
+def test_many_writers_lose_nothing(tmp_path: Path) -> None:
+    def write(name: str) -> None:
+        ledger = Ledger(tmp_path / "ledger.sqlite")
+        for _ in range(20):
+            ledger.append(name, Submitted(job=job(), store_uri=""), NOW)
+
+    Ledger(tmp_path / "ledger.sqlite")
+    writers = [threading.Thread(target=write, args=(f"run-{n}",)) for n in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    assert [len(ledger.records(f"run-{n}")) for n in range(4)] == [20] * 4
+
+
+def test_a_run_is_found_by_the_start_of_its_name(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    for name in ("digits-aa1", "digits-ab2", "llama-c3"):
+        ledger.append(name, Submitted(job=job(), store_uri=""), NOW)
+    assert ledger.resolve("llama") == "llama-c3"
+    assert ledger.resolve(None) == "llama-c3"
+    with pytest.raises(SpecError, match="matches"):
+        ledger.resolve("digits")
+    with pytest.raises(SpecError, match="no run"):
+        ledger.resolve("bert")
