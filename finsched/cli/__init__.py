@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import typer
 
+from finsched.cli import gpus
 from finsched.errors import ExitCode, FinschedError
 
 app = typer.Typer(
@@ -16,6 +17,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Buys GPU time for training jobs: quote the finished run, launch it, account for it.",
 )
+
+app.command()(gpus.gpus)
 
 
 def main() -> NoReturn:

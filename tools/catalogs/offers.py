@@ -79,7 +79,8 @@ def aws(raw: Path) -> Collected:
     derived = [
         _aws_derived(on_demand[key], row)
         for row in read_rows(raw / "interruption/aws_spot_advisor.csv")
-        if (key := (row["instance_type"], row["region"])) in on_demand and key not in zoned
+        if (key := (row["instance_type"], row["region"])) in on_demand
+        and (key not in zoned or _warns(row))
     ]
     offers = [*on_demand.values(), *measured, *derived]
     fractional = [offer for offer in offers if offer.instance_type not in whole]
@@ -123,6 +124,11 @@ def _aws_zone(row: RawRow) -> OfferRow:
     price = float(row["spot_usd_per_hour"])
     pool = ("aws", row["instance_type"], row["region"], row["zone_id"])
     return _offer(pool, "spot", price, "skypilot-aws", note)
+
+
+def _warns(row: RawRow) -> bool:
+    """Spot dearer than on-demand is worth knowing, measured zones or not."""
+    return float(row["savings_over_ondemand_pct"]) < 0
 
 
 def _aws_derived(on_demand: OfferRow, row: RawRow) -> OfferRow:
