@@ -43,7 +43,7 @@ def test_spend_is_exact_to_the_millionth_over_all_attempts() -> None:
     assert spent_usd(story.run, story.now) == Decimal("49.360000")
 
 
-@given(st.floats(0.01, 200), st.floats(1, 5000), st.floats(0.02, 10))
+@given(st.floats(0.1, 200), st.floats(1, 1000), st.floats(0.02, 10))
 def test_running_to_the_budgets_end_spends_the_budget(
     price: float, budget_usd: float, ran_hours: float
 ) -> None:
