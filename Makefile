@@ -1,0 +1,48 @@
+# Two commands matter: `make demo` shows finsched at work, `make test` runs all tests.
+# Both need git, make and Python 3.11 with its venv module; neither needs root.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+export PIP_ROOT_USER_ACTION := ignore
+
+.PHONY: demo test check bench clean
+.DELETE_ON_ERROR:
+
+demo: .venv/demo.stamp
+	@examples/digits/demo.sh $(CURDIR)/$(BIN)
+
+test: .venv/test.stamp
+	@$(BIN)/pytest -n 2 --dist loadgroup -q
+
+check: .venv/dev.stamp
+	@$(BIN)/ruff format --check
+	@$(BIN)/ruff check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: .venv/test.stamp .venv-bench/skypilot.stamp
+	@$(BIN)/python benchmarks/bench_decide.py
+	@$(BIN)/python benchmarks/bench_cli.py --sky-python .venv-bench/bin/python
+
+clean:
+	rm -rf .venv .venv-bench
+
+.venv/%.stamp: pyproject.toml | .venv/pyvenv.cfg
+	@echo "- installing finsched[$*] into .venv (the first time takes a minute or two)"
+	@$(PIP) install --quiet --editable '.[$*]'
+	@touch $@
+
+.venv-bench/skypilot.stamp: | .venv-bench/pyvenv.cfg
+	@echo "- installing SkyPilot into .venv-bench, to be compared with"
+	@.venv-bench/bin/python -m pip --disable-pip-version-check install --quiet skypilot
+	@touch $@
+
+%/pyvenv.cfg:
+	@test -n "$(PYTHON)" || { echo "finsched needs Python 3.11 or newer: none is on PATH"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "finsched needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "$(PYTHON) lacks its venv module; on Debian: apt install python3-venv"; exit 1; }
+	@echo "- creating $*"
+	@$(PYTHON) -m venv $*
