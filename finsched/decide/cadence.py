@@ -8,11 +8,11 @@ from bisect import bisect_left
 from finsched.decide.walltime import overhead_per_hour
 
 # Intervals that people use, in minutes.
-_ROUND_MINUTES = (
+ROUND_MINUTES = (
     *(1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 75, 90, 105, 120, 150, 180),
     *(240, 300, 360, 480, 600, 720, 960, 1440, 2160, 2880, 4320, 5760, 7200, 10080, 14400, 20160),
 )
-_ROUND_HOURS = tuple(minutes / 60 for minutes in _ROUND_MINUTES)
+_ROUND_HOURS = tuple(minutes / 60 for minutes in ROUND_MINUTES)
 
 
 def young_interval_hours(save_hours: float, hazard_per_hour: float) -> float:

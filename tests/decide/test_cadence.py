@@ -1,0 +1,68 @@
+"""The checkpoint interval: published formulas, and an exhaustive search over round intervals."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finsched.decide.cadence import (
+    ROUND_MINUTES,
+    daly_interval_hours,
+    interval_hours,
+    young_interval_hours,
+)
+
+ONE_MINUTE = 1 / 60
+
+
+@pytest.mark.parametrize(
+    ("mean_hours", "minutes"), [(3.3, 20), (7.5, 30)], ids=["M = 3.3 h", "M = 7.5 h"]
+)
+def test_a_one_minute_save_gives_the_20_to_30_minutes_of_the_handbook(
+    mean_hours: float, minutes: float
+) -> None:
+    assert young_interval_hours(ONE_MINUTE, 1 / mean_hours) * 60 == pytest.approx(minutes, abs=0.11)
+    chosen = interval_hours(work_hours=48, save_hours=ONE_MINUTE, hazard_per_hour=1 / mean_hours)
+    assert chosen * 60 == pytest.approx(minutes)
+
+
+@given(save=st.floats(1e-3, 1), mean=st.floats(0.5, 1000))
+def test_daly_minimises_the_expected_time_to_within_one_percent(save: float, mean: float) -> None:
+    if save > mean:
+        return
+
+    def stretch(interval: float) -> float:
+        return math.expm1((interval + save) / mean) / interval
+
+    best = min(stretch(mean * 10 ** (power / 100)) for power in range(-400, 101))
+    assert stretch(daly_interval_hours(save, 1 / mean)) <= best * 1.01
+
+
+def test_a_save_longer_than_twice_the_mean_saves_once_per_mean() -> None:
+    assert daly_interval_hours(5.0, 0.5) == 2.0
+
+
+def test_without_interruptions_the_one_interval_is_the_work() -> None:
+    assert interval_hours(work_hours=40, save_hours=ONE_MINUTE, hazard_per_hour=0) == 40
+
+
+@given(
+    work=st.floats(0.01, 1000),
+    save=st.floats(0, 0.5),
+    hazard=st.floats(1e-6, 2),
+    least=st.floats(0, 1),
+)
+def test_no_other_round_interval_wastes_less(
+    work: float, save: float, hazard: float, least: float
+) -> None:
+    chosen = interval_hours(
+        work_hours=work, save_hours=save, hazard_per_hour=hazard, at_least_hours=least
+    )
+    assert chosen <= work
+    assert chosen == work or chosen >= least
+    choices = [m / 60 for m in ROUND_MINUTES if least <= m / 60 < work] + [work]
+    best = min(math.expm1(min(hazard * (each + save), 700)) / each for each in choices)
+    assert math.expm1(min(hazard * (chosen + save), 700)) / chosen <= best * (1 + 1e-9)
