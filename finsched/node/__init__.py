@@ -1,1 +1,1 @@
-"""What runs beside the job on the rented machine: standard library and obstore only."""
+"""The node agent: what runs beside the job on the rented machine (stdlib and obstore only)."""

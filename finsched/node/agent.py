@@ -1,0 +1,252 @@
+"""One attempt on this machine, from the opened log to the last message."""
+
+from __future__ import annotations
+
+import tarfile
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime
+
+from finsched.node.checkpoint import Committer, CommitTools
+from finsched.node.clock import to_iso, utc_now
+from finsched.node.commit_log import CommitLog, CommitWriter, Fenced
+from finsched.node.config import CheckpointConfig, NodeConfig
+from finsched.node.ending import Cause, End, Watch
+from finsched.node.environment import checkpoint_directory, job_environment
+from finsched.node.job_process import JobProcess
+from finsched.node.mailbox import Mailbox
+from finsched.node.output import OutputLog
+from finsched.node.parts import Parts
+from finsched.node.progress import Progress
+from finsched.node.restore import Restored, restore
+from finsched.node.store import Store, StoreError, with_retries
+from finsched.node.workspace import Workspace, unpack
+
+_TICK_SECONDS = 0.03
+_PUMP_SECONDS = 2.0
+_PROGRESS_EVERY_SECONDS = 0.5
+_LAST_WORDS_SECONDS = 10.0
+_SHORTEST_COMMIT_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The last word on an attempt."""
+
+    end: End
+    exit_code: int | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the agent works with; `umask` is the one that the job is to have."""
+
+    config: NodeConfig
+    secrets: Mapping[str, str]
+    workspace: Workspace
+    watch: Watch
+    store: Store
+    mailbox: Mailbox
+    umask: int
+
+
+class Agent:
+    """Runs one attempt; every way out of `run` is an `Ended` that was reported."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._config = around.config
+        self._writer = CommitWriter(around.store, around.config.attempt)
+        self._progress = Progress(around.workspace.progress)
+        self._output = OutputLog(
+            around.workspace.output,
+            around.store,
+            around.config.attempt,
+            around.secrets.values(),
+        )
+        self._reported_at = 0.0
+        self._reported: float | None = None
+
+    def run(self) -> Ended:
+        """Do the work and report how it ended."""
+        try:
+            ended = self._attempt()
+        except Fenced as error:
+            ended = Ended(end=End.FENCED, detail=str(error))
+        except (StoreError, OSError, tarfile.TarError) as error:
+            ended = Ended(end=End.NODE_FAILED, detail=str(error))
+        self._around.watch.close()
+        self._output.close(timeout_seconds=_LAST_WORDS_SECONDS)
+        self._around.mailbox.post(
+            "ended", end=str(ended.end), exit_code=ended.exit_code, detail=ended.detail
+        )
+        self._around.mailbox.close(timeout_seconds=_LAST_WORDS_SECONDS)
+        return ended
+
+    def _attempt(self) -> Ended:
+        prepared = self._prepare_while_watching()
+        if isinstance(prepared, Cause):
+            return Ended(end=prepared.end, detail=prepared.detail)
+        if self._config.setup and (ended := self._set_up(prepared)):
+            return ended
+        return self._work(prepared)
+
+    def _prepare_while_watching(self) -> Restored | Cause:
+        """Prepare in a thread, so that a lease or a budget can end even a hanging download."""
+        preparation = ThreadPoolExecutor(1).submit(self._prepare)
+        while (cause := self._around.watch.cause()) is None:
+            if wait([preparation], timeout=_TICK_SECONDS).done:
+                return preparation.result()
+        return cause
+
+    def _prepare(self) -> Restored:
+        self._writer.open()
+        around, restored = self._around, Restored()
+        around.workspace.create()
+        if self._config.checkpoint:
+            restored = with_retries(lambda: self._restore(self._config.checkpoint))
+        for text in restored.damaged:
+            around.mailbox.post("warning", text=f"{text}; falling back to the one before")
+        if key := self._config.workdir_key:
+            unpack(around.store, key, around.workspace.job)
+        if directory := checkpoint_directory(self._config, around.workspace):
+            directory.mkdir(parents=True, exist_ok=True)
+        return restored
+
+    def _restore(self, checkpoint: CheckpointConfig | None) -> Restored:
+        keep = checkpoint.keep if checkpoint else 1
+        newest_first = CommitLog(self._around.store).newest_first()
+        return restore(self._around.store, newest_first, self._around.workspace.restored, keep=keep)
+
+    def _set_up(self, restored: Restored) -> Ended | None:
+        self._around.mailbox.post("setup")
+        exit_code, cause = self._supervise(self._start(self._config.setup, restored), None)
+        if cause:
+            return Ended(end=cause.end, exit_code=exit_code, detail=cause.detail)
+        if exit_code:
+            return Ended(
+                end=End.JOB_FAILED, exit_code=exit_code, detail=f"setup exited with {exit_code}"
+            )
+        return None
+
+    def _work(self, restored: Restored) -> Ended:
+        job = self._start(self._config.run_command, restored)
+        self._around.workspace.started.touch()
+        self._report_start(restored)
+        committer = self._committer(restored)
+        exit_code, cause = self._supervise(job, committer)
+        self._report_progress(last=True)
+        stored = committer is None or committer.finish(
+            whole=exit_code == 0, deadline=time.monotonic() + self._seconds_to_commit(cause)
+        )
+        if committer and committer.fenced:
+            raise Fenced(committer.fenced)
+        return self._judge(exit_code, cause, stored=stored)
+
+    def _start(self, command: str, restored: Restored) -> JobProcess:
+        around = self._around
+        return JobProcess(
+            command,
+            directory=around.workspace.job,
+            environment=job_environment(
+                self._config,
+                around.workspace,
+                restored=restored.directory,
+                secrets=around.secrets,
+            ),
+            signal_name=self._config.checkpoint.signal if self._config.checkpoint else "SIGTERM",
+            umask=around.umask,
+        )
+
+    def _report_start(self, restored: Restored) -> None:
+        commit = restored.commit
+        self._around.mailbox.post(
+            "started",
+            restore={
+                "sequence": commit.number if commit else None,
+                "size_bytes": commit.size_bytes if commit else 0,
+                "progress": commit.progress if commit else None,
+                "damaged": len(restored.damaged),
+            },
+        )
+
+    def _committer(self, restored: Restored) -> Committer | None:
+        checkpoint = self._config.checkpoint
+        if checkpoint is None:
+            return None
+        parts = Parts(self._around.store, self._config.attempt, keep=checkpoint.keep)
+        parts.trust(reversed([c for c in (restored.commit, *restored.older) if c]))
+        committer = Committer(
+            self._around.workspace.job / checkpoint.path,
+            self._around.workspace.staging,
+            CommitTools(
+                writer=self._writer,
+                parts=parts,
+                progress=self._progress,
+                mailbox=self._around.mailbox,
+            ),
+            every_seconds=checkpoint.every_seconds,
+        )
+        committer.start()
+        return committer
+
+    def _supervise(self, job: JobProcess, committer: Committer | None) -> tuple[int, Cause | None]:
+        """Wait for the command's end, its own or one that is asked for from outside."""
+        pump = self._output.pump(job.output)
+        cause: Cause | None = None
+        kill_at = utc_now()
+        while job.poll() is None:
+            self._report_progress()
+            if committer and committer.fenced:
+                break
+            if cause is None:
+                cause = self._around.watch.cause()
+                if cause:
+                    kill_at = self._ask_to_end(job, committer, cause)
+            elif utc_now() >= kill_at:
+                break
+            time.sleep(_TICK_SECONDS)
+        exit_code = job.kill()
+        pump.join(_PUMP_SECONDS)
+        return exit_code, cause
+
+    def _ask_to_end(self, job: JobProcess, committer: Committer | None, cause: Cause) -> datetime:
+        if notice := self._around.watch.notices.notice:
+            ends_at = to_iso(notice.ends_at) if notice.ends_at else None
+            self._around.mailbox.post("notice", ends_at=ends_at)
+        if committer:
+            committer.hurry()
+        job.signal()
+        return cause.kill_at(committer.last_upload_seconds if committer else 0.0)
+
+    def _report_progress(self, *, last: bool = False) -> None:
+        fraction, now = self._progress.read(), time.monotonic()
+        due = last or now - self._reported_at >= _PROGRESS_EVERY_SECONDS
+        if due and fraction is not None and fraction != self._reported:
+            self._around.mailbox.post("progress", progress=fraction)
+            self._reported, self._reported_at = fraction, now
+
+    def _seconds_to_commit(self, cause: Cause | None) -> float:
+        """Return how long the last commit may be tried: until the machine has to be done."""
+        if cause:
+            ends_at = cause.ends_at
+        else:
+            stops = [stop.at for stop in self._config.stop_at]
+            ends_at = min([self._around.watch.orders.lease_until, *stops])
+        left = (ends_at - utc_now()).total_seconds()
+        return max(left, _SHORTEST_COMMIT_SECONDS)
+
+    def _judge(self, exit_code: int, cause: Cause | None, *, stored: bool) -> Ended:
+        done = exit_code == 0 and (cause is None or (self._progress.latest or 0.0) >= 1.0)
+        if done and stored:
+            return Ended(end=End.FINISHED, exit_code=0)
+        if done:
+            detail = "the job is done, but its last checkpoint could not be stored"
+            return Ended(end=End.NODE_FAILED, exit_code=0, detail=detail)
+        if cause:
+            return Ended(end=cause.end, exit_code=exit_code, detail=cause.detail)
+        detail = f"the command exited with {exit_code}"
+        return Ended(end=End.JOB_FAILED, exit_code=exit_code, detail=detail)

@@ -1,0 +1,155 @@
+"""The commit log: what exists of a run's checkpoints, and who may add to it.
+
+Entry n is the create-only object `log/<n>.json`. Every attempt first appends `opened`. A writer
+adds at its own end of the log only, so one that is overtaken loses the number, reads on, and finds
+the higher attempt: it can never commit again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from finsched.node.clock import from_iso, to_iso, utc_now
+from finsched.node.numbered import NumberedObjects
+from finsched.node.store import Missing, Store, with_retries
+
+
+class Fenced(Exception):
+    """Another attempt has taken over; this one may commit nothing more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommittedFile:
+    """One file of a checkpoint: its relative name, and the object that holds it."""
+
+    name: str
+    size: int
+    sha256: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """An attempt has begun; every lower one is fenced."""
+
+    number: int
+    attempt: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """A checkpoint exists; its `number` in the log is its sequence number."""
+
+    number: int
+    attempt: int
+    at: datetime
+    progress: float | None
+    files: tuple[CommittedFile, ...]
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """An entry that holds no valid document."""
+
+    number: int
+
+
+Entry = Opened | Committed | Unreadable
+
+
+class CommitLog:
+    """The log of one run in its store, for readers."""
+
+    def __init__(self, store: Store) -> None:
+        self._objects = NumberedObjects(store, "log", suffix=".json")
+
+    def entries(self, *, after: int = 0) -> list[Entry]:
+        """Return the entries behind number `after`, oldest first."""
+        return [self.read(number) for number in self._objects.numbers(after=after)]
+
+    def newest_first(self) -> Iterator[Entry]:
+        """Yield the entries from the newest, reading each one only when it is asked for."""
+        for number in reversed(self._objects.numbers()):
+            yield self.read(number)
+
+    def read(self, number: int) -> Entry:
+        """Return one entry."""
+        try:
+            return _entry(number, json.loads(self._objects.read(number)))
+        except (Missing, ValueError, KeyError, TypeError):
+            return Unreadable(number=number)
+
+
+class CommitWriter:
+    """The log as one attempt writes it."""
+
+    def __init__(self, store: Store, attempt: int) -> None:
+        self._log = CommitLog(store)
+        self._objects = NumberedObjects(store, "log", suffix=".json")
+        self._attempt = attempt
+        self._end = 0
+
+    def open(self) -> None:
+        """Append `opened`; raises Fenced where this attempt or a higher one was opened before."""
+        for entry in self._log.newest_first():
+            self._end = max(self._end, entry.number)
+            if not isinstance(entry, Unreadable):  # attempts never fall, so one entry is enough
+                self._check(entry, self._attempt)
+                break
+        self._append({"kind": "opened"}, lowest_foreign=self._attempt)
+
+    def commit(self, files: tuple[CommittedFile, ...], progress: float | None) -> Committed:
+        """Append a checkpoint; raises Fenced where a higher attempt was opened."""
+        size_bytes = sum(file.size for file in files)
+        document = {
+            "kind": "committed",
+            "progress": progress,
+            "files": [_file_document(file) for file in files],
+            "size_bytes": size_bytes,
+        }
+        at = self._append(document, lowest_foreign=self._attempt + 1)
+        return Committed(
+            number=self._end,
+            attempt=self._attempt,
+            at=at,
+            progress=progress,
+            files=files,
+            size_bytes=size_bytes,
+        )
+
+    def _append(self, document: Mapping[str, Any], *, lowest_foreign: int) -> datetime:
+        at = utc_now()
+        content = json.dumps({**document, "attempt": self._attempt, "at": to_iso(at)}).encode()
+        while not with_retries(lambda: self._objects.create(self._end + 1, content)):
+            self._end += 1
+            self._check(self._log.read(self._end), lowest_foreign)
+        self._end += 1
+        return at
+
+    def _check(self, entry: Entry, lowest_foreign: int) -> None:
+        if not isinstance(entry, Unreadable) and entry.attempt >= lowest_foreign:
+            raise Fenced(f"attempt {entry.attempt} has taken over from attempt {self._attempt}")
+
+
+def _entry(number: int, document: Mapping[str, Any]) -> Entry:
+    attempt, at = int(document["attempt"]), from_iso(document["at"])
+    if document["kind"] == "opened":
+        return Opened(number=number, attempt=attempt, at=at)
+    return Committed(
+        number=number,
+        attempt=attempt,
+        at=at,
+        progress=document["progress"],
+        files=tuple(CommittedFile(**file) for file in document["files"]),
+        size_bytes=int(document["size_bytes"]),
+    )
+
+
+def _file_document(file: CommittedFile) -> dict[str, Any]:
+    return {"name": file.name, "size": file.size, "sha256": file.sha256, "key": file.key}

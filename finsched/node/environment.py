@@ -1,0 +1,47 @@
+"""The job's environment: small, declared, and without the credentials of the machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from finsched.node.config import NodeConfig
+from finsched.node.workspace import Workspace
+
+_INHERITED = ("HOME", "LANG", "FINSCHED_INSTANCE")
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def job_environment(
+    config: NodeConfig, workspace: Workspace, *, restored: Path | None, secrets: Mapping[str, str]
+) -> dict[str, str]:
+    """Return all variables that the job gets; declared ones win over inherited ones."""
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {
+        "LANG": "C.UTF-8",
+        **inherited,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', _DEFAULT_PATH)}",
+        "TMPDIR": str(workspace.temporary),
+        **config.env,
+        **secrets,
+        **_contract(config, workspace, restored),
+    }
+
+
+def checkpoint_directory(config: NodeConfig, workspace: Workspace) -> Path | None:
+    """Return where the job writes its checkpoints."""
+    return workspace.job / config.checkpoint.path if config.checkpoint else None
+
+
+def _contract(config: NodeConfig, workspace: Workspace, restored: Path | None) -> dict[str, str]:
+    checkpoint = config.checkpoint
+    return {
+        "FINSCHED_RUN": config.run,
+        "FINSCHED_ATTEMPT": str(config.attempt),
+        "FINSCHED_PROGRESS": str(workspace.progress),
+        "FINSCHED_CHECKPOINT_DIR": str(checkpoint_directory(config, workspace) or ""),
+        "FINSCHED_RESUME_FROM": str(restored or ""),
+        "FINSCHED_CHECKPOINT_EVERY": f"{checkpoint.every_seconds:g}" if checkpoint else "",
+    }

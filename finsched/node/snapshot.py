@@ -1,0 +1,73 @@
+"""A look at the checkpoint directory: what is in it, and whether the job has stopped writing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+_TEMPORARY_SUFFIXES = (".tmp", ".part", ".partial", "~")
+
+
+class FileMark(NamedTuple):
+    """What changes when a file is written: relative name, size and modification time."""
+
+    name: str
+    size: int
+    modified_ns: int
+
+
+Snapshot = tuple[FileMark, ...]
+
+
+def look(directory: Path) -> Snapshot:
+    """Return the marks of all regular files in order; temporary names and links are left out."""
+    return tuple(sorted(_marks(str(directory), "")))
+
+
+def mark(path: Path, name: str) -> FileMark:
+    """Return the mark of one file; raises OSError."""
+    status = path.stat(follow_symlinks=False)
+    return FileMark(name, status.st_size, status.st_mtime_ns)
+
+
+def is_checkpoint(snapshot: Snapshot) -> bool:
+    """Say whether there is anything to keep: empty files alone are no checkpoint."""
+    return any(file.size for file in snapshot)
+
+
+def _marks(directory: str, prefix: str) -> Iterator[FileMark]:
+    try:
+        entries = list(os.scandir(directory))
+    except OSError:
+        return  # removed while we looked: the next look differs
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name.endswith(_TEMPORARY_SUFFIXES):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _marks(entry.path, f"{prefix}{entry.name}/")
+        elif entry.is_file(follow_symlinks=False):
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError:
+                continue
+            yield FileMark(prefix + entry.name, status.st_size, status.st_mtime_ns)
+
+
+class Quiescence:
+    """How long the directory has looked the same; times are of the monotonic clock."""
+
+    def __init__(self) -> None:
+        self.snapshot: Snapshot = ()
+        self._since = 0.0
+
+    def observe(self, snapshot: Snapshot, now: float) -> None:
+        """Note how the directory looks now."""
+        if snapshot != self.snapshot:
+            self.snapshot = snapshot
+            self._since = now
+
+    def seconds(self, now: float) -> float:
+        """Return for how long nothing has changed."""
+        return now - self._since

@@ -1,0 +1,164 @@
+"""Launch, watch and end instances on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from finsched.errors import InvalidRequest, ProviderError
+from finsched.model.market import Pool
+from finsched.node.process_tree import kill_marked
+from finsched.provider import (
+    EndReason,
+    Instance,
+    InstanceState,
+    InstanceStatus,
+    LaunchRequest,
+    OwnedResource,
+)
+from finsched_local.folder import MARK, InstanceFolder, utc_now, write_atomically
+
+_LAUNCH_SECONDS = 30.0
+
+
+class LocalCompute:
+    """Instances below one folder, shared by every process that uses it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+
+    def launch(self, request: LaunchRequest) -> Sequence[Instance]:
+        """Start a machine for the request's token, or find the one that was started for it."""
+        if request.nodes > 1:
+            raise InvalidRequest(
+                f"resources.nodes: {request.nodes} were asked for, and `local` is one machine",
+                fix="Ask for one node, or choose a cloud.",
+            )
+        folder = self._instance(request.token)
+        folder.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        give_up_at = time.monotonic() + _LAUNCH_SECONDS
+        while not folder.launched:
+            with folder.lock_if_free() as lock:
+                if lock is not None and not folder.launched:
+                    _start(folder, request, lock)
+            if time.monotonic() > give_up_at:
+                raise ProviderError(f"local: the machine {folder.id} does not start")
+            time.sleep(0.0 if folder.launched else 0.01)
+        return [_instance(folder)]
+
+    def find(self, token: str) -> Sequence[Instance]:
+        """Return the machine that was started for this token."""
+        folder = self._instance(token)
+        return [_instance(folder)] if folder.launched else []
+
+    def poll(self, ids: Sequence[str]) -> Mapping[str, InstanceStatus]:
+        """Return how the known ones of these instances stand."""
+        folders = [InstanceFolder(self._folder / instance_id) for instance_id in ids]
+        return {folder.id: _status(folder) for folder in folders if folder.launched}
+
+    def terminate(self, instance_id: str) -> None:
+        """Order the end of an instance."""
+        folder = InstanceFolder(self._folder / instance_id)
+        if folder.launched:
+            folder.order_end()
+
+    def owned(self, installation: str) -> Iterable[OwnedResource]:
+        """Yield the instances that are not terminated."""
+        for path in sorted(self._folder.glob("local-*")):
+            folder = InstanceFolder(path)
+            if not folder.launched or folder.facts["installation"] != installation:
+                continue
+            if _status(folder).state is not InstanceState.TERMINATED:
+                yield OwnedResource(
+                    provider="local",
+                    kind="instance",
+                    id=folder.id,
+                    run=folder.facts["run"],
+                    created_at=datetime.fromisoformat(folder.facts["created_at"]),
+                )
+
+    def delete(self, resource: OwnedResource) -> None:
+        """End one instance."""
+        self.terminate(resource.id)
+
+    def _instance(self, token: str) -> InstanceFolder:
+        digest = hashlib.sha256(f"{self._folder}\n{token}".encode()).hexdigest()
+        return InstanceFolder(self._folder / f"local-{digest[:16]}")
+
+
+def _start(folder: InstanceFolder, request: LaunchRequest, lock: int) -> None:
+    """Write the instance down and start its machine, which inherits the lock."""
+    folder.write_facts(
+        {
+            "installation": request.installation,
+            "run": request.run,
+            "attempt": request.attempt,
+            "pool": list(request.offer.pool),
+            "created_at": utc_now().isoformat(),
+            "hints": dict(request.hints),
+        }
+    )
+    write_atomically(folder.node_config, request.node_config)
+    with folder.log.open("ab") as log:
+        machine = subprocess.run(  # noqa: S603 - our own program
+            [sys.executable, "-m", "finsched_local.machine", str(folder.path), str(lock)],
+            input=json.dumps(dict(request.secrets)).encode(),
+            stdout=log,
+            stderr=log,
+            pass_fds=[lock],
+            start_new_session=True,
+            check=False,
+        )
+    if machine.returncode != 0:
+        last_words = folder.log.read_text(errors="replace")[-2000:]
+        raise ProviderError(f"local: the machine {folder.id} did not start: {last_words}")
+
+
+def _instance(folder: InstanceFolder) -> Instance:
+    facts = folder.facts
+    return Instance(
+        id=folder.id,
+        pool=Pool(*facts["pool"]),
+        created_at=datetime.fromisoformat(facts["created_at"]),
+    )
+
+
+def _status(folder: InstanceFolder) -> InstanceStatus:
+    """Return the machine's own word, or the truth where it died without one."""
+    status = folder.status()
+    if status.state is InstanceState.TERMINATED:
+        return status
+    with folder.lock_if_free() as lock:
+        if lock is not None:
+            return _bury(folder)
+    status = folder.status()
+    if folder.end_ordered and status.state is not InstanceState.TERMINATED:
+        return replace(status, state=InstanceState.TERMINATING)
+    return status
+
+
+def _bury(folder: InstanceFolder) -> InstanceStatus:
+    """End what a killed machine has left running and write down that it is gone."""
+    status = folder.status()
+    if status.state is InstanceState.TERMINATED:
+        return status
+    if not kill_marked(f"{MARK}={folder.id}"):
+        return replace(status, state=InstanceState.TERMINATING)
+    folder.remove_scratch()
+    ended = InstanceStatus(
+        id=folder.id,
+        state=InstanceState.TERMINATED,
+        billing_from=status.billing_from,
+        ended_at=utc_now(),
+        reason=EndReason.FAILED,
+        detail="the machine process was killed",
+    )
+    folder.write_status(ended)
+    return ended
