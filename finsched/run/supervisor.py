@@ -34,7 +34,7 @@ class Surroundings:
     clock: Clock
     terms: LaunchTerms
     decide: Callable[[Run, datetime], Decision]
-    place: Callable[[Quote, str], Placement]
+    place: Callable[[Run, Quote, str], Placement]
 
 
 class Supervisor:
@@ -104,7 +104,7 @@ class Supervisor:
     def _act(self, step: Step) -> None:
         match step:
             case Launch(quote=quote, why=why):
-                self._launch(self._around.place(quote, why))
+                self._launch(self._around.place(self._journal.run, quote, why))
             case Wait(until=until):
                 self._pause_until(until)
             case Stay():

@@ -1,0 +1,137 @@
+"""From a job to a run in the ledger: quote, admit, submit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from finsched import plugins, quoting
+from finsched.decide.admit import Objection, Refused, admit
+from finsched.errors import (
+    FinschedError,
+    NotConfigured,
+    NothingFeasible,
+    OverThreshold,
+    SpecError,
+)
+from finsched.ledger import Ledger
+from finsched.model.job import JobSpec
+from finsched.model.market import CapacityType, Market
+from finsched.model.quote import Decision, Quote
+from finsched.model.run import Placement, Rehearsal
+from finsched.run.clock import anchored, wall_clock
+from finsched.run.placing import placement
+from finsched.run.rehearsing import default_speed
+from finsched.run.submission import Submission, submit
+from finsched.settings import Settings
+
+_ERRORS: dict[Objection, type[FinschedError]] = {
+    Objection.NOTHING_FEASIBLE: NothingFeasible,
+    Objection.OVER_THRESHOLD: OverThreshold,
+    Objection.MISSING_TAGS: SpecError,
+    Objection.NO_CHECKPOINT: SpecError,
+}
+_FIXES = {
+    Objection.NOTHING_FEASIBLE: "`finsched quote` lists the reason of every offer",
+    Objection.OVER_THRESHOLD: "raise budget.max_cost or budget.max_hourly, or ask for less",
+    Objection.MISSING_TAGS: "add them under `tags:`",
+    Objection.NO_CHECKPOINT: "declare `checkpoint:`, or set `capacity: on_demand`",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RehearsalRequest:
+    """What a user asks of a rehearsal; without `speed`, the cadence shrinks to two seconds."""
+
+    seed: int = 0
+    interruptions: int | None = None
+    hazard_per_hour: float | None = None
+    speed: float | None = None
+
+
+def start(
+    job: JobSpec,
+    settings: Settings,
+    ledger: Ledger,
+    *,
+    request: RehearsalRequest | None = None,
+    store: str | None = None,
+) -> str:
+    """Quote a job, admit it, write it down as a run and return the run's id.
+
+    Raises the error that says why it may not start; nothing was started then.
+    """
+    now = datetime.now(UTC)
+    market = quoting.read_market(job, settings, now=now)
+    if request is None:
+        _refuse_without_a_door(job, market)
+    decision = quoting.quote_in(
+        job, market, now=now, discounts=settings.discounts, launchable_only=request is None
+    )
+    best = _admitted(job, decision, settings)
+    rehearsal = _rehearsal(request, best) if request else None
+    submission = Submission(
+        job=job,
+        store_base=_store_base(job, settings, store, rehearsed=request is not None),
+        best_on_demand=_best_on_demand(job, decision, market),
+        rehearsal=rehearsal,
+    )
+    clock = anchored(now, rehearsal.speed) if rehearsal else wall_clock()
+    return submit(ledger, submission, clock)
+
+
+def _refuse_without_a_door(job: JobSpec, market: Market) -> None:
+    wanted = set(job.where.clouds) or {offer.provider for offer in market.offers}
+    if market.launchable & wanted:
+        return
+    installed = ", ".join(plugins.names()) or "none"
+    named = ", ".join(job.where.clouds) or "any cloud"
+    raise NotConfigured(
+        f"nothing can be launched on {named} from here: the installed providers are {installed},"
+        " and `local` counts only where the job's where.clouds names it",
+        fix="install and configure a provider, or prove the job here first:"
+        " finsched launch JOB --rehearse",
+    )
+
+
+def _admitted(job: JobSpec, decision: Decision, settings: Settings) -> Quote:
+    admission = admit(job, decision, settings.required_tags)
+    if admission.placement is not None and admission.allowed:
+        return admission.placement
+    raise _refusal(admission.refused[0])
+
+
+def _refusal(refused: Refused) -> FinschedError:
+    return _ERRORS[refused.objection](refused.reason, fix=_FIXES[refused.objection])
+
+
+def _rehearsal(request: RehearsalRequest, best: Quote) -> Rehearsal:
+    count = request.interruptions
+    if count is None and request.hazard_per_hour is None:
+        count = 2
+    return Rehearsal(
+        speed=request.speed or default_speed(best),
+        seed=request.seed,
+        interruptions=count if request.hazard_per_hour is None else None,
+        hazard_per_hour=request.hazard_per_hour,
+    )
+
+
+def _store_base(job: JobSpec, settings: Settings, store: str | None, *, rehearsed: bool) -> str:
+    """A rehearsal never touches the job's own bucket."""
+    declared = job.checkpoint.uri if job.checkpoint and not rehearsed else None
+    chosen = store or declared or settings.store
+    return chosen if "://" in chosen else Path(chosen).expanduser().absolute().as_uri()
+
+
+def _best_on_demand(job: JobSpec, decision: Decision, market: Market) -> Placement | None:
+    """The cheapest on-demand quote, also where it is over a threshold: it is a yardstick."""
+    over = (each.quote for each in decision.rejections if each.quote)
+    quotes = [each for each in (*decision.quotes, *over) if _on_demand(each)]
+    best = min(quotes, key=lambda quote: quote.total_usd, default=None)
+    return placement(job, best, market, "best on-demand") if best else None
+
+
+def _on_demand(quote: Quote) -> bool:
+    return quote.offer.capacity_type is CapacityType.ON_DEMAND
