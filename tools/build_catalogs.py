@@ -52,6 +52,7 @@ def collect(raw: Path) -> tuple[Types, list[OfferRow], list[Dropped]]:
     types = _types(parts)
     latest_day = {id_: source.latest for id_, source in source_list.SOURCES.items()}
     candidates = market.newest([offer for part in parts for offer in part.offers], latest_day)
+    candidates += offers.aws_derived_spot(raw, candidates)
     market.confirmed(candidates, types, raw)
     kept, implausible = plausible.sift(candidates, types)
     return types, kept, [*implausible, *(each for part in parts for each in part.dropped)]

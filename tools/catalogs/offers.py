@@ -67,28 +67,34 @@ class Collected(NamedTuple):
 
 
 def aws(raw: Path) -> Collected:
-    """AWS: on-demand by region, spot by measured zone, or derived from the advisor's savings."""
+    """AWS: on-demand by region, spot by measured zone."""
     types = _aws_types(raw)
     whole = {row.instance_type for row in types}
-    on_demand = {
-        (row["instance_type"], row["region"]): _aws_on_demand(row)
-        for row in read_rows(raw / "prices/aws_ondemand.csv")
-    }
+    on_demand = [_aws_on_demand(row) for row in read_rows(raw / "prices/aws_ondemand.csv")]
     measured = [_aws_zone(row) for row in read_rows(raw / "prices/aws_spot_zones.csv")]
-    zoned = {(offer.instance_type, offer.region) for offer in measured}
-    derived = [
-        _aws_derived(on_demand[key], row)
-        for row in read_rows(raw / "interruption/aws_spot_advisor.csv")
-        if (key := (row["instance_type"], row["region"])) in on_demand
-        and (key not in zoned or _warns(row))
-    ]
-    offers = [*on_demand.values(), *measured, *derived]
+    offers = [*on_demand, *measured]
     fractional = [offer for offer in offers if offer.instance_type not in whole]
     return Collected(
         types,
         [offer for offer in offers if offer.instance_type in whole],
         [Dropped(offer, "fractional_gpu") for offer in fractional],
     )
+
+
+def aws_derived_spot(raw: Path, offers: list[OfferRow]) -> list[OfferRow]:
+    """Spot prices by region from the advisor's savings, where no zone of it was measured."""
+    on_demand = {
+        (offer.instance_type, offer.region): offer
+        for offer in offers
+        if offer.provider == "aws" and offer.capacity_type == "on_demand"
+    }
+    zoned = {(offer.instance_type, offer.region) for offer in offers if offer.zone}
+    return [
+        _aws_derived(on_demand[key], row)
+        for row in read_rows(raw / "interruption/aws_spot_advisor.csv")
+        if (key := (row["instance_type"], row["region"])) in on_demand
+        and (key not in zoned or _warns(row))
+    ]
 
 
 def _aws_types(raw: Path) -> list[TypeRow]:

@@ -289,6 +289,6 @@ def spot_from_savings(on_demand: Source) -> Source:
     )
 
 
-for _id in ("libcloud", "karpenter", "skypilot-aws"):
+for _id in ("libcloud", "karpenter", "sooddvs", "skypilot-aws"):
     _derived = spot_from_savings(SOURCES[_id])
     SOURCES[_derived.id] = _derived
