@@ -91,14 +91,14 @@ class Checkpoint:
         """Report and save if it is time; leave if we were told to."""
         stop = self.told_to_stop  # read once: the signal may come between any two lines
         due = time.monotonic() - self.saved_at >= self.every_seconds
+        if self.progress_file:
+            Path(self.progress_file).write_text(f"{done:.6f}\n")
         if self.directory and (due or stop or done == 1):
             save(training, Path(self.directory))
             self.saved_at = time.monotonic()
-        if self.progress_file:
-            Path(self.progress_file).write_text(f"{done:.6f}\n")
         if stop and done < 1:
             print(f"stopped in epoch {training.epoch + 1} at batch {training.batch}", flush=True)
-            sys.exit(128 + signal.SIGTERM)
+            sys.exit(0)  # after a signal, 0 says that the last save is whole
 
 
 def save(training: Training, directory: Path) -> None:

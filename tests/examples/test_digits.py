@@ -96,7 +96,7 @@ def _interrupt(environment: dict[str, str], point: float, end: signal.Signals) -
         time.sleep(0.005)
     process.send_signal(end)
     output, _ = process.communicate(timeout=60)
-    assert process.returncode == {signal.SIGKILL: -9, signal.SIGTERM: 143}[end]
+    assert process.returncode == {signal.SIGKILL: -9, signal.SIGTERM: 0}[end]
     return output
 
 
