@@ -58,6 +58,12 @@ def test_the_cheapest_is_the_cheapest_that_can_start(market: Market) -> None:
             assert (shown and usd_per_gpu_hour(shown)) == min(prices, default=None)
 
 
+def test_a_queued_price_is_never_the_cheapest(market: Market) -> None:
+    google = next(row for row in by_provider(market, "B200") if row.providers == ("gcp",))
+    assert google.on_demand is not None
+    assert usd_per_gpu_hour(google.on_demand) == 16.11  # Flex Start would be 8.055
+
+
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", COMMAND, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
