@@ -50,9 +50,9 @@ class DataPlan(NamedTuple):
 def data_plans(
     job: JobSpec, market: Market, place: Location, work_hours: float
 ) -> tuple[DataPlan, ...]:
-    """The plan with the least dollars and, where it is another, the one that idles the GPU least.
+    """The plan with the least dollars for data, then all streamed and all copied where they differ.
 
-    Which of them is cheaper depends on the machine's price.
+    Which is the cheapest run depends on the machine: its price while it waits, its interruptions.
     """
     terms = market.terms.get(place.provider)
     storage = None if terms is None else terms.storage
@@ -60,10 +60,13 @@ def data_plans(
         input_moves(dataset, market, place, storage, work_hours) for dataset in job.inputs
     ] + [(output_move(dataset, market, place),) for dataset in job.outputs]
     cheapest = tuple(moves[0] for moves in options)
-    quickest = tuple(min(moves, key=lambda move: move.idle_hours) for moves in options)
-    if quickest == cheapest:
-        return (_together(cheapest),)
-    return _together(cheapest), _together(quickest)
+    streamed = tuple(min(moves, key=_is_copy) for moves in options)
+    copied = tuple(max(moves, key=_is_copy) for moves in options)
+    return tuple(_together(moves) for moves in dict.fromkeys((cheapest, streamed, copied)))
+
+
+def _is_copy(move: Move) -> bool:
+    return move.plan.movement is Movement.COPY_ONCE
 
 
 def input_moves(
