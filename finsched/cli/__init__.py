@@ -5,9 +5,22 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
+import click
 import typer
 
-from finsched.cli import gpus
+from finsched.cli import (
+    gpus,
+    launch,
+    logs,
+    quote,
+    report,
+    resume,
+    runs,
+    schema,
+    status,
+    stop,
+    validate,
+)
 from finsched.errors import ExitCode, FinschedError
 
 app = typer.Typer(
@@ -18,7 +31,17 @@ app = typer.Typer(
     help="Buys GPU time for training jobs: quote the finished run, launch it, account for it.",
 )
 
+app.command()(quote.quote)
+app.command()(launch.launch)
+app.command()(status.status)
+app.command()(logs.logs)
+app.command()(stop.stop)
+app.command()(resume.resume)
+app.command()(report.report)
+app.command()(runs.runs)
 app.command()(gpus.gpus)
+app.command()(validate.validate)
+app.command()(schema.schema)
 
 
 def main() -> NoReturn:
@@ -28,7 +51,10 @@ def main() -> NoReturn:
     except FinschedError as error:
         _show(error)
         code = error.exit_code
-    except KeyboardInterrupt:
+    except click.ClickException as error:
+        error.show()
+        code = ExitCode.BAD_SPEC
+    except (KeyboardInterrupt, click.Abort):
         code = ExitCode.INTERRUPTED
     sys.exit(int(code or 0))
 

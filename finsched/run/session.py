@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from types import FrameType
 from typing import Any
@@ -15,21 +16,23 @@ from finsched import plugins, quoting
 from finsched.decide.cooldown import cooling
 from finsched.decide.rank import decide
 from finsched.decide.remaining import remaining
-from finsched.errors import StoreProblem
+from finsched.errors import SpecError, StoreProblem
 from finsched.ledger import Ledger
-from finsched.model.event import ClockAnchored
+from finsched.model.event import ClockAnchored, Resumed, StopRequested
 from finsched.model.market import Market
 from finsched.model.quote import Decision, Quote
-from finsched.model.run import Placement, Run
+from finsched.model.run import Outcome, Placement, Run
 from finsched.node.store import Store, StoreError
 from finsched.provider import Provider
 from finsched.run.clock import AnchoredClock, Clock, anchored, wall_clock
-from finsched.run.home import installation, supervision
+from finsched.run.home import Supervised, installation, supervision
 from finsched.run.journal import Journal, Listener
 from finsched.run.launching import LaunchTerms
 from finsched.run.placing import placement
 from finsched.run.supervisor import Supervisor, Surroundings
 from finsched.settings import Settings
+
+_LOOK_AGAIN_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,31 @@ class Session:
             supervisor = Supervisor(journal, self._surroundings(journal.run, clock))
             with _signals_to(supervisor.interrupt):
                 return supervisor.supervise()
+
+    def resume(self, run_id: str, *, max_cost_usd: float | None, deadline: timedelta | None) -> Run:
+        """Write down that a person wants the run to go on, and carry it to its end."""
+        with supervision(self.settings.state_dir, run_id):
+            run = self.ledger.run(run_id)
+            now = present_moment(run)
+            if run.outcome is Outcome.FINISHED:
+                raise SpecError(f"run {run_id} has finished", fix="launch the job again")
+            until = now + deadline if deadline else None
+            resumed = Resumed(max_cost_usd=max_cost_usd, deadline=until)
+            self.ledger.append(run_id, resumed, now)
+        return self.supervise(run_id)
+
+    def stop(self, run_id: str) -> Run:
+        """Ask the run to end; carry it there, or wait for the supervisor that does."""
+        run = self.ledger.run(run_id)
+        if run.outcome is None:
+            request = StopRequested(reason="stopped by a person")
+            self.ledger.append(run_id, request, present_moment(run))
+        while self.ledger.run(run_id).outcome is None:
+            try:
+                return self.supervise(run_id)
+            except Supervised:
+                time.sleep(_LOOK_AGAIN_SECONDS)
+        return self.ledger.run(run_id)
 
     def _clock(self, journal: Journal) -> Clock:
         """The run's clock; a rehearsal that had paused goes on at the moment it stood still."""
@@ -82,6 +110,17 @@ class Session:
 
     def _provider(self, name: str) -> Provider:
         return plugins.load(name, self.settings)
+
+
+def present_moment(run: Run) -> datetime:
+    """Return the run's own now: a rehearsal's compressed time stands still between attempts."""
+    if run.outcome is not None and run.ended_at is not None:
+        return run.ended_at
+    if run.anchor is None:
+        return wall_clock().now()
+    if run.live_attempt is None and run.attempts and run.attempts[-1].ended_at:
+        return run.attempts[-1].ended_at
+    return AnchoredClock(run.anchor).now()
 
 
 def _decider(market: Market) -> Callable[[Run, datetime], Decision]:

@@ -1,0 +1,24 @@
+"""`finsched logs`: what the job printed."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+
+def logs(
+    run: Annotated[str | None, typer.Argument(help="The run, or its beginning [newest].")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Stay until it ends.")] = False,
+    attempt: Annotated[
+        int | None, typer.Option(min=1, help="One attempt only [all, in order].")
+    ] = None,
+) -> int:
+    """Print the output of a run's attempts; declared secrets are shown as ***."""
+    from finsched import running
+
+    for piece in running.output(run, attempt=attempt, follow=follow):
+        sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+    return 0

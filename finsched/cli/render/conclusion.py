@@ -1,0 +1,78 @@
+"""The end of a watched run: its account, a rehearsal's verdict, how to go on, the exit code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from finsched import running
+from finsched.cli.output import console, print_json
+from finsched.cli.render.account import (
+    account_document,
+    print_account,
+    print_verdict,
+    verdict_document,
+)
+from finsched.errors import ExitCode
+from finsched.model.run import Outcome, Run
+from finsched.report.verdict import Verdict
+
+_CODES = {
+    Outcome.FINISHED: ExitCode.DONE,
+    Outcome.JOB_FAILED: ExitCode.JOB_FAILED,
+    Outcome.STOPPED: ExitCode.INTERRUPTED,
+    Outcome.BUDGET: ExitCode.STOPPED_BY_LIMIT,
+    Outcome.DEADLINE: ExitCode.STOPPED_BY_LIMIT,
+    Outcome.NO_PLACEMENT: ExitCode.NOTHING_FEASIBLE,
+}
+
+
+def conclude(run: Run, *, as_json: bool) -> ExitCode:
+    """Show how a run ended and return the command's exit code."""
+    proven = (
+        running.verdict(run.id) if run.rehearsal and run.outcome is not Outcome.STOPPED else None
+    )
+    if as_json:
+        print_json(_document(run, proven))
+    else:
+        _print(run, proven, console())
+    return _exit_code(run, proven)
+
+
+def _print(run: Run, proven: Verdict | None, out: Console) -> None:
+    print_account(running.report(run.id), out)
+    if proven:
+        print_verdict(proven, out)
+    if run.outcome is Outcome.JOB_FAILED:
+        out.print(Text(f"the job failed ({run.detail}); its output: finsched logs {run.id}"))
+    hint = _how_to_go_on(run)
+    if hint:
+        out.print(Text(hint))
+
+
+def _how_to_go_on(run: Run) -> str | None:
+    if run.outcome is Outcome.FINISHED:
+        return None
+    last = run.last_checkpoint
+    kept = f"checkpoint {last.sequence} is kept" if last else "no checkpoint was committed"
+    more = " --max-cost USD" if run.outcome is Outcome.BUDGET else ""
+    more = " --deadline 12h" if run.outcome is Outcome.DEADLINE else more
+    return f"{kept}; go on with: finsched resume {run.id}{more}"
+
+
+def _document(run: Run, proven: Verdict | None) -> dict[str, Any]:
+    document: dict[str, Any] = {"run": run.id, "outcome": run.outcome, "detail": run.detail}
+    document["account"] = account_document(running.report(run.id))
+    if proven:
+        document["verdict"] = verdict_document(proven)
+    return document
+
+
+def _exit_code(run: Run, proven: Verdict | None) -> ExitCode:
+    if run.outcome is None:
+        return ExitCode.OUR_FAULT
+    if proven and not proven.passed and run.outcome is Outcome.FINISHED:
+        return ExitCode.JOB_FAILED
+    return _CODES[run.outcome]

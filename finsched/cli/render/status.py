@@ -1,0 +1,93 @@
+"""Runs and their state, for people and for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from finsched.cli.output import money
+from finsched.cli.render.live import Lines, at_risk, panel
+from finsched.decide.spend import spent_usd
+from finsched.model.event import Recorded, fold
+from finsched.model.run import Run
+
+
+def print_runs(found: Sequence[tuple[Run, datetime]], out: Console) -> None:
+    """Print one line a run."""
+    if not found:
+        out.print(Text("no runs yet; `finsched launch JOB --rehearse` makes the first"))
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in ("run", "state", "kept", "spent", "tries", "submitted"):
+        right = title in {"kept", "spent", "tries"}
+        table.add_column(title, justify="right" if right else "left")
+    for run, now in found:
+        table.add_row(*_cells(run, now))
+    out.print(table)
+
+
+def print_status(run: Run, now: datetime, out: Console) -> None:
+    """Print where a run stands."""
+    kind = f", rehearsal at {run.rehearsal.speed:g}x" if run.rehearsal else ""
+    out.print(Text(f"{run.id}: {_state(run)}{kind}", style="bold"))
+    if run.detail:
+        out.print(Text(run.detail, style="dim"))
+    if run.outcome is None:
+        out.print(panel(run, now))
+        return
+    spent = money(float(spent_usd(run, now)))
+    out.print(Text(f"{spent} of compute in {len(run.attempts)} attempts; finsched report {run.id}"))
+
+
+def print_events(records: Sequence[Recorded], out: Console) -> None:
+    """Print every event of a run with its reason."""
+    lines = Lines(out)
+    for index, record in enumerate(records):
+        lines.heard(fold(records[: index + 1]), record)
+
+
+def run_document(run: Run, now: datetime) -> dict[str, Any]:
+    """Return a run's state as JSON."""
+    attempt = run.live_attempt
+    last = run.last_checkpoint
+    risk_usd, age = at_risk(run, now)
+    return {
+        "run": run.id,
+        "job": run.job.name,
+        "state": _state(run),
+        "outcome": run.outcome,
+        "detail": run.detail,
+        "rehearsed": run.rehearsal is not None,
+        "submitted_at": run.submitted_at.isoformat(),
+        "ended_at": run.ended_at.isoformat() if run.ended_at else None,
+        "attempts": len(run.attempts),
+        "interruptions": run.interruptions,
+        "progress": attempt.progress if attempt else (last.progress if last else None),
+        "committed_progress": last.progress if last else None,
+        "checkpoint": last.sequence if last else None,
+        "spent_usd": f"{spent_usd(run, now):.6f}",
+        "burn_usd_per_hour": attempt.placement.usd_per_hour if attempt else 0.0,
+        "at_risk_usd": round(risk_usd, 6),
+        "seconds_since_commit": round(age.total_seconds(), 3),
+        "store": run.store_uri,
+    }
+
+
+def _cells(run: Run, now: datetime) -> tuple[str, ...]:
+    last = run.last_checkpoint
+    kept = f"{last.progress:.0%}" if last and last.progress is not None else ""
+    submitted = run.submitted_at.strftime("%F %R")
+    spent = money(float(spent_usd(run, now)))
+    return run.id, _state(run), kept, spent, str(len(run.attempts)), submitted
+
+
+def _state(run: Run) -> str:
+    if run.outcome:
+        return str(run.outcome).replace("_", " ")
+    return "running" if run.live_attempt else "between attempts"

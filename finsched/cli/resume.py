@@ -1,0 +1,27 @@
+"""`finsched resume`: go on with a run from its last committed checkpoint."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def resume(
+    run: Annotated[str | None, typer.Argument(help="The run, or its beginning [newest].")] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(min=0, help="A new budget.max_cost in USD.")
+    ] = None,
+    deadline: Annotated[
+        str | None, typer.Option(help="A new deadline from now on, such as 12h.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
+) -> int:
+    """Go on with a run that stopped, failed or lost its supervisor; its machine is adopted."""
+    from finsched import running
+    from finsched.cli.render.conclusion import conclude
+    from finsched.cli.render.watch import watching
+
+    with watching() as listener:
+        ended = running.resume(run, max_cost_usd=max_cost, deadline=deadline, listener=listener)
+    return conclude(ended, as_json=as_json)

@@ -1,0 +1,27 @@
+"""What a run's job printed, read from its store piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from finsched.errors import StoreProblem
+from finsched.node.output import read_output
+from finsched.node.store import Store, StoreError
+
+
+class OutputReader:
+    """Remembers what it has shown, so that asking again yields only what is new."""
+
+    def __init__(self, store_uri: str) -> None:
+        self._store = Store(store_uri)
+        self._shown: dict[int, int] = {}
+
+    def news(self, attempt: int) -> Iterator[bytes]:
+        """Yield the pieces of an attempt's output that were not shown yet."""
+        try:
+            pieces = read_output(self._store, attempt, after=self._shown.get(attempt, 0))
+        except StoreError as error:
+            raise StoreProblem(str(error), fix="check the store's credentials") from error
+        for number, piece in pieces:
+            self._shown[attempt] = number
+            yield piece

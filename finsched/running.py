@@ -1,0 +1,167 @@
+"""The Python API of runs: launch, resume, stop, status, report and what they are made of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from finsched import quoting, settings
+from finsched.errors import SpecError
+from finsched.jobfile.problems import Wrong
+from finsched.jobfile.units import duration
+from finsched.model.event import Recorded
+from finsched.model.job import JobSpec
+from finsched.model.run import Run
+from finsched.report.account import Account, account
+from finsched.report.verdict import Verdict
+from finsched.report.verdict import verdict as judge
+from finsched.run.home import open_ledger
+from finsched.run.journal import Journal, Listener
+from finsched.run.output import OutputReader
+from finsched.run.session import Session, present_moment
+from finsched.run.starting import RehearsalRequest, start
+
+__all__ = [
+    "RehearsalRequest",
+    "events",
+    "follow",
+    "launch",
+    "output",
+    "report",
+    "resume",
+    "runs",
+    "status",
+    "stop",
+    "verdict",
+]
+
+_LOOK_AGAIN_SECONDS = 0.5
+
+
+def launch(
+    job: str | Path | JobSpec,
+    *,
+    rehearse: RehearsalRequest | None = None,
+    max_cost_usd: float | None = None,
+    max_hourly_usd: float | None = None,
+    store: str | None = None,
+    listener: Listener | None = None,
+) -> Run:
+    """Place a job on its cheapest feasible placement, or rehearse it, and carry it to its end.
+
+    Raises the error that says why it may not start; the outcome of a run that did start is in
+    the run that is returned.
+    """
+    chosen = settings.load()
+    spec = job if isinstance(job, JobSpec) else quoting.read_job(Path(job), chosen)
+    spec = quoting.overridden(spec, max_cost_usd=max_cost_usd, max_hourly_usd=max_hourly_usd)
+    session = _session(chosen, spec, listener)
+    run_id = start(spec, chosen, session.ledger, request=rehearse, store=store)
+    return session.supervise(run_id)
+
+
+def resume(
+    run: str | None = None,
+    *,
+    max_cost_usd: float | None = None,
+    deadline: str | None = None,
+    listener: Listener | None = None,
+) -> Run:
+    """Go on with a run from its last commit; a machine that still lives is adopted.
+
+    `deadline` is a duration from now, such as "12h". Raises `Supervised` when another process
+    carries the run already.
+    """
+    chosen = settings.load()
+    ledger = open_ledger(chosen.state_dir)
+    run_id = ledger.resolve(run)
+    session = _session(chosen, ledger.run(run_id).job, listener)
+    until = _duration(deadline) if deadline else None
+    return session.resume(run_id, max_cost_usd=max_cost_usd, deadline=until)
+
+
+def stop(run: str | None = None, *, listener: Listener | None = None) -> Run:
+    """Ask a run to save and end, and return it once it has; an ended run is left as it is."""
+    chosen = settings.load()
+    ledger = open_ledger(chosen.state_dir)
+    run_id = ledger.resolve(run)
+    return Session(settings=chosen, ledger=ledger, secrets={}, listener=listener).stop(run_id)
+
+
+def status(run: str | None = None) -> tuple[Run, datetime]:
+    """Return a run as it stands and its present moment (a rehearsal's time is compressed)."""
+    ledger = open_ledger(settings.load().state_dir)
+    return _at_present(ledger.run(ledger.resolve(run)))
+
+
+def runs(limit: int) -> list[tuple[Run, datetime]]:
+    """Return the newest runs, each with its present moment."""
+    ledger = open_ledger(settings.load().state_dir)
+    return [_at_present(ledger.run(run_id)) for run_id in ledger.run_ids()[:limit]]
+
+
+def events(run: str | None = None) -> list[Recorded]:
+    """Return every event of a run, oldest first."""
+    ledger = open_ledger(settings.load().state_dir)
+    return ledger.records(ledger.resolve(run))
+
+
+def follow(run: str | None, listener: Listener) -> Run:
+    """Tell a listener of a run's events, past and coming, until the run has ended."""
+    ledger = open_ledger(settings.load().state_dir)
+    journal = Journal(ledger, ledger.resolve(run), listener)
+    while journal.run.outcome is None:
+        journal.looked(_at_present(journal.run)[1])
+        time.sleep(_LOOK_AGAIN_SECONDS)
+        journal.catch_up()
+    return journal.run
+
+
+def report(run: str | None = None) -> Account:
+    """Return the account of a run: every attempt, every dollar."""
+    return account(*status(run))
+
+
+def verdict(run: str | None = None) -> Verdict:
+    """Return what a rehearsal proved."""
+    state, _ = status(run)
+    return judge(state, events(state.id))
+
+
+def output(
+    run: str | None = None, *, attempt: int | None = None, follow: bool = False
+) -> Iterator[bytes]:
+    """Yield what the job printed, attempt by attempt; with `follow`, until the run has ended."""
+    ledger = open_ledger(settings.load().state_dir)
+    run_id = ledger.resolve(run)
+    reader = OutputReader(ledger.run(run_id).store_uri)
+    while True:
+        state = ledger.run(run_id)
+        for each in state.attempts:
+            if attempt in {None, each.number}:
+                yield from reader.news(each.number)
+        if not follow or state.outcome is not None:
+            return
+        time.sleep(_LOOK_AGAIN_SECONDS)
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        return duration(least=timedelta(minutes=1), example="12h")(text)
+    except Wrong as wrong:
+        raise SpecError(f"--deadline {wrong.what}", fix=wrong.fix) from wrong
+
+
+def _session(chosen: settings.Settings, job: JobSpec, listener: Listener | None) -> Session:
+    return Session(
+        settings=chosen,
+        ledger=open_ledger(chosen.state_dir),
+        secrets=settings.secret_values(job.secrets),
+        listener=listener,
+    )
+
+
+def _at_present(run: Run) -> tuple[Run, datetime]:
+    return run, present_moment(run)
