@@ -94,6 +94,7 @@ class CommitWriter:
         self._objects = NumberedObjects(store, "log", suffix=".json")
         self._attempt = attempt
         self._end = 0
+        self._overtaken_by: int | None = None
 
     def open(self) -> None:
         """Append `opened`; raises Fenced where this attempt or a higher one was opened before."""
@@ -126,6 +127,7 @@ class CommitWriter:
     def _append(self, document: Mapping[str, Any], *, lowest_foreign: int) -> datetime:
         at = utc_now()
         content = json.dumps({**document, "attempt": self._attempt, "at": to_iso(at)}).encode()
+        self._require_not_overtaken()
         while not with_retries(lambda: self._objects.create(self._end + 1, content)):
             self._end += 1
             self._check(self._log.read(self._end), lowest_foreign)
@@ -134,7 +136,12 @@ class CommitWriter:
 
     def _check(self, entry: Entry, lowest_foreign: int) -> None:
         if not isinstance(entry, Unreadable) and entry.attempt >= lowest_foreign:
-            raise Fenced(f"attempt {entry.attempt} has taken over from attempt {self._attempt}")
+            self._overtaken_by = entry.attempt
+        self._require_not_overtaken()
+
+    def _require_not_overtaken(self) -> None:
+        if (other := self._overtaken_by) is not None:
+            raise Fenced(f"attempt {other} has taken over from attempt {self._attempt}")
 
 
 def _entry(number: int, document: Mapping[str, Any]) -> Entry:

@@ -1,0 +1,56 @@
+"""No secret leaves the agent, however the stream is cut."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finsched.node.output import OutputLog, Redactor, read_output
+from finsched.node.store import Store
+
+SECRETS = st.lists(st.text("abé", min_size=4, max_size=7), max_size=3)
+
+
+@given(secrets=SECRETS, text=st.text("abé\n", max_size=60), cuts=st.lists(st.integers(0, 100)))
+def test_a_cut_stream_is_redacted_as_the_whole_one(
+    secrets: list[str], text: str, cuts: list[int]
+) -> None:
+    content = text.encode()
+    borders = sorted({0, len(content), *(cut for cut in cuts if cut < len(content))})
+    redactor, whole = Redactor(secrets), Redactor(secrets)
+    shown = b"".join(
+        redactor.feed(content[a:b]) for a, b in zip(borders, borders[1:], strict=False)
+    )
+    shown += redactor.close()
+    assert shown == whole.feed(content) + whole.close()
+    assert not any(secret.encode() in shown for secret in secrets)
+    if not any(secret in text for secret in secrets):
+        assert shown == content
+
+
+def test_of_two_secrets_with_one_beginning_nothing_is_left() -> None:
+    redactor = Redactor(["token", "token-long"])
+    shown = redactor.feed(b"a token-") + redactor.feed(b"long b token c") + redactor.close()
+    assert shown == b"a *** b *** c"
+
+
+def test_short_secrets_are_not_replaced() -> None:
+    assert Redactor(["abc", ""]).feed(b"abc") == b"abc"
+
+
+def test_output_reaches_the_file_and_the_store(store: Store, tmp_path: Path) -> None:
+    log = OutputLog(tmp_path / "job.log", store, 3, ["hunter22"])
+    reader, writer = os.pipe()
+    pump = log.pump(os.fdopen(reader, "rb"))
+    os.write(writer, b"the password is hunt")
+    time.sleep(0.05)
+    os.write(writer, b"er22, they say")
+    os.close(writer)
+    pump.join()
+    log.close(timeout_seconds=5)
+    assert (tmp_path / "job.log").read_bytes() == b"the password is ***, they say"
+    assert b"".join(chunk for _, chunk in read_output(store, 3)) == b"the password is ***, they say"

@@ -1,0 +1,53 @@
+"""What counts as a checkpoint file, and when the directory is at rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from finsched.node.snapshot import Quiescence, is_checkpoint, look
+
+
+def write(path: Path, content: str = "x") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+
+
+def test_files_in_folders_count_and_temporary_ones_do_not(tmp_path: Path) -> None:
+    for name in ("b.npz", "model/layer/0.bin", "x.tmpl"):
+        write(tmp_path / name)
+    for name in ("a.tmp", "a.part", "a.partial", "a~", ".hidden", ".git/x", "new.tmp/x"):
+        write(tmp_path / name)
+    (tmp_path / "link").symlink_to(tmp_path / "b.npz")
+    (tmp_path / "linked").symlink_to(tmp_path / "model")
+    assert [mark.name for mark in look(tmp_path)] == ["b.npz", "model/layer/0.bin", "x.tmpl"]
+
+
+@pytest.mark.parametrize("files", [{}, {"a": ""}, {"a": "", "deep/b": ""}])
+def test_nothing_and_empty_files_are_no_checkpoint(tmp_path: Path, files: dict[str, str]) -> None:
+    for name, content in files.items():
+        write(tmp_path / name, content)
+    assert not is_checkpoint(look(tmp_path))
+    write(tmp_path / "c", "1")
+    assert is_checkpoint(look(tmp_path))
+
+
+def test_a_directory_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
+    assert look(tmp_path / "nothing") == ()
+
+
+def test_every_change_starts_the_rest_anew(tmp_path: Path) -> None:
+    rest = Quiescence()
+    write(tmp_path / "a", "12")
+    rest.observe(look(tmp_path), 10.0)
+    rest.observe(look(tmp_path), 11.0)
+    assert rest.seconds(12.0) == 2.0
+    write(tmp_path / "a", "34")
+    rest.observe(look(tmp_path), 13.0)
+    assert rest.seconds(13.5) == 0.5
+    write(tmp_path / "b")
+    rest.observe(look(tmp_path), 14.0)
+    (tmp_path / "b").unlink()
+    rest.observe(look(tmp_path), 15.0)
+    assert rest.seconds(15.0) == 0.0
