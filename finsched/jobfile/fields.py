@@ -39,7 +39,8 @@ def _cadence(value: Any) -> timedelta | None:
     return None if units.text_of(value) == "auto" else _read_cadence(value)
 
 
-def _as_list(value: Any) -> Any:
+def as_list(value: Any) -> Any:
+    """Let one value stand for a list of one."""
     return [value] if isinstance(value, str | dict) else value
 
 
@@ -71,8 +72,6 @@ def _whole_schema(least: int, most: int) -> WithJsonSchema:
 def _positive_schema(most: float) -> WithJsonSchema:
     return WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": most})
 
-
-AsList = BeforeValidator(_as_list)
 
 Name = Annotated[
     str,
@@ -129,8 +128,19 @@ Deadline = Annotated[
     ),
 ]
 Cloud = Annotated[str, PlainValidator(_known_cloud), _text(examples=["aws"])]
+Clouds = Annotated[
+    tuple[Cloud, ...],
+    BeforeValidator(as_list, json_schema_input_type=tuple[Cloud, ...] | Cloud),
+]
 Region = Annotated[str, PlainValidator(values.region_pattern), _text(examples=["us-*"])]
+Regions = Annotated[
+    tuple[Region, ...],
+    BeforeValidator(as_list, json_schema_input_type=tuple[Region, ...] | Region),
+]
 Area = Annotated[str, PlainValidator(values.area), _text(examples=["eu"])]
+Areas = Annotated[
+    tuple[Area, ...], BeforeValidator(as_list, json_schema_input_type=tuple[Area, ...] | Area)
+]
 Place = Annotated[
     Location,
     PlainValidator(_known_location),
@@ -152,3 +162,8 @@ Text = Annotated[
     str, PlainValidator(values.text), WithJsonSchema({"type": ["string", "number", "boolean"]})
 ]
 Secret = Annotated[str, PlainValidator(values.secret), _text(pattern=_VARIABLE_PATTERN)]
+Secrets = Annotated[
+    tuple[Secret, ...],
+    BeforeValidator(as_list, json_schema_input_type=tuple[Secret, ...] | Secret),
+]
+GpuText = Annotated[str, _text(pattern=r"^[^:]+(:\d+)?$", examples=["A100-80GB:8"])]

@@ -39,10 +39,17 @@ class Gpu(Section):
     count: f.GpuCount = Field(default=1, description="GPUs per node, exactly")
 
 
+GpuItem = Annotated[Gpu, BeforeValidator(_named, json_schema_input_type=f.GpuText | Gpu)]
+Gpus = Annotated[
+    tuple[GpuItem, ...],
+    BeforeValidator(f.as_list, json_schema_input_type=tuple[GpuItem, ...] | GpuItem),
+]
+
+
 class Resources(Section):
     """Hard needs of each node."""
 
-    gpu: Annotated[tuple[Annotated[Gpu, BeforeValidator(_named)], ...], f.AsList] = Field(
+    gpu: Gpus = Field(
         default=(), description="`H100:8`, a list of alternatives, or {memory: 40GiB, count: 8}"
     )
     memory: f.HostMemory | None = Field(
@@ -56,11 +63,11 @@ class Resources(Section):
 class Where(Section):
     """Where the job may run."""
 
-    clouds: Annotated[tuple[f.Cloud, ...], f.AsList] = Field(default=(), description="providers")
-    regions: Annotated[tuple[f.Region, ...], f.AsList] = Field(
+    clouds: f.Clouds = Field(default=(), description="providers")
+    regions: f.Regions = Field(
         default=(), description='patterns such as us-*; "!us-gov-*" excludes'
     )
-    residency: Annotated[tuple[f.Area, ...], f.AsList] = Field(
+    residency: f.Areas = Field(
         default=(), description="areas that compute, data and checkpoints must stay in, such as eu"
     )
 
@@ -70,7 +77,7 @@ class Work(Section):
 
     hours: f.WorkHours = Field(
         description="wall-clock hours of useful work on the requested number of `reference` GPUs",
-        examples=["40"],
+        examples=[40],
     )
     reference: f.Gpu | None = Field(
         default=None, description="the GPU that `hours` was measured on"
@@ -111,10 +118,14 @@ class Checkpoint(Section):
     region: f.Place | None = Field(default=None, description="provider and region of `uri`")
     size: f.DataSize | None = Field(default=None, description="size of one checkpoint")
     save_time: f.SaveTime = Field(
-        default=timedelta(seconds=30), description="time that one save takes"
+        default=timedelta(seconds=30),
+        description="time that one save takes",
+        json_schema_extra={"default": "30s"},
     )
     every: f.Cadence = Field(
-        default=None, description="time between saves; auto lets finsched choose"
+        default=None,
+        description="time between saves; auto lets finsched choose",
+        json_schema_extra={"default": "auto"},
     )
     signal: f.Signal = Field(
         default="SIGTERM", description="signal that makes the job save and stop"
@@ -138,7 +149,7 @@ class Job(Section):
         default=None, description="name of the job; default: the file's name"
     )
     resources: Resources = Field(
-        description="hard needs of each node", examples=["{gpu: 'A100-80GB:8'}"]
+        description="hard needs of each node", examples=[{"gpu": "A100-80GB:8"}]
     )
     where: Where = Field(default=Where(), description="where the job may run; default: anywhere")
     capacity: f.Capacity = Field(
@@ -159,7 +170,7 @@ class Job(Section):
     env: dict[f.Variable, f.Text] = Field(
         default={}, description="environment variables of the job"
     )
-    secrets: Annotated[tuple[f.Secret, ...], f.AsList] = Field(
+    secrets: f.Secrets = Field(
         default=(), description="names of variables taken from your environment, never stored"
     )
     workdir: f.PathText | None = Field(
@@ -185,5 +196,26 @@ SECTIONS: dict[tuple[str, ...], type[Section]] = {
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of job.yaml, for editors."""
-    schema = Job.model_json_schema()
+    schema = _for_people(Job.model_json_schema())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _for_people(schema: Any) -> Any:
+    """Close mappings, and drop nulls: a key without a value is an error, not a default."""
+    if isinstance(schema, list):
+        return [_for_people(item) for item in schema if item != {"type": "null"}]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: _for_people(value) for key, value in schema.items() if not _is_noise(key, value)}
+    if "patternProperties" in kept:
+        kept["additionalProperties"] = False
+    choices = kept.get("anyOf", ())
+    return {**choices[0], **_without(kept, "anyOf")} if len(choices) == 1 else kept
+
+
+def _is_noise(key: str, value: Any) -> bool:
+    return key == "title" or (key == "default" and not isinstance(value, str | int))
+
+
+def _without(schema: dict[str, Any], dropped: str) -> dict[str, Any]:
+    return {key: value for key, value in schema.items() if key != dropped}

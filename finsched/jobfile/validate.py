@@ -49,8 +49,8 @@ def _wrong(tree: Node, path: Path, detail: Any) -> Wrong:
     error = detail.get("ctx", {}).get("error")
     if isinstance(error, Wrong):
         return error
-    node, reached = walk(tree, path)
-    if node.value is None and len(reached) == len(path):
+    node, _, left = walk(tree, path)
+    if node.value is None and not left:
         return Wrong("has no value", "give it one or remove the key")
     what, fix = _SHAPES.get(detail["type"], (f"is not valid: {detail['msg']}", "correct it"))
     return Wrong(what, fix)
@@ -58,10 +58,10 @@ def _wrong(tree: Node, path: Path, detail: Any) -> Wrong:
 
 def problem_at(tree: Node, path: Path, wrong: Wrong) -> Problem:
     """Return the problem with what stands at `path`."""
-    node, reached = walk(tree, path)
+    node, taken, left = walk(tree, path)
     # a key that is absent is still named, at the line of what should hold it
-    names_absent_key = len(path) == len(reached) + 1 and isinstance(node.value, dict)
-    field = dotted(path if names_absent_key else reached)
+    absent = left[:1] if isinstance(node.value, dict) else []
+    field = dotted(taken + absent)
     return Problem(line=node.line, column=node.column, field=field, what=wrong.what, fix=wrong.fix)
 
 
@@ -72,9 +72,9 @@ def _missing_key(tree: Node, path: Path) -> Problem:
 
 def _unknown_key(tree: Node, path: Path) -> Problem:
     key = str(path[-1])
-    parent, _ = walk(tree, path[:-1])
+    parent, taken, _ = walk(tree, path[:-1])
     line, column = parent.keys.get(key, (parent.line, parent.column))
-    what, fix = f"{shown_path(path)} is not a key", _key_fix(key, path)
+    what, fix = f"{shown_path([*taken, key])} is not a key", _key_fix(key, path)
     return Problem(line=line, column=column, field="", what=what, fix=fix)
 
 

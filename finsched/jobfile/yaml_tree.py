@@ -41,8 +41,8 @@ class Node:
 
     def child(self, step: str | int) -> Node | None:
         """Return the entry or item at `step`, or None where there is none."""
-        if isinstance(self.value, dict):
-            return self.value.get(str(step))
+        if isinstance(self.value, dict) and isinstance(step, str):
+            return self.value.get(step)
         if isinstance(self.value, list) and isinstance(step, int) and step < len(self.value):
             return self.value[step]
         return None
@@ -180,12 +180,19 @@ def _syntax_fix(what: str, context: str) -> str:
     return "check the indentation, the quotes and the brackets around there"
 
 
-def walk(root: Node, path: Sequence[str | int]) -> tuple[Node, tuple[str | int, ...]]:
-    """Return the deepest node on `path` and the part of the path that leads to it."""
-    node, reached = root, 0
-    for step in path:
-        inner = node.child(step)
-        if inner is None:
+def walk(root: Node, path: Sequence[str | int]) -> tuple[Node, list[str | int], list[str | int]]:
+    """Return the deepest node on `path`, the steps that lead to it and those that are left.
+
+    An index into what is not a list is skipped: one value may stand for a list of one.
+    """
+    node, left = root, list(path)
+    taken: list[str | int] = []
+    while left:
+        inner = node.child(left[0])
+        if inner is not None:
+            node = inner
+            taken.append(left[0])
+        elif isinstance(left[0], str) or isinstance(node.value, list):
             break
-        node, reached = inner, reached + 1
-    return node, tuple(path[:reached])
+        left.pop(0)
+    return node, taken, left

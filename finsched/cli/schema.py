@@ -1,0 +1,14 @@
+"""`finsched schema`: the JSON Schema of job.yaml, for editors."""
+
+from __future__ import annotations
+
+
+def schema() -> None:
+    """Print the JSON Schema of job.yaml; editors use it to complete and check."""
+    import json
+
+    import typer
+
+    from finsched.jobfile import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))
