@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from finsched.decide.cost import Expected, Setting
@@ -38,18 +37,15 @@ class Subject(NamedTuple):
 
 def quote_run(subject: Subject, setting: Setting, expected: Expected, ending: Ending) -> Quote:
     """The quote of a whole finished run."""
-    data = setting.data
-    cost = expected.cost
-    if ending.premium_usd:
-        cost = replace(cost, compute_usd=cost.compute_usd + ending.premium_usd)
+    data = expected.data
     return Quote(
         offer=subject.candidate.offer,
         nodes=subject.nodes,
         basis=Basis.RUN,
-        cost=cost,
-        hours=expected.hours,
+        cost=expected.cost(premium_usd=ending.premium_usd),
+        hours=expected.parts(),
         hazard=subject.hazard,
-        expected_interruptions=expected.interruptions,
+        expected_interruptions=expected.wall.interruptions,
         deadline_probability=ending.probability,
         checkpoint_every_seconds=setting.interval_hours * 3600 if subject.saves else None,
         speedup=subject.speed.factor,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 
-from finsched.decide.walltime import overhead_per_hour
+from finsched.decide.walltime import stretch
 
 # Intervals that people use, in minutes.
 ROUND_MINUTES = (
@@ -50,10 +50,11 @@ def interval_hours(
     target = max(target, at_least_hours)
     if target >= work_hours:
         return work_hours
+    best, least = work_hours, stretch(work_hours, save_hours, hazard_per_hour)
     place = bisect_left(_ROUND_HOURS, target)
-    near = _ROUND_HOURS[max(0, place - 2) : place + 2]
-    choices = [hours for hours in near if at_least_hours <= hours < work_hours]
-    return min(
-        (*choices, work_hours),
-        key=lambda hours: overhead_per_hour(hours, save_hours, hazard_per_hour),
-    )
+    for hours in _ROUND_HOURS[max(0, place - 1) : place + 1]:
+        if at_least_hours <= hours < work_hours:
+            waste = stretch(hours, save_hours, hazard_per_hour)
+            if waste < least:
+                best, least = hours, waste
+    return best

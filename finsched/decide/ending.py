@@ -34,25 +34,30 @@ def ending_of(
     """
     if deadline_hours is None:
         return NO_DEADLINE
-    least_hours = refusals.uninterrupted_hours(setting, expected.hours)
-    needed_hours = expected.hours.expected if on_demand_usd_per_hour is None else least_hours
+    least_hours = expected.uninterrupted_hours
+    needed_hours = expected.hours if on_demand_usd_per_hour is None else least_hours
     refusal = refusals.too_late(needed_hours, deadline_hours)
     if refusal is not None:
         return refusal
+    restart_hours = setting.restart_hours(expected.data)
     finish = finish_by(
         slack_hours=deadline_hours - least_hours,
         segments=setting.work_hours / setting.interval_hours,
         segment_hours=setting.interval_hours + setting.save_hours,
-        restart_hours=setting.restart_hours,
+        restart_hours=restart_hours,
         hazard_per_hour=setting.hazard_per_hour,
     )
     if finish.late_hours <= 0:
         return Ending(finish.probability)
-    return _way_out(setting, finish, deadline_hours, on_demand_usd_per_hour)
+    return _way_out(setting, restart_hours, finish, deadline_hours, on_demand_usd_per_hour)
 
 
 def _way_out(
-    setting: Setting, finish: Finish, deadline_hours: float, on_demand_usd_per_hour: float | None
+    setting: Setting,
+    restart_hours: float,
+    finish: Finish,
+    deadline_hours: float,
+    on_demand_usd_per_hour: float | None,
 ) -> Ending:
     if on_demand_usd_per_hour is None:
         return Ending(finish.probability, 0.0, ("no on-demand price to finish in time with",))
@@ -62,7 +67,7 @@ def _way_out(
         deadline_hours=deadline_hours,
         usd_per_hour=setting.usd_per_hour,
         on_demand_usd_per_hour=on_demand_usd_per_hour,
-        restart_hours=setting.restart_hours,
+        restart_hours=restart_hours,
     )
     if premium_usd < 0.01:
         return Ending(finish.probability, premium_usd)

@@ -70,9 +70,9 @@ class Quoter:
         place = self._facts.place(offer, work_hours)
         hazard = self._facts.hazard(offer)
         setting = self._setting(offer, hazard.per_hour * self._nodes, place, work_hours)
-        setting, expected = _with_best_plan(setting, place.plans)
+        expected = _cheapest(setting, place.plans)
         if expected is None:
-            return refusals.overflows(setting)
+            return refusals.overflows(setting, place.plans[0])
         refusal = self._run_refusal(setting, expected)
         if refusal is not None:
             return refusal
@@ -112,7 +112,6 @@ class Quoter:
             save_hours=self._save_hours,
             boot_hours=place.boot_hours,
             hazard_per_hour=gang_hazard,
-            data=place.plans[0],
             store=place.store,
             copy_usd_per_gb_month=place.copy_usd_per_gb_month,
             billing=place.terms.billing,
@@ -132,19 +131,14 @@ class Quoter:
         )
 
 
-def _with_best_plan(
-    setting: Setting, plans: tuple[DataPlan, ...]
-) -> tuple[Setting, Expected | None]:
-    """The setting with the data plan whose whole run is cheapest here."""
-    best, expected = setting, expected_run(setting)
-    for plan in plans[1:]:
-        other = setting._replace(data=plan)
-        other_run = expected_run(other)
-        if other_run is None:
-            continue
-        if expected is None or other_run.cost.total_usd < expected.cost.total_usd:
-            best, expected = other, other_run
-    return best, expected
+def _cheapest(setting: Setting, plans: tuple[DataPlan, ...]) -> Expected | None:
+    """The run with the data plan that makes all of it cheapest here."""
+    best: Expected | None = None
+    for plan in plans:
+        run = expected_run(setting, plan)
+        if run is not None and (best is None or run.total_usd < best.total_usd):
+            best = run
+    return best
 
 
 def _hours(duration: timedelta) -> float:

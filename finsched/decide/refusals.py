@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from finsched.decide.cost import Expected, Setting
 from finsched.decide.hardware import Refusal
+from finsched.decide.transfer import DataPlan
 from finsched.model.job import Budget, JobSpec
 from finsched.model.market import Offer
-from finsched.model.quote import Basis, Hours, Quote, RejectionCode
+from finsched.model.quote import Basis, Quote, RejectionCode
 
 # A spot job this long against the mean time between interruptions meets one in 18 of 100 runs.
 LONG_JOB_SHARE = 0.2
@@ -38,23 +39,17 @@ def speed_unknown(job: JobSpec, offer: Offer) -> Refusal:
     )
 
 
-def overflows(setting: Setting) -> Refusal:
+def overflows(setting: Setting, data: DataPlan) -> Refusal:
     """A run whose expectation is beyond any number: everything paid is lost."""
-    return _never_finishes(setting, f"all of ${24 * setting.usd_per_hour:,.2f} a day, for good")
+    loss = f"all of ${24 * setting.usd_per_hour:,.2f} a day, for good"
+    return _never_finishes(setting, data, loss)
 
 
 def never_finishes(setting: Setting, expected: Expected) -> Refusal | None:
     """A run that is interrupted faster than it gets ahead, with the dollars it would lose."""
-    hours = expected.hours
-    if hours.expected <= NEVER_STRETCH * uninterrupted_hours(setting, hours):
+    if expected.hours <= NEVER_STRETCH * expected.uninterrupted_hours:
         return None
-    lost_usd = expected.cost.rework_usd + expected.cost.startup_usd
-    return _never_finishes(setting, f"${lost_usd:,.2f}")
-
-
-def uninterrupted_hours(setting: Setting, hours: Hours) -> float:
-    """The run's hours when nothing interrupts it."""
-    return hours.work + hours.checkpoint + hours.staging + setting.boot_hours
+    return _never_finishes(setting, expected.data, f"${expected.lost_usd:,.2f}")
 
 
 def unsaved(job: JobSpec, setting: Setting, expected: Expected) -> Refusal | None:
@@ -65,7 +60,7 @@ def unsaved(job: JobSpec, setting: Setting, expected: Expected) -> Refusal | Non
     return Refusal(
         RejectionCode.NO_CHECKPOINT,
         f"{setting.work_hours:.3g} h of work without a checkpoint, an interruption every "
-        f"{1 / setting.hazard_per_hour:.3g} h: expected loss ${expected.cost.rework_usd:,.2f}",
+        f"{1 / setting.hazard_per_hour:.3g} h: expected loss ${expected.lost_usd:,.2f}",
     )
 
 
@@ -91,8 +86,9 @@ def over_threshold(budget: Budget, quote: Quote) -> Refusal | None:
     return None
 
 
-def _never_finishes(setting: Setting, loss: str) -> Refusal:
-    stretch_hours = setting.interval_hours + setting.save_hours + setting.restart_hours
+def _never_finishes(setting: Setting, data: DataPlan, loss: str) -> Refusal:
+    stretch_hours = setting.interval_hours + setting.save_hours
+    stretch_hours += setting.restart_hours(data)
     return Refusal(
         RejectionCode.NEVER_FINISHES,
         f"an interruption every {1 / setting.hazard_per_hour:.3g} h, a restart and the work to "

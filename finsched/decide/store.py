@@ -24,6 +24,11 @@ class CheckpointStore(NamedTuple):
     evidence: tuple[Evidence, ...] = ()
     marks: tuple[str, ...] = ()
 
+    @property
+    def is_priced(self) -> bool:
+        """Whether moving a checkpoint has a known price."""
+        return bool(self.upload_tiers or self.restore_tiers)
+
     def moves_usd(self, uploads: float, restores: float) -> float:
         """Egress of the expected number of uploads and restores, in one month."""
         return egress_usd(self.upload_tiers, uploads * self.size_gb) + egress_usd(

@@ -63,8 +63,7 @@ def repeat_share(exponent: float) -> float:
     return math.expm1(exponent) / exponent - 1
 
 
-def overhead_per_hour(interval_hours: float, save_hours: float, hazard_per_hour: float) -> float:
-    """Expected time per hour of work that saves and rework take, beside that hour."""
-    segment_hours = interval_hours + save_hours
-    exponent = min(hazard_per_hour * segment_hours, _LARGEST_EXPONENT)
-    return segment_hours / interval_hours * (1 + repeat_share(exponent)) - 1
+def stretch(interval_hours: float, save_hours: float, hazard_per_hour: float) -> float:
+    """Expected time per hour of work, up to a factor that does not depend on the interval."""
+    exponent = hazard_per_hour * (interval_hours + save_hours)
+    return math.expm1(min(exponent, _LARGEST_EXPONENT)) / interval_hours

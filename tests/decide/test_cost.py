@@ -103,9 +103,9 @@ def test_long_spot_without_a_checkpoint_is_refused_with_the_loss() -> None:
         job(hours=40), candidate, hazards={candidate.pool: hazard_prior(0.02)}
     )
     assert code is RejectionCode.NO_CHECKPOINT
-    # M (e^(W/M) - 1) - W = 50 (e^0.8 - 1) - 40 = 21.28 hours of rework at $10.
+    # M e^(R/M) (e^(W/M) - 1) - W = 50 e^0.001 (e^0.8 - 1) - 40 = 21.34 hours lost at $10.
     assert reason == (
-        "40 h of work without a checkpoint, an interruption every 50 h: expected loss $212.77"
+        "40 h of work without a checkpoint, an interruption every 50 h: expected loss $213.38"
     )
 
 

@@ -215,7 +215,9 @@ def run_usd(
         return None
     interruptions = hazard * wall
     step = snapshot.terms[here.provider].billing.granularity_seconds / 3600
-    billed = math.ceil(round(hours / step, 9)) * step + interruptions * step / 2
+    billed = hours  # by the second; by the hour each start is rounded up
+    if step == 1:
+        billed = math.ceil(round(hours, 9)) + interruptions / 2
     rework = daly_hours(hazard, 0, interval, save, work) - work - save * work / interval
     usd = candidate.price_usd_per_hour * max(billed, hours)
     usd += data.usd + data.streamed_usd * (1 + rework / work) + interruptions * data.restage_usd
