@@ -23,9 +23,19 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """Print one JSON document with its `schema_version` first."""
-    json.dump({"schema_version": SCHEMA_VERSION, **document}, sys.stdout, indent=2, default=str)
-    sys.stdout.write("\n")
+    """Print one JSON document with its `schema_version` first, one line an item of its lists."""
+    encoder = json.JSONEncoder(default=str)  # indenting would take Python's slow encoder
+    members = [
+        f"  {encoder.encode(key)}: {_lines(encoder, value)}"
+        for key, value in {"schema_version": SCHEMA_VERSION, **document}.items()
+    ]
+    sys.stdout.write("{\n" + ",\n".join(members) + "\n}\n")
+
+
+def _lines(encoder: json.JSONEncoder, value: object) -> str:
+    if not isinstance(value, list) or not value:
+        return encoder.encode(value)
+    return "[\n    " + ",\n    ".join(map(encoder.encode, value)) + "\n  ]"
 
 
 def money(usd: float) -> str:

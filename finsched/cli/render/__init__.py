@@ -1,0 +1,1 @@
+"""What commands print: documents for machines, tables and sentences for people."""

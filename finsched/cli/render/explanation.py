@@ -1,0 +1,68 @@
+"""Why the winner wins, what the next ones lost on, and what went into the winner's figures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+from finsched.cli.output import money
+from finsched.cli.render import words
+from finsched.cli.render.quote_summary import Fact, Section
+from finsched.cli.render.shortlist import shortlist
+from finsched.decide.explain import Comparison, Explanation, explain
+from finsched.model.job import JobSpec
+from finsched.model.quote import Basis, Decision, Quote
+
+FORMULA = "hours = M e^(R/M) (e^((t+d)/M) - 1) W/t and the first start (Daly 2006)"
+
+
+def explanation_sections(job: JobSpec, decision: Decision) -> list[Section]:
+    """Return the comparison with the next machines, the formula's inputs, and every source."""
+    machines = tuple(line.quote for line in shortlist(decision.quotes, top=None))
+    explanation = explain(replace(decision, quotes=machines))
+    if explanation is None:
+        return []
+    today = decision.as_of.date()
+    return [
+        _comparison(explanation),
+        _inputs(job, explanation.winner),
+        _sources(explanation.winner, today),
+    ]
+
+
+def _comparison(explanation: Explanation) -> Section:
+    winner = words.place_and_machine(explanation.winner.offer)
+    return [
+        Fact(label="why", text=f"{winner}: {explanation.reason}"),
+        *(_lost(rank, lost) for rank, lost in enumerate(explanation.lost, start=2)),
+    ]
+
+
+def _lost(rank: int, lost: Comparison) -> Fact:
+    where = words.place_and_machine(lost.quote.offer)
+    return Fact(label=f"not #{rank}", text=f"{where}, {money(lost.quote.total_usd)}: {lost.reason}")
+
+
+def _inputs(job: JobSpec, winner: Quote) -> Section:
+    if winner.basis is Basis.HOUR:
+        return [Fact(label="formula", text="price and storage of one hour: work.hours is not set")]
+    inputs = [f"W = {winner.hours.work:.4g} h of work"]
+    if winner.speedup != 1:
+        inputs.append(f"speed-up {winner.speedup:.3g}")
+    if winner.hazard.per_hour > 0:
+        gang_hazard = winner.hazard.per_hour * winner.nodes
+        inputs.append(f"M = 1/hazard = {1 / gang_hazard:.4g} h between interruptions")
+    if winner.checkpoint_every_seconds is not None and job.checkpoint is not None:
+        inputs.append(f"t = {winner.checkpoint_every_seconds:.0f} s between checkpoints")
+        inputs.append(f"d = {job.checkpoint.save_time.total_seconds():g} s to save")
+    inputs.append(f"{winner.expected_interruptions:.3g} interruptions expected")
+    return [Fact(label="formula", text=FORMULA), Fact(label="inputs", text=", ".join(inputs))]
+
+
+def _sources(winner: Quote, today: date) -> Section:
+    found = []
+    for evidence in dict.fromkeys(winner.evidence):
+        note = f" ({evidence.note})" if evidence.note else ""
+        text = words.source_and_age(evidence, today) + note
+        found.append(Fact(label=evidence.what, text=text))
+    return found

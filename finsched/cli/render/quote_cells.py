@@ -1,0 +1,97 @@
+"""The cells of a quote table, the same in a terminal and in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from finsched.cli.render import words
+from finsched.cli.render.shortlist import ShortlistLine
+from finsched.model.evidence import Quality
+from finsched.model.quote import Basis
+
+GUESSED = frozenset({Quality.DERIVED, Quality.ESTIMATED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column: its heading, how a line fills it, and how narrow it may be cut."""
+
+    heading: str
+    cell: Callable[[ShortlistLine], str]
+    numeric: bool = False
+    narrowest: int | None = None  # None: never cut
+
+
+def columns(lines: Sequence[ShortlistLine], basis: Basis) -> list[Column]:
+    """Return the columns that tell these lines apart; what all share is left to the title."""
+    gpus = {line.quote.offer.instance_type.gpu for line in lines}
+    counts = {line.quote.offer.instance_type.gpu_count for line in lines}
+    chosen = [
+        Column(heading="#", cell=_rank, numeric=True),
+        Column(heading="where", cell=_where, narrowest=20),
+        Column(heading="machine", cell=lambda line: words.machine(line.quote.offer), narrowest=13),
+    ]
+    if len(gpus) > 1 or len(counts) > 1:
+        chosen.append(Column(heading="GPU", cell=_gpu_name if len(counts) == 1 else _gpus))
+    chosen.append(Column(heading="capacity", cell=_capacity))
+    chosen.append(Column(heading="$/h", cell=_price, numeric=True))
+    if basis is Basis.RUN:
+        chosen.append(Column(heading="hours", cell=_hours, numeric=True))
+    total = "total $" if basis is Basis.RUN else "all in $/h"
+    chosen.append(Column(heading=total, cell=_total, numeric=True))
+    return chosen
+
+
+def legend(lines: Sequence[ShortlistLine], basis: Basis) -> str:
+    """Return what the signs in these lines mean, only those that occur."""
+    signs = []
+    if any(line.best_of_provider and line.rank > 1 for line in lines):
+        signs.append("* cheapest of its provider")
+    if any(line.other_places for line in lines):
+        signs.append("+n dearer places (--all)")
+    if any(_capacity(line).endswith("x") for line in lines):
+        per = "" if basis is Basis.RUN else " an hour"
+        signs.append(f"1x: one interruption{per}")
+    if any(_guessed(line) for line in lines):
+        signs.append("~ derived price")
+    return "; ".join(signs)
+
+
+def _rank(line: ShortlistLine) -> str:
+    return f"{'*' if line.best_of_provider else ''}{line.rank}"
+
+
+def _where(line: ShortlistLine) -> str:
+    if line.folded:
+        others = f" +{line.other_places}" if line.other_places else ""
+        return words.region(line.quote.offer) + others
+    return words.place(line.quote.offer)
+
+
+def _gpus(line: ShortlistLine) -> str:
+    return words.gpus(line.quote.offer)
+
+
+def _gpu_name(line: ShortlistLine) -> str:
+    return line.quote.offer.instance_type.gpu or "none"
+
+
+def _capacity(line: ShortlistLine) -> str:
+    return words.capacity_and_interruptions(line.quote)
+
+
+def _guessed(line: ShortlistLine) -> bool:
+    return line.quote.offer.evidence.quality in GUESSED
+
+
+def _price(line: ShortlistLine) -> str:
+    return f"{'~' if _guessed(line) else ''}{line.quote.price_usd_per_hour:,.2f}"
+
+
+def _hours(line: ShortlistLine) -> str:
+    return f"{line.quote.hours.expected:,.1f}"
+
+
+def _total(line: ShortlistLine) -> str:
+    return f"{line.quote.total_usd:,.2f}"

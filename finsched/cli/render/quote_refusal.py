@@ -1,0 +1,99 @@
+"""What is said when no quote is left: what was too dear, or what did not fit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from finsched.cli.output import money
+from finsched.cli.render import words
+from finsched.cli.render.quote_summary import rejection_counts
+from finsched.errors import NothingFeasible, OverThreshold
+from finsched.model.job import Budget, JobSpec
+from finsched.model.quote import THRESHOLDS, Decision, Quote, RejectionCode
+from finsched.relaxing import Relaxation
+
+
+def over_threshold(decision: Decision) -> list[Quote]:
+    """Return the quotes that only a threshold keeps out, cheapest first."""
+    quotes = [
+        rejection.quote
+        for rejection in decision.rejections
+        if rejection.code in THRESHOLDS and rejection.quote is not None
+    ]
+    return sorted(quotes, key=lambda quote: quote.total_usd)
+
+
+def too_dear(job: JobSpec, quotes: Sequence[Quote]) -> OverThreshold:
+    """Return the error that says by how much the nearest quote misses, and what it would take."""
+    nearest = min(quotes, key=lambda quote: _excess(quote, job.budget))
+    misses = " and ".join(_misses(nearest, job.budget))
+    return OverThreshold(
+        f"{_offers(len(quotes))} can run {job.name}, all over a threshold; "
+        f"the nearest is {words.place_and_machine(nearest.offer)}, {misses}",
+        fix=f"{' '.join(_flags(nearest, job.budget))} would let it in",
+    )
+
+
+def nothing_feasible(
+    job: JobSpec, decision: Decision, relaxations: Sequence[Relaxation]
+) -> NothingFeasible:
+    """Return the error that groups what did not fit, and names what would help."""
+    total = _offers(len(decision.rejections))
+    return NothingFeasible(
+        f"none of {total} can run {job.name}: {rejection_counts(decision)}",
+        fix=_fix(decision, relaxations),
+    )
+
+
+def _fix(decision: Decision, relaxations: Sequence[Relaxation]) -> str:
+    if relaxations:
+        return "; or ".join(
+            f"{each.change} ({_offers(each.offers)}, from {money(each.cheapest_usd)})"
+            for each in sorted(relaxations, key=lambda each: each.cheapest_usd)
+        )
+    counts = {
+        rejection.offer.instance_type.gpu_count
+        for rejection in decision.rejections
+        if rejection.code is RejectionCode.GPU_COUNT
+    }
+    if counts:
+        return f"ask for {' or '.join(map(str, sorted(counts)))} GPUs a machine"
+    return "no single change helps: relax more than one of resources, where and capacity"
+
+
+def _offers(count: int) -> str:
+    return f"{count:,} offer{'' if count == 1 else 's'}"
+
+
+def _excess(quote: Quote, budget: Budget) -> float:
+    """How many times over its worst threshold a quote is."""
+    hourly, total = budget.max_hourly_usd, budget.max_cost_usd
+    return max(
+        0.0 if hourly is None else quote.price_usd_per_hour / max(hourly, 1e-9),
+        0.0 if total is None else quote.total_usd / max(total, 1e-9),
+    )
+
+
+def _misses(quote: Quote, budget: Budget) -> list[str]:
+    misses = []
+    if (most := budget.max_cost_usd) is not None and quote.total_usd > most:
+        over = money(quote.total_usd - most)
+        misses.append(f"{money(quote.total_usd)} in all, {over} over max_cost")
+    if (most := budget.max_hourly_usd) is not None and quote.price_usd_per_hour > most:
+        over = money(quote.price_usd_per_hour - most)
+        misses.append(f"{money(quote.price_usd_per_hour)} an hour, {over} over max_hourly")
+    return misses
+
+
+def _flags(quote: Quote, budget: Budget) -> list[str]:
+    flags = []
+    if (most := budget.max_cost_usd) is not None and quote.total_usd > most:
+        flags.append(f"--max-cost {_cents_up(quote.total_usd)}")
+    if (most := budget.max_hourly_usd) is not None and quote.price_usd_per_hour > most:
+        flags.append(f"--max-hourly {_cents_up(quote.price_usd_per_hour)}")
+    return flags
+
+
+def _cents_up(usd: float) -> str:
+    return f"{math.ceil(usd * 100) / 100:.2f}"

@@ -1,0 +1,206 @@
+"""What people should know of a decision beside its table: labelled sentences about the winner."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from finsched.cli.output import duration, money
+from finsched.cli.render import words
+from finsched.cli.render.quote_document import COST_PARTS, HOUR_PARTS
+from finsched.cli.render.rounding import round_parts
+from finsched.model.job import JobSpec
+from finsched.model.quote import Basis, Decision, Movement, Quote, TransferPlan
+
+COST_LABEL = "cost"
+COST_WORDS = dict(
+    zip(
+        COST_PARTS,
+        ("compute", "rework", "checkpoints", "start-up", "transfer", "storage"),
+        strict=True,
+    )
+)
+HOUR_WORDS = dict(
+    zip(HOUR_PARTS, ("work", "checkpoints", "rework", "restarts", "staging"), strict=True)
+)
+MOVEMENT_WORDS = {
+    Movement.STREAM: "streamed",
+    Movement.COPY_ONCE: "copied once",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One labelled sentence under the table."""
+
+    label: str
+    text: str
+
+
+Section = list[Fact]
+
+
+def title(job: JobSpec, decision: Decision) -> str:
+    """Return what is quoted: `llama: 40 h of work on 8x H100`."""
+    work = f"{job.work.hours:g} h of work" if job.work else "one hour"
+    return f"{decision.job}: {work} on {words.requested(job)}"
+
+
+def considered(decision: Decision) -> str:
+    """Return how much of the market can run the job."""
+    items: tuple[Quote | Rejection, ...] = decision.quotes + decision.rejections
+    providers = len({item.offer.provider for item in items})
+    return f"{len(decision.quotes):,} of {len(items):,} offers at {providers} providers can run it"
+
+
+def sections(job: JobSpec, decision: Decision) -> list[Section]:
+    """Return what is worth saying: the winner, where its figures are from, what is out."""
+    best = decision.best
+    winner = [] if best is None else [_winner(job, decision, best), _sources(decision, best)]
+    return [section for section in (*winner, _rest(decision)) if section]
+
+
+def next_step(job_file: Path, decision: Decision) -> Fact:
+    """Return the command that goes on from here."""
+    best = decision.best
+    if best is not None and best.offer.provider in decision.launchable:
+        return Fact(label="next", text=f"finsched launch {job_file}")
+    reason = f"rehearses here; {best.offer.provider} is not set up" if best else "rehearses here"
+    return Fact(label="next", text=f"finsched launch {job_file} --rehearse  ({reason})")
+
+
+def _rest(decision: Decision) -> Section:
+    rest = []
+    if decision.rejections:
+        rest.append(Fact(label="not used", text=rejection_counts(decision)))
+    return rest + [Fact(label="note", text=note) for note in decision.notes]
+
+
+def rejection_counts(decision: Decision) -> str:
+    """Return how many offers are out for which reason, the commonest first."""
+    counts = Counter(rejection.code for rejection in decision.rejections)
+    return ", ".join(f"{count:,} {words.REJECTIONS[code]}" for code, count in counts.most_common())
+
+
+def _winner(job: JobSpec, decision: Decision, best: Quote) -> Section:
+    found = [
+        Fact(label="best", text=_best_line(decision, best)),
+        Fact(label=COST_LABEL, text=cost_line(best)),
+    ]
+    if decision.basis is Basis.RUN:
+        found.append(Fact(label="time", text=_time_line(best)))
+    found.append(Fact(label="saving", text=_saving_line(decision, best)))
+    if decision.best_of_one_cloud is not None:
+        found.append(
+            Fact(label="one cloud", text=_one_cloud_line(best, decision.best_of_one_cloud))
+        )
+    if best.hazard.per_hour > 0:
+        found.append(Fact(label="checkpoint", text=_checkpoint_line(job, best)))
+    if job.deadline is not None:
+        found.append(
+            Fact(
+                label="deadline",
+                text=f"met with {words.chance(best.deadline_probability)} chance",
+            )
+        )
+    return found + [Fact(label="data", text=_transfer_line(job, plan)) for plan in best.transfers]
+
+
+def _best_line(decision: Decision, best: Quote) -> str:
+    per = "for the finished run" if decision.basis is Basis.RUN else "an hour, all in"
+    where = words.place_and_machine(best.offer)
+    nodes = f"{best.nodes} x " if best.nodes > 1 else ""
+    return f"{money(best.total_usd)} {per}: {nodes}{where}"
+
+
+def cost_line(quote: Quote) -> str:
+    """Return the parts of a cost that are not nothing, as a sum."""
+    parts = cost_parts(quote)
+    return " + ".join(f"{name} {money(usd)}" for name, usd in parts.items())
+
+
+def cost_parts(quote: Quote) -> dict[str, float]:
+    """Return the cost's parts that are not zero cents, by their word, in USD."""
+    parts, _ = round_parts({name: getattr(quote.cost, name) for name in COST_PARTS}, 2)
+    return {COST_WORDS[name]: usd for name, usd in parts.items() if usd}
+
+
+def _time_line(quote: Quote) -> str:
+    parts, total = round_parts({name: getattr(quote.hours, name) for name in HOUR_PARTS}, 2)
+    shown = [f"{HOUR_WORDS[name]} {hours:.2f}" for name, hours in parts.items() if hours]
+    return f"{total:,.2f} h = {' + '.join(shown)}"
+
+
+def _saving_line(decision: Decision, best: Quote) -> str:
+    reference = decision.best_on_demand
+    if reference is None:
+        return "not known: no on-demand offer can run this job"
+    if reference == best:
+        return "none: the best is on-demand itself"
+    saving = reference.total_usd - best.total_usd
+    share = abs(saving) / reference.total_usd if reference.total_usd else 0.0
+    amount = f"{money(abs(saving))} ({share:.0%}) {'less' if saving >= 0 else 'MORE'}"
+    alternative = f"{words.place_and_machine(reference.offer)}, {money(reference.total_usd)}"
+    return f"{amount} than the best on-demand: {alternative}"
+
+
+def _one_cloud_line(best: Quote, single: Quote) -> str:
+    provider = single.offer.provider
+    if single == best:
+        return f"the best stays on {provider}, where the data is"
+    extra = single.total_usd - best.total_usd
+    return (
+        f"all on {provider}, where the data is: {words.place_and_machine(single.offer)}, "
+        f"{money(single.total_usd)}, {money(extra)} more"
+    )
+
+
+def _checkpoint_line(job: JobSpec, best: Quote) -> str:
+    every = best.checkpoint_every_seconds
+    if every is None:
+        return "none declared: an interruption starts the work over"
+    declared = job.checkpoint is not None and job.checkpoint.every is not None
+    whose = "as declared" if declared else "the cheapest cadence here"
+    return f"every {duration(every / 3600)}, {whose}"
+
+
+def _transfer_line(job: JobSpec, plan: TransferPlan) -> str:
+    what = f"{plan.uri} ({plan.size_gb:,.0f} GB)"
+    if plan.movement is Movement.STAY:
+        return f"{what} stays in {words.location(plan.source)}"
+    way = f"from {words.location(plan.source)} to {words.location(plan.destination)}"
+    is_output = any(plan.uri == output.uri for output in job.outputs)
+    how = "written once at the end" if is_output else MOVEMENT_WORDS[plan.movement]
+    return f"{what} {way}, {how}: {_price(plan)}, {duration(plan.hours)}{_alternative(plan)}"
+
+
+def _price(plan: TransferPlan) -> str:
+    unknown = not plan.evidence or any(not evidence.source for evidence in plan.evidence)
+    return "price unknown" if unknown and not plan.usd else money(plan.usd)
+
+
+def _alternative(plan: TransferPlan) -> str:
+    said = ""
+    if plan.alternative_usd is not None:
+        other = "copied once" if plan.movement is Movement.STREAM else "streamed"
+        said += f"; {other}: {money(plan.alternative_usd)}"
+    if plan.break_even_reads is not None:
+        reads = f"{plan.break_even_reads} read{'' if plan.break_even_reads == 1 else 's'}"
+        said += f"; a copy pays from {reads}"
+    return said
+
+
+def _sources(decision: Decision, best: Quote) -> Section:
+    today = decision.as_of.date()
+    price, hazard = best.offer.evidence, best.hazard
+    note = f" ({price.note})" if price.note else ""
+    found = [Fact(label="price", text=words.source_and_age(price, today) + note)]
+    if hazard.per_hour > 0:
+        interval = f"{hazard.low_per_hour:.2g} to {hazard.high_per_hour:.2g}"
+        source = words.source_and_age(hazard.evidence, today)
+        figure = f"{hazard.per_hour:.2g} interruptions an hour (80%: {interval})"
+        found.append(Fact(label="hazard", text=f"{figure}; {source}"))
+    if best.marks:
+        found.append(Fact(label="caution", text="; ".join(best.marks)))
+    return found

@@ -1,0 +1,133 @@
+"""A decision for people: the table, then what to know of its first line."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from finsched.cli.render.quote_cells import Column, columns, legend
+from finsched.cli.render.quote_summary import COST_LABEL, Fact, Section, cost_parts
+from finsched.cli.render.shortlist import ShortlistLine
+from finsched.model.quote import Basis, Quote
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+LABEL_CELLS = 12
+READABLE_CELLS = 100
+CUT = ".."
+PART_COLOURS = {
+    "compute": "green",
+    "rework": "yellow",
+    "checkpoints": "cyan",
+    "start-up": "magenta",
+    "transfer": "blue",
+    "storage": "bright_black",
+}
+
+
+def print_table(console: Console, lines: Sequence[ShortlistLine], basis: Basis) -> None:
+    """Print one row a line, cut to the console's width, and the legend of its signs."""
+    from rich.text import Text
+
+    chosen = columns(lines, basis)
+    rows = [[column.cell(line) for column in chosen] for line in lines]
+    console.print(_table(chosen, _cut(rows, chosen, console.width)))
+    console.print(Text(legend(lines, basis), style="dim"))
+
+
+def print_title(console: Console, title: str, remark: str) -> None:
+    """Print what is quoted, then how much of the market can do it."""
+    from rich.text import Text
+
+    console.print(Text(title, style="bold"))
+    console.print(Text(remark, style="dim"))
+    console.print()
+
+
+def print_sections(console: Console, sections: Sequence[Section], best: Quote | None) -> None:
+    """Print labelled sentences, a blank line before each section, a bar before the best's cost."""
+    from rich.text import Text
+
+    width = min(console.width, READABLE_CELLS)
+    draws = console.is_terminal and not console.options.ascii_only
+    for section in sections:
+        console.print()
+        for fact in section:
+            if fact.label == COST_LABEL and best is not None and draws:
+                console.print(_bar(cost_parts(best), width - LABEL_CELLS))
+            console.print(Text(fact.label, style="dim") + _wrapped(fact, width))
+
+
+def _bar(parts: dict[str, float], cells: int) -> Text:
+    """Return the parts of a cost as one coloured bar; the smallest part still shows."""
+    from rich.text import Text
+
+    total = sum(parts.values())
+    bar = Text(" " * LABEL_CELLS)
+    for name, usd in parts.items():
+        share = usd / total * (cells - len(parts))
+        bar.append("\u2588" * max(1, round(share)), style=PART_COLOURS[name])
+    return bar
+
+
+def _table(chosen: Sequence[Column], rows: Sequence[Sequence[str]]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
+    for column in chosen:
+        table.add_column(
+            column.heading, justify="right" if column.numeric else "left", no_wrap=True
+        )
+    for number, row in enumerate(rows):
+        table.add_row(*map(Text, row), style=None if number else "bold green")
+    return table
+
+
+def _cut(rows: Sequence[Sequence[str]], chosen: Sequence[Column], width: int) -> list[list[str]]:
+    """Shorten the widest cells that may be, until the rows fit."""
+    widths = [
+        max(len(column.heading), *(len(row[index]) for row in rows))
+        for index, column in enumerate(chosen)
+    ]
+    while sum(widths) + len(widths) - 1 > width:
+        spare = [
+            0 if column.narrowest is None else widths[index] - column.narrowest
+            for index, column in enumerate(chosen)
+        ]
+        if max(spare) <= 0:
+            break
+        widths[spare.index(max(spare))] -= 1
+    return [[_shortened(cell, widths[i]) for i, cell in enumerate(row)] for row in rows]
+
+
+def _shortened(text: str, width: int) -> str:
+    """Return text cut in its middle: both ends of a region or a machine tell it apart."""
+    if len(text) <= width:
+        return text
+    tail = (width - len(CUT)) // 2
+    return text[: width - len(CUT) - tail] + CUT + text[-tail:]
+
+
+def _wrapped(fact: Fact, width: int) -> Text:
+    """Return the sentence in a column of its own right of the labels, cost parts coloured."""
+    from rich.text import Text
+
+    indent = " " * LABEL_CELLS
+    wrapped = textwrap.fill(
+        fact.text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+    text = Text(wrapped[len(fact.label) :])
+    if fact.label == COST_LABEL:
+        for name, colour in PART_COLOURS.items():
+            text.highlight_words([name], colour)
+    return text

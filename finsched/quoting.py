@@ -1,0 +1,150 @@
+"""From a job file to a decision: read it, read the market, take discounts off, decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from finsched import catalog, jobfile, plugins
+from finsched.decide.rank import decide
+from finsched.errors import FinschedError
+from finsched.model.evidence import Evidence, Quality
+from finsched.model.job import JobSpec
+from finsched.model.market import Location, Market, Offer
+from finsched.model.quote import Decision, Quote, Rejection, RejectionCode
+from finsched.settings import Settings
+
+LOCAL = "local"
+
+
+def read_job(path: Path, settings: Settings) -> JobSpec:
+    """Return the job of a file, checked against the GPUs and providers that are known.
+
+    Raises SpecError with the line of every problem.
+    """
+    cache_dir = settings.cache_dir
+    clouds = (*catalog.providers(cache_dir), LOCAL)
+    return jobfile.read(path, known_gpus=catalog.known_gpus(cache_dir), known_clouds=clouds)
+
+
+def overridden(
+    job: JobSpec,
+    *,
+    max_cost_usd: float | None = None,
+    max_hourly_usd: float | None = None,
+    clouds: Sequence[str] = (),
+) -> JobSpec:
+    """Return the job with those limits and clouds that are given instead of its own."""
+    budget, where = job.budget, job.where
+    if max_cost_usd is not None:
+        budget = replace(budget, max_cost_usd=max_cost_usd)
+    if max_hourly_usd is not None:
+        budget = replace(budget, max_hourly_usd=max_hourly_usd)
+    if clouds:
+        where = replace(where, clouds=tuple(clouds))
+    return replace(job, budget=budget, where=where)
+
+
+def read_market(job: JobSpec, settings: Settings, *, now: datetime) -> Market:
+    """Return what is known of the market for a job, at the prices this user pays."""
+    market = catalog.load_market(
+        now=now, locations=_data_locations(job), cache_dir=settings.cache_dir
+    )
+    if LOCAL in job.where.clouds:
+        market = _with_this_machine(market, settings)
+    return replace(
+        market,
+        offers=tuple(_discounted(market.offers, settings.discounts)),
+        launchable=_launchable(job, settings),
+    )
+
+
+def quote_in(
+    job: JobSpec,
+    market: Market,
+    *,
+    now: datetime,
+    discounts: Mapping[str, float],
+    launchable_only: bool = False,
+) -> Decision:
+    """Decide in a market; with `launchable_only`, other providers' offers are rejections."""
+    out: tuple[Rejection, ...] = ()
+    if launchable_only:
+        out = tuple(_not_launchable(market))
+        usable = tuple(each for each in market.offers if each.provider in market.launchable)
+        market = replace(market, offers=usable)
+    decision = decide(job, market, now=now)
+    return replace(
+        decision,
+        quotes=tuple(_with_discount(quote, discounts) for quote in decision.quotes),
+        rejections=decision.rejections + out,
+        launchable=market.launchable,
+    )
+
+
+def _data_locations(job: JobSpec) -> frozenset[Location]:
+    """Where the job's inputs, outputs and checkpoints lie, as far as it says."""
+    places = [dataset.location for dataset in (*job.inputs, *job.outputs)]
+    if job.checkpoint is not None:
+        places.append(job.checkpoint.location)
+    return frozenset(place for place in places if place is not None)
+
+
+def _with_this_machine(market: Market, settings: Settings) -> Market:
+    prices = plugins.load(LOCAL, settings).prices
+    terms = {**market.terms, LOCAL: prices.terms()}
+    return replace(market, offers=(*market.offers, *prices.offers()), terms=terms)
+
+
+def _launchable(job: JobSpec, settings: Settings) -> frozenset[str]:
+    """The providers that are set up and can start machines; this machine only when it is named."""
+    enabled = settings.providers or plugins.names()
+    return frozenset(
+        name
+        for name in enabled
+        if (name != LOCAL or LOCAL in job.where.clouds) and _can_launch(name, settings)
+    )
+
+
+def _can_launch(name: str, settings: Settings) -> bool:
+    try:
+        return plugins.load(name, settings).compute is not None
+    except FinschedError:
+        return False  # not set up: it is quoted all the same
+
+
+def _discounted(offers: tuple[Offer, ...], discounts: Mapping[str, float]) -> Iterator[Offer]:
+    for offer in offers:
+        factor = discounts.get(offer.provider)
+        if factor is None:
+            yield offer
+        else:
+            yield replace(offer, price_usd_per_hour=offer.price_usd_per_hour * factor)
+
+
+def _with_discount(quote: Quote, discounts: Mapping[str, float]) -> Quote:
+    """The same quote, saying that its price is not the list's."""
+    factor = discounts.get(quote.offer.provider)
+    if factor is None:
+        return quote
+    list_usd = quote.offer.price_usd_per_hour / factor
+    evidence = Evidence(
+        what="discount",
+        source="settings: discounts",
+        quality=Quality.DECLARED,
+        note=f"{factor:g} times the list price of ${list_usd:,.4f}/h",
+    )
+    mark = f"your discount: {factor:g} times the list price"
+    return replace(quote, evidence=(*quote.evidence, evidence), marks=(*quote.marks, mark))
+
+
+def _not_launchable(market: Market) -> Iterator[Rejection]:
+    for offer in market.offers:
+        if offer.provider not in market.launchable:
+            yield Rejection(
+                offer=offer,
+                code=RejectionCode.NOT_LAUNCHABLE,
+                reason=f"finsched cannot launch on {offer.provider} from here",
+            )
