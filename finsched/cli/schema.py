@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from finsched.errors import ExitCode
 
-def schema() -> None:
+
+def schema() -> int:
     """Print the JSON Schema of job.yaml; editors use it to complete and check."""
     import json
 
@@ -12,3 +14,4 @@ def schema() -> None:
     from finsched.jobfile import json_schema
 
     typer.echo(json.dumps(json_schema(), indent=2))
+    return ExitCode.DONE

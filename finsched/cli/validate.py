@@ -8,32 +8,31 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from finsched.cli import output
+from finsched.errors import ExitCode, SpecError
 
 if TYPE_CHECKING:
-    from finsched.errors import SpecError
     from finsched.model.job import JobSpec
 
 
 def validate(
     job_file: Annotated[Path, typer.Argument(metavar="JOB.YAML", help="The job file.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-) -> None:
+) -> int:
     """Check a job file and say how it was understood; nothing is started."""
-    from finsched.errors import SpecError
-
     try:
         job = _read(job_file)
     except SpecError as error:
         if not as_json:
             raise
         output.print_json({"valid": False, "errors": _errors(error)})
-        raise typer.Exit(error.exit_code) from None
+        return error.exit_code
     if as_json:
         from finsched.jobfile import to_document
 
         output.print_json({"valid": True, "job": to_document(job)})
     else:
         _print_summary(job_file, job)
+    return ExitCode.DONE
 
 
 def _read(job_file: Path) -> JobSpec:
