@@ -27,6 +27,7 @@ def quote(
     is wrong; a job that nothing can run is a Decision without quotes.
     """
     chosen = settings.load()
+    quoting.check_clouds(clouds, chosen)
     spec = job if isinstance(job, JobSpec) else quoting.read_job(Path(job), chosen)
     spec = quoting.overridden(
         spec, max_cost_usd=max_cost_usd, max_hourly_usd=max_hourly_usd, clouds=clouds

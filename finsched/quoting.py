@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 
 from finsched import catalog, jobfile, plugins
 from finsched.decide.rank import decide
-from finsched.errors import FinschedError
+from finsched.errors import FinschedError, SpecError
 from finsched.model.evidence import Evidence, Quality
 from finsched.model.job import JobSpec
 from finsched.model.market import Location, Market, Offer
@@ -24,9 +25,8 @@ def read_job(path: Path, settings: Settings) -> JobSpec:
 
     Raises SpecError with the line of every problem.
     """
-    cache_dir = settings.cache_dir
-    clouds = (*catalog.providers(cache_dir), LOCAL)
-    return jobfile.read(path, known_gpus=catalog.known_gpus(cache_dir), known_clouds=clouds)
+    gpus = catalog.known_gpus(settings.cache_dir)
+    return jobfile.read(path, known_gpus=gpus, known_clouds=_known_clouds(settings))
 
 
 def overridden(
@@ -45,6 +45,20 @@ def overridden(
     if clouds:
         where = replace(where, clouds=tuple(clouds))
     return replace(job, budget=budget, where=where)
+
+
+def check_clouds(clouds: Sequence[str], settings: Settings) -> None:
+    """Raise SpecError for a provider that nobody knows."""
+    known = _known_clouds(settings)
+    for cloud in clouds:
+        if cloud not in known:
+            close = get_close_matches(cloud, known, n=1)
+            fix = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+            raise SpecError(f"{cloud!r} is not a provider", fix=fix)
+
+
+def _known_clouds(settings: Settings) -> tuple[str, ...]:
+    return (*catalog.providers(settings.cache_dir), LOCAL)
 
 
 def read_market(job: JobSpec, settings: Settings, *, now: datetime) -> Market:

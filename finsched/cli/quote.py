@@ -70,11 +70,14 @@ def _at_most_one(flags: dict[str, bool]) -> None:
 def _read(job_file: Path, max_cost: float | None, max_hourly: float | None, clouds: str) -> JobSpec:
     from finsched import quoting, settings
 
+    chosen = settings.load()
+    named = [name.strip() for name in clouds.split(",") if name.strip()]
+    quoting.check_clouds(named, chosen)
     return quoting.overridden(
-        quoting.read_job(job_file, settings.load()),
+        quoting.read_job(job_file, chosen),
         max_cost_usd=max_cost,
         max_hourly_usd=max_hourly,
-        clouds=[name.strip() for name in clouds.split(",") if name.strip()],
+        clouds=named,
     )
 
 

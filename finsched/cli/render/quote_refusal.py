@@ -13,6 +13,8 @@ from finsched.model.job import Budget, JobSpec
 from finsched.model.quote import THRESHOLDS, Decision, Quote, RejectionCode
 from finsched.relaxing import Relaxation
 
+SHOWN_FIXES = 3
+
 
 def over_threshold(decision: Decision) -> list[Quote]:
     """Return the quotes that only a threshold keeps out, cheapest first."""
@@ -47,10 +49,12 @@ def nothing_feasible(
 
 
 def _fix(decision: Decision, relaxations: Sequence[Relaxation]) -> str:
+    if any(each.code is RejectionCode.NOT_LAUNCHABLE for each in decision.rejections):
+        return "leave out --launchable to compare every provider"
     if relaxations:
         return "; or ".join(
             f"{each.change} ({_offers(each.offers)}, from {money(each.cheapest_usd)})"
-            for each in sorted(relaxations, key=lambda each: each.cheapest_usd)
+            for each in sorted(relaxations, key=lambda each: each.cheapest_usd)[:SHOWN_FIXES]
         )
     counts = {
         rejection.offer.instance_type.gpu_count

@@ -11,7 +11,15 @@ from finsched.cli.render import words
 from finsched.cli.render.quote_document import COST_PARTS, HOUR_PARTS
 from finsched.cli.render.rounding import round_parts
 from finsched.model.job import JobSpec
-from finsched.model.quote import Basis, Decision, Movement, Quote, TransferPlan
+from finsched.model.quote import (
+    THRESHOLDS,
+    Basis,
+    Decision,
+    Movement,
+    Quote,
+    Rejection,
+    TransferPlan,
+)
 
 COST_LABEL = "cost"
 COST_WORDS = dict(
@@ -51,14 +59,21 @@ def considered(decision: Decision) -> str:
     """Return how much of the market can run the job."""
     items: tuple[Quote | Rejection, ...] = decision.quotes + decision.rejections
     providers = len({item.offer.provider for item in items})
-    return f"{len(decision.quotes):,} of {len(items):,} offers at {providers} providers can run it"
+    over = sum(rejection.code in THRESHOLDS for rejection in decision.rejections)
+    can_run = len(decision.quotes) + over
+    remark = f", {over:,} of them over a threshold" if over else ""
+    return f"{can_run:,} of {len(items):,} offers at {providers} providers can run it{remark}"
 
 
 def sections(job: JobSpec, decision: Decision) -> list[Section]:
     """Return what is worth saying: the winner, where its figures are from, what is out."""
     best = decision.best
-    winner = [] if best is None else [_winner(job, decision, best), _sources(decision, best)]
-    return [section for section in (*winner, _rest(decision)) if section]
+    notes = [Fact(label="note", text=note) for note in decision.notes]
+    if best is None:
+        return [notes] if notes else []
+    rest = [Fact(label="not used", text=rejection_counts(decision))] if decision.rejections else []
+    found = (_winner(job, decision, best), _sources(decision, best), rest + notes)
+    return [section for section in found if section]
 
 
 def next_step(job_file: Path, decision: Decision) -> Fact:
@@ -68,13 +83,6 @@ def next_step(job_file: Path, decision: Decision) -> Fact:
         return Fact(label="next", text=f"finsched launch {job_file}")
     reason = f"rehearses here; {best.offer.provider} is not set up" if best else "rehearses here"
     return Fact(label="next", text=f"finsched launch {job_file} --rehearse  ({reason})")
-
-
-def _rest(decision: Decision) -> Section:
-    rest = []
-    if decision.rejections:
-        rest.append(Fact(label="not used", text=rejection_counts(decision)))
-    return rest + [Fact(label="note", text=note) for note in decision.notes]
 
 
 def rejection_counts(decision: Decision) -> str:
