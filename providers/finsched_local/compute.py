@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -23,7 +24,7 @@ from finsched.provider import (
     LaunchRequest,
     OwnedResource,
 )
-from finsched_local.folder import MARK, InstanceFolder, utc_now, write_atomically
+from finsched_local.folder import MARK, InstanceFolder, open_private, utc_now, write_atomically
 
 _LAUNCH_SECONDS = 30.0
 
@@ -106,7 +107,7 @@ def _start(folder: InstanceFolder, request: LaunchRequest, lock: int) -> None:
         }
     )
     write_atomically(folder.node_config, request.node_config)
-    with folder.log.open("ab") as log:
+    with open_private(folder.log, os.O_APPEND) as log:
         machine = subprocess.run(  # noqa: S603 - our own program
             [sys.executable, "-m", "finsched_local.machine", str(folder.path), str(lock)],
             input=json.dumps(dict(request.secrets)).encode(),

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from finsched.provider import EndReason, InstanceState, InstanceStatus
 
@@ -128,8 +128,14 @@ def utc_now() -> datetime:
 def write_atomically(path: Path, document: Mapping[str, Any]) -> None:
     """Write JSON so that a reader sees the old or the new document, never a part."""
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(document, indent=1))
+    with open_private(temporary, os.O_TRUNC) as file:
+        file.write(json.dumps(document, indent=1).encode())
     temporary.replace(path)
+
+
+def open_private(path: Path, flags: int) -> BinaryIO:
+    """Open a file for writing that only its owner may read."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o600), "wb")
 
 
 def _read(path: Path) -> Mapping[str, Any]:
