@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from finsched.decide.hazard import ON_DEMAND_HAZARD, spot_hazard
+from finsched.decide.paths import Roads
 from finsched.decide.speed import Speed, speed_of
 from finsched.decide.store import CheckpointStore, checkpoint_store
 from finsched.decide.transfer import DataPlan, data_plans
@@ -32,7 +33,6 @@ class PlaceFacts(NamedTuple):
     store: CheckpointStore
     copy_usd_per_gb_month: float
     evidence: tuple[Evidence, ...]
-    marks: tuple[str, ...]
 
 
 class Facts:
@@ -44,6 +44,7 @@ class Facts:
         self._job = job
         self._market = market
         self._observations = observations
+        self._roads = Roads(market.paths)
         self._speeds: dict[tuple[str | None, int], Speed | None] = {}
         self._places: dict[tuple[str, str, float], PlaceFacts] = {}
         self._on_demand = _on_demand_prices(market)
@@ -79,10 +80,10 @@ class Facts:
     def _find_place(self, provider: str, region: str, work_hours: float) -> PlaceFacts:
         place = Location(provider, region)
         terms = self._market.terms.get(provider) or ProviderTerms(provider=provider)
-        store = checkpoint_store(self._job.checkpoint, self._market, place)
-        plans = data_plans(self._job, self._market, place, work_hours)
-        stated = (terms.boot_evidence, terms.billing.evidence)
         storage = terms.storage
+        store = checkpoint_store(self._job.checkpoint, self._roads, self._market.terms, place)
+        plans = data_plans(self._job, self._roads, storage, place, work_hours)
+        stated = (terms.boot_evidence, terms.billing.evidence)
         return PlaceFacts(
             terms=terms,
             boot_hours=terms.boot.total_seconds() / 3600,
@@ -90,7 +91,6 @@ class Facts:
             store=store,
             copy_usd_per_gb_month=0.0 if storage is None else storage.usd_per_gb_month,
             evidence=(*(known for known in stated if known is not None), *store.evidence),
-            marks=store.marks,
         )
 
 

@@ -42,9 +42,10 @@ def spot_hazard(prior: HazardPrior | None, observation: Observation | None) -> H
     """The posterior mean and central 80 % interval of a spot pool, per instance-hour.
 
     The Gamma prior is conjugate to Poisson counts: interruptions add to its shape, hours to its
-    exposure.
+    exposure. The prior of a saturated band is wide and its mean above the bound; it is labelled an
+    estimate here, whatever its source.
     """
-    believed = _opened(prior or _UNKNOWN_POOL)
+    believed = prior or _UNKNOWN_POOL
     seen = observation or _NOTHING_SEEN
     shape = believed.shape + seen.interruptions
     exposure_hours = believed.exposure_hours + seen.instance_hours
@@ -52,7 +53,7 @@ def spot_hazard(prior: HazardPrior | None, observation: Observation | None) -> H
         per_hour=shape / exposure_hours,
         low_per_hour=gamma_quantile(shape, -_Z_80_PERCENT) / exposure_hours,
         high_per_hour=gamma_quantile(shape, _Z_80_PERCENT) / exposure_hours,
-        evidence=_with_own_experience(believed.evidence, observation),
+        evidence=_evidence(believed, observation),
     )
 
 
@@ -65,26 +66,14 @@ def gamma_quantile(shape: float, z: float) -> float:
     return shape * max(0.0, root) ** 3
 
 
-def _opened(prior: HazardPrior) -> HazardPrior:
-    """A saturated prior read as a bound from below: twice the mean, a quarter of the exposure."""
-    if not prior.saturated:
-        return prior
-    evidence = replace(
-        prior.evidence,
-        quality=Quality.ESTIMATED,
-        note="open band: bounds from below, read as twice the bound",
-    )
-    return HazardPrior(
-        shape=prior.shape / 2,
-        exposure_hours=prior.exposure_hours / 4,
-        saturated=True,
-        evidence=evidence,
-    )
-
-
-def _with_own_experience(evidence: Evidence, observation: Observation | None) -> Evidence:
-    if observation is None:
-        return evidence
-    own = f"{observation.interruptions} interruptions in {observation.instance_hours:g} own hours"
-    note = f"{evidence.note}; {own}" if evidence.note else own
-    return replace(evidence, note=note)
+def _evidence(prior: HazardPrior, observation: Observation | None) -> Evidence:
+    """The prior's source, labelled where its band is open, with what we saw ourselves."""
+    notes = [prior.evidence.note] if prior.evidence.note else []
+    quality = prior.evidence.quality
+    if prior.saturated:
+        quality = Quality.ESTIMATED
+        notes.append("open band: bounds from below only")
+    if observation is not None:
+        seen = f"{observation.interruptions} in {observation.instance_hours:g} own hours"
+        notes.append(f"interruptions seen: {seen}")
+    return replace(prior.evidence, quality=quality, note="; ".join(notes))

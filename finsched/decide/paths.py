@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
+from typing import NamedTuple
 
+from finsched.model.job import JobSpec
 from finsched.model.market import ANY_REGION, EgressTier, Location, TransferPath
 
 INTERNET = Location("internet", ANY_REGION)
@@ -57,11 +60,70 @@ def source_of(uri: str, location: Location | None) -> Location:
     return INTERNET if cloud is None else Location(cloud, ANY_REGION)
 
 
-def dearest_to_internet(paths: Paths, provider: str) -> TransferPath | None:
-    """The provider's dearest region to leave from, for data whose region is unknown."""
-    leaving = [
-        path
-        for (source, destination), path in paths.items()
-        if source.provider == provider and destination == INTERNET and path.tiers
-    ]
-    return max(leaving, key=lambda path: path.tiers[0].usd_per_gb, default=None)
+def places_of(job: JobSpec) -> frozenset[Location]:
+    """Every place from or to which a decision looks for a path, beside the offers' own."""
+    places = {source_of(dataset.uri, dataset.location) for dataset in job.inputs}
+    places |= {dataset.location or INTERNET for dataset in job.outputs}
+    if job.checkpoint is not None and job.checkpoint.uri is not None:
+        places.add(source_of(job.checkpoint.uri, job.checkpoint.location))
+    return frozenset(places | {INTERNET})
+
+
+class Road(NamedTuple):
+    """The way found between two places; `assumed` when its price is another region's."""
+
+    path: TransferPath | None
+    assumed: bool = False
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether moving over it has a price at all."""
+        return self.path is not None and bool(self.path.tiers)
+
+    def usd(self, size_gb: float) -> float:
+        """What moving `size_gb` costs; 0 where no price is known."""
+        return 0.0 if self.path is None else egress_usd(self.path.tiers, size_gb)
+
+    def hours(self, size_gb: float) -> float:
+        """How long it takes; 0 where no throughput is known."""
+        return 0.0 if self.path is None else transfer_hours(size_gb, self.path.gbit_per_second)
+
+
+class Roads:
+    """The paths of a market, with the provider's dearest price where a place's own is unknown."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+        self._dearest: dict[str, TransferPath] | None = None  # a pass over all paths, when needed
+
+    def between(self, source: Location, destination: Location) -> Road:
+        """The way from source to destination; an unknown price is never taken as none."""
+        path = find_path(self._paths, source, destination)
+        if path is not None and path.tiers:
+            return Road(path)
+        if self._dearest is None:
+            self._dearest = dearest_to_internet(self._paths)
+        dearest = self._dearest.get(source.provider)
+        if dearest is None or path is None:
+            return Road(dearest or path, assumed=dearest is not None)
+        priced = replace(path, tiers=dearest.tiers, price_evidence=dearest.price_evidence)
+        return Road(priced, assumed=True)
+
+    def within(self, place: Location) -> Road:
+        """The way inside a region, for its speed alone."""
+        return Road(self._paths.get((place, place)))
+
+
+def dearest_to_internet(paths: Paths) -> dict[str, TransferPath]:
+    """Each provider's dearest region to leave from, for its regions whose price is unknown."""
+    dearest: dict[str, TransferPath] = {}
+    leaving = (paths[pair] for pair in paths if pair[1] == INTERNET)
+    for path in leaving:
+        known = dearest.get(path.source.provider)
+        if path.tiers and (known is None or _top_usd_per_gb(path) > _top_usd_per_gb(known)):
+            dearest[path.source.provider] = path
+    return dearest
+
+
+def _top_usd_per_gb(path: TransferPath) -> float:
+    return max(tier.usd_per_gb for tier in path.tiers)

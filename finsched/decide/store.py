@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from finsched.decide.paths import INTERNET, egress_usd, find_path, source_of, transfer_hours
+from finsched.decide.paths import INTERNET, Road, Roads, egress_usd, source_of
 from finsched.model.evidence import Evidence
 from finsched.model.job import CheckpointSpec
-from finsched.model.market import ANY_REGION, EgressTier, Location, Market, TransferPath
+from finsched.model.market import ANY_REGION, EgressTier, Location, ProviderTerms
 
 KEPT_CHECKPOINTS = 2
 
@@ -40,52 +41,58 @@ NO_STORE = CheckpointStore()
 
 
 def checkpoint_store(
-    spec: CheckpointSpec | None, market: Market, place: Location
+    spec: CheckpointSpec | None,
+    roads: Roads,
+    terms: Mapping[str, ProviderTerms],
+    place: Location,
 ) -> CheckpointStore:
     """The store of a job's checkpoints as seen from a place; without a URI it is beside the job."""
     if spec is None or spec.size_gb == 0:
         return NO_STORE
-    home = place if spec.uri is None else source_of(spec.uri, spec.location)
-    beside = spec.uri is None or (home == place and place.region != ANY_REGION)
-    if beside:
-        return _beside(spec, market, place)
-    upload = find_path(market.paths, place, home if spec.location is not None else INTERNET)
-    restore = find_path(market.paths, home, place)
-    store = _afar(spec.size_gb, upload, restore)
-    return _with_storage(store, market, home.provider, spec.uri or "")
+    if spec.uri is None:
+        return _with_storage(_beside(spec.size_gb, roads, place), terms, place)
+    home = source_of(spec.uri, spec.location)
+    if home == place and place.region != ANY_REGION:
+        return _with_storage(_beside(spec.size_gb, roads, place), terms, home)
+    upload = roads.between(place, home if spec.location is not None else INTERNET)
+    store = _afar(spec.size_gb, upload, roads.between(home, place))
+    return _with_storage(store, terms, home)
 
 
-def _beside(spec: CheckpointSpec, market: Market, place: Location) -> CheckpointStore:
-    within = market.paths.get((place, place))
-    hours = 0.0 if within is None else transfer_hours(spec.size_gb, within.gbit_per_second)
-    store = CheckpointStore(size_gb=spec.size_gb, upload_hours=hours, restore_hours=hours)
-    return _with_storage(store, market, place.provider, spec.uri or str(place))
+def _beside(size_gb: float, roads: Roads, place: Location) -> CheckpointStore:
+    hours = roads.within(place).hours(size_gb)
+    return CheckpointStore(size_gb=size_gb, upload_hours=hours, restore_hours=hours)
 
 
-def _afar(
-    size_gb: float, upload: TransferPath | None, restore: TransferPath | None
-) -> CheckpointStore:
-    known = [path for path in (upload, restore) if path is not None]
-    unpriced = len([path for path in known if path.tiers]) < 2
+def _afar(size_gb: float, upload: Road, restore: Road) -> CheckpointStore:
+    known = [road.path for road in (upload, restore) if road.path is not None]
     return CheckpointStore(
         size_gb=size_gb,
-        upload_tiers=() if upload is None else upload.tiers,
-        restore_tiers=() if restore is None else restore.tiers,
-        upload_hours=0.0 if upload is None else transfer_hours(size_gb, upload.gbit_per_second),
-        restore_hours=0.0 if restore is None else transfer_hours(size_gb, restore.gbit_per_second),
+        upload_tiers=() if upload.path is None else upload.path.tiers,
+        restore_tiers=() if restore.path is None else restore.path.tiers,
+        upload_hours=upload.hours(size_gb),
+        restore_hours=restore.hours(size_gb),
         evidence=tuple(dict.fromkeys(path.price_evidence for path in known)),
-        marks=("price of a checkpoint move unknown: not counted",) if unpriced else (),
+        marks=_marks(upload, restore),
     )
 
 
+def _marks(upload: Road, restore: Road) -> tuple[str, ...]:
+    if not (upload.is_priced and restore.is_priced):
+        return ("price of a checkpoint move unknown: not counted",)
+    if upload.assumed or restore.assumed:
+        return ("price of a checkpoint move unknown: taken as the provider's dearest",)
+    return ()
+
+
 def _with_storage(
-    store: CheckpointStore, market: Market, provider: str, where: str
+    store: CheckpointStore, terms: Mapping[str, ProviderTerms], home: Location
 ) -> CheckpointStore:
-    terms = market.terms.get(provider)
-    if terms is None or terms.storage is None:
-        mark = f"storage price of checkpoints at {where} unknown: not counted"
+    known = terms.get(home.provider)
+    if known is None or known.storage is None:
+        mark = f"storage price of checkpoints on {home.provider} unknown: not counted"
         return store._replace(marks=(*store.marks, mark))
     return store._replace(
-        usd_per_gb_month=terms.storage.usd_per_gb_month,
-        evidence=(*store.evidence, terms.storage.evidence),
+        usd_per_gb_month=known.storage.usd_per_gb_month,
+        evidence=(*store.evidence, known.storage.evidence),
     )

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from dataclasses import replace
 from math import fsum
 from typing import NamedTuple
 
-from finsched.decide.paths import (
-    INTERNET,
-    dearest_to_internet,
-    egress_usd,
-    find_path,
-    source_of,
-    transfer_hours,
-)
+from finsched.decide.paths import INTERNET, Road, Roads, source_of
 from finsched.model.evidence import Evidence
 from finsched.model.job import Dataset, JobSpec
-from finsched.model.market import ANY_REGION, Location, Market, StorageRate, TransferPath
+from finsched.model.market import ANY_REGION, Location, StorageRate
 from finsched.model.quote import Movement, TransferPlan
 
 HOURS_PER_MONTH = 730.0
 _MOST_READS = 10_000
+_NO_ROAD = Road(None)
 
 
 class Move(NamedTuple):
@@ -48,17 +43,15 @@ class DataPlan(NamedTuple):
 
 
 def data_plans(
-    job: JobSpec, market: Market, place: Location, work_hours: float
+    job: JobSpec, roads: Roads, storage: StorageRate | None, place: Location, work_hours: float
 ) -> tuple[DataPlan, ...]:
     """The plan with the least dollars for data, then all streamed and all copied where they differ.
 
     Which is the cheapest run depends on the machine: its price while it waits, its interruptions.
     """
-    terms = market.terms.get(place.provider)
-    storage = None if terms is None else terms.storage
     options = [
-        input_moves(dataset, market, place, storage, work_hours) for dataset in job.inputs
-    ] + [(output_move(dataset, market, place),) for dataset in job.outputs]
+        input_moves(dataset, roads, place, storage, work_hours) for dataset in job.inputs
+    ] + [(output_move(dataset, roads, place),) for dataset in job.outputs]
     cheapest = tuple(moves[0] for moves in options)
     streamed = tuple(min(moves, key=_is_copy) for moves in options)
     copied = tuple(max(moves, key=_is_copy) for moves in options)
@@ -71,7 +64,7 @@ def _is_copy(move: Move) -> bool:
 
 def input_moves(
     dataset: Dataset,
-    market: Market,
+    roads: Roads,
     place: Location,
     storage: StorageRate | None,
     work_hours: float,
@@ -83,32 +76,30 @@ def input_moves(
     source = source_of(dataset.uri, dataset.location)
     if source == place and place.region != ANY_REGION:
         return (Move(_plan(dataset, source, place, Movement.STAY)),)
-    path = _path_from(market, source, place)
-    mark = _mark(dataset, source, path)
-    if path is None or not path.tiers:
-        hours = _hours(path, dataset.size_gb)
-        plan = _plan(dataset, source, place, Movement.STREAM, path=path, hours=hours)
-        return (Move(plan, max(0.0, hours * dataset.reads - work_hours), mark=mark),)
-    stream = _stream(dataset, path, source, place, work_hours, mark)
-    copy = _copy_once(dataset, path, source, place, storage, mark)
-    kept_usd = storage_usd(storage, dataset.size_gb, work_hours)
-    copied_usd = copy.plan.usd + kept_usd
-    stream, copy = _compared(stream, copy, _break_even_reads(path, dataset.size_gb, copied_usd))
+    road = roads.between(source, place)
+    mark = _mark(dataset, source, road)
+    streamed_gb = dataset.size_gb * dataset.reads
+    plan = _plan(dataset, source, place, Movement.STREAM, road, streamed_gb)
+    stream = Move(plan, max(0.0, plan.hours - work_hours), mark=mark)
+    if not road.is_priced:
+        return (stream,)
+    plan = _plan(dataset, source, place, Movement.COPY_ONCE, road, dataset.size_gb)
+    copy = Move(plan, plan.hours, dataset.size_gb, is_lost=storage is None, mark=mark)
+    copied_usd = plan.usd + storage_usd(storage, dataset.size_gb, work_hours)
+    stream, copy = _compared(stream, copy, _break_even_reads(road, dataset.size_gb, copied_usd))
     if (copied_usd, copy.idle_hours) < (stream.plan.usd, stream.idle_hours):
         return copy, stream
     return stream, copy
 
 
-def output_move(dataset: Dataset, market: Market, place: Location) -> Move:
+def output_move(dataset: Dataset, roads: Roads, place: Location) -> Move:
     """An output is written once, at the end, while the GPU waits."""
     destination = dataset.location or INTERNET
     if destination == place and place.region != ANY_REGION:
         return Move(_plan(dataset, place, destination, Movement.STAY))
-    path = find_path(market.paths, place, destination)
-    hours = _hours(path, dataset.size_gb)
-    usd = egress_usd(path.tiers, dataset.size_gb) if path is not None else 0.0
-    plan = _plan(dataset, place, destination, Movement.COPY_ONCE, path=path, usd=usd, hours=hours)
-    return Move(plan, hours, mark=_mark(dataset, place, path))
+    road = roads.between(place, destination)
+    plan = _plan(dataset, place, destination, Movement.COPY_ONCE, road, dataset.size_gb)
+    return Move(plan, plan.hours, mark=_mark(dataset, place, road))
 
 
 def storage_usd(rate: StorageRate | None, size_gb: float, hours: float) -> float:
@@ -116,44 +107,13 @@ def storage_usd(rate: StorageRate | None, size_gb: float, hours: float) -> float
     return 0.0 if rate is None else rate.usd_per_gb_month * size_gb * hours / HOURS_PER_MONTH
 
 
-def _stream(
-    dataset: Dataset,
-    path: TransferPath,
-    source: Location,
-    place: Location,
-    work_hours: float,
-    mark: str | None,
-) -> Move:
-    size_gb = dataset.size_gb * dataset.reads
-    hours = _hours(path, size_gb)
-    usd = egress_usd(path.tiers, size_gb)
-    plan = _plan(dataset, source, place, Movement.STREAM, path=path, usd=usd, hours=hours)
-    return Move(plan, max(0.0, hours - work_hours), mark=mark)
-
-
-def _copy_once(
-    dataset: Dataset,
-    path: TransferPath,
-    source: Location,
-    place: Location,
-    storage: StorageRate | None,
-    mark: str | None,
-) -> Move:
-    hours = _hours(path, dataset.size_gb)
-    usd = egress_usd(path.tiers, dataset.size_gb)
-    plan = _plan(dataset, source, place, Movement.COPY_ONCE, path=path, usd=usd, hours=hours)
-    return Move(plan, hours, kept_gb=dataset.size_gb, is_lost=storage is None, mark=mark)
-
-
-def _break_even_reads(path: TransferPath, size_gb: float, copied_usd: float) -> int | None:
+def _break_even_reads(road: Road, size_gb: float, copied_usd: float) -> int | None:
     """The fewest reads at which copying once, its storage included, is not dearer than streaming.
 
     None when that is never so, as on a free path.
     """
     reads = bisect_left(
-        range(1, _MOST_READS + 1),
-        copied_usd,
-        key=lambda count: egress_usd(path.tiers, size_gb * count),
+        range(1, _MOST_READS + 1), copied_usd, key=lambda count: road.usd(size_gb * count)
     )
     return None if reads == _MOST_READS else reads + 1
 
@@ -167,20 +127,8 @@ def _compared(stream: Move, copy: Move, break_even_reads: int | None) -> tuple[M
 
 
 def _with_alternative(move: Move, usd: float, break_even_reads: int | None) -> Move:
-    plan = move.plan
-    compared = TransferPlan(
-        uri=plan.uri,
-        source=plan.source,
-        destination=plan.destination,
-        movement=plan.movement,
-        size_gb=plan.size_gb,
-        usd=plan.usd,
-        alternative_usd=usd,
-        hours=plan.hours,
-        break_even_reads=break_even_reads,
-        evidence=plan.evidence,
-    )
-    return move._replace(plan=compared)
+    plan = replace(move.plan, alternative_usd=usd, break_even_reads=break_even_reads)
+    return move._replace(plan=plan)
 
 
 def _plan(
@@ -188,41 +136,31 @@ def _plan(
     source: Location,
     destination: Location,
     movement: Movement,
-    *,
-    path: TransferPath | None = None,
-    usd: float = 0.0,
-    hours: float = 0.0,
+    road: Road = _NO_ROAD,
+    moved_gb: float = 0.0,
 ) -> TransferPlan:
+    path = road.path
     return TransferPlan(
         uri=dataset.uri,
         source=source,
         destination=destination,
         movement=movement,
         size_gb=dataset.size_gb,
-        usd=usd,
+        usd=road.usd(moved_gb),
         alternative_usd=None,
-        hours=hours,
+        hours=road.hours(moved_gb),
         break_even_reads=None,
         evidence=() if path is None else (path.price_evidence, path.speed_evidence),
     )
 
 
-def _path_from(market: Market, source: Location, place: Location) -> TransferPath | None:
-    path = find_path(market.paths, source, place)
-    if path is None and source.region == ANY_REGION and source != INTERNET:
-        return dearest_to_internet(market.paths, source.provider)
-    return path
-
-
-def _hours(path: TransferPath | None, size_gb: float) -> float:
-    return 0.0 if path is None else transfer_hours(size_gb, path.gbit_per_second)
-
-
-def _mark(dataset: Dataset, source: Location, path: TransferPath | None) -> str | None:
-    if path is None or not path.tiers:
+def _mark(dataset: Dataset, source: Location, road: Road) -> str | None:
+    if not road.is_priced:
         return f"transfer price of {dataset.uri} from {source} unknown: not counted"
     if dataset.location is None:
         return f"region of {dataset.uri} unknown: priced as the internet"
+    if road.assumed:
+        return f"egress of {source} unknown: taken as the dearest of {source.provider}"
     return None
 
 

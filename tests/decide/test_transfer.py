@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finsched.decide.paths import INTERNET, egress_usd, find_path, transfer_hours
+from finsched.decide.paths import INTERNET, Roads, egress_usd, find_path, transfer_hours
 from finsched.decide.rank import decide
 from finsched.decide.transfer import data_plans
 from finsched.model.job import CheckpointSpec, Dataset
@@ -54,7 +54,10 @@ def lake(size_gb: float, reads: int, location: Location | None = VIRGINIA) -> Da
 def planned(dataset: Dataset, snapshot: Market, *, hours: float = 1e6) -> TransferPlan:
     """The plan with the least dollars towards Stockholm, for a run that outlasts every read."""
     spec = job(inputs=(dataset,))
-    return data_plans(spec, snapshot, STOCKHOLM, hours)[0].moves[0]
+    known = snapshot.terms.get("aws")
+    storage = None if known is None else known.storage
+    roads = Roads(snapshot.paths)
+    return data_plans(spec, roads, storage, STOCKHOLM, hours)[0].moves[0]
 
 
 def test_200_tb_read_four_times_is_16000_streamed_and_4000_copied() -> None:
@@ -125,6 +128,16 @@ def test_an_unknown_price_is_said_and_not_taken_as_free() -> None:
     assert quote.marks == (
         "transfer price of s3://lake/tokens from aws/us-east-1 unknown: not counted",
     )
+
+
+def test_an_unknown_price_is_taken_as_the_dearest_of_its_provider() -> None:
+    """A region without a listed price must not win for that."""
+    paths = [path(Location("aws", "af-south-1"), INTERNET, (0, 0.0), (100, 0.154))]
+    spec = job(inputs=(lake(200, 1),))
+    quote = decide(spec, market(offer(region="eu-north-1"), paths=paths), now=NOW).best
+    assert quote is not None
+    assert quote.cost.transfer_usd == pytest.approx(15.4)
+    assert quote.marks == ("egress of aws/us-east-1 unknown: taken as the dearest of aws",)
 
 
 def test_an_unknown_place_is_priced_as_the_dearest_internet_of_its_cloud() -> None:
@@ -207,4 +220,4 @@ def test_checkpoints_beside_the_job_pay_no_egress() -> None:
     quote = decide(job(checkpoint=saved), market(spot()), now=NOW).best
     assert quote is not None
     assert quote.cost.transfer_usd == 0
-    assert quote.marks == ("storage price of checkpoints at s3://ckpt unknown: not counted",)
+    assert quote.marks == ("storage price of checkpoints on aws unknown: not counted",)
