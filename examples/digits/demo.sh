@@ -7,12 +7,23 @@ export PATH="$1:$PATH" OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 step() { printf '\n== %s\n\n' "$1"; }
 
-step 'What would the whole run cost, on every GPU cloud we know?   finsched quote job.yaml'
+step 'finsched quote job.yaml: what would the finished run cost, on every GPU cloud?'
 finsched quote job.yaml
 
-step 'Rehearse it here: real training, two interruptions   finsched launch job.yaml --rehearse'
+step 'finsched launch job.yaml --rehearse: train it here as if there, interrupted twice'
 finsched launch job.yaml --rehearse --interruptions 2 --seed 7
+interrupted=$(finsched logs | tail -n 1)
 
-step 'The same training without any interruption   python train.py'
+step 'python train.py: the same training, without any interruption'
 uninterrupted=$(python train.py | tail -n 1)
-echo "uninterrupted: $uninterrupted"
+
+printf '  interrupted twice   %s\n' "$interrupted"
+printf '  never interrupted   %s\n' "$uninterrupted"
+if [ "$interrupted" != "$uninterrupted" ]; then
+  echo 'The weights differ: an interruption changed the result.' >&2
+  exit 1
+fi
+echo '  The weights are the same, bit for bit.'
+
+step 'finsched report: what every attempt would have cost there'
+finsched report

@@ -92,7 +92,9 @@ class Checkpoint:
         stop = self.told_to_stop  # read once: the signal may come between any two lines
         due = time.monotonic() - self.saved_at >= self.every_seconds
         if self.progress_file:
-            Path(self.progress_file).write_text(f"{done:.6f}\n")
+            partial = Path(f"{self.progress_file}.partial")
+            partial.write_text(f"{done:.6f}\n")
+            partial.replace(self.progress_file)
         if self.directory and (due or stop or done == 1):
             save(training, Path(self.directory))
             self.saved_at = time.monotonic()

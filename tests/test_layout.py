@@ -1,0 +1,165 @@
+"""The layout of the repository: packages, sizes, imports and words that no linter checks."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+import typer.main
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted(
+    file
+    for folder in ("finsched", "providers", "catalogs", "tools", "examples", "benchmarks")
+    for file in (ROOT / folder).rglob("*.py")
+)
+PROVIDERS = sorted(folder.name for folder in (ROOT / "providers").glob("finsched_*"))
+MODULE_LINES = 400
+FUNCTION_LINES = 60
+
+
+def _name(file: Path) -> str:
+    return str(file.relative_to(ROOT))
+
+
+def test_there_is_something_to_check() -> None:
+    assert len(SOURCES) > 50
+    assert "finsched_local" in PROVIDERS
+
+
+@pytest.mark.parametrize("package", PROVIDERS)
+def test_every_provider_folder_is_registered(package: str) -> None:
+    name = package.removeprefix("finsched_")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = project["entry-points"]["finsched.providers"]
+    assert declared.get(name) == f"{package}:provider", "add it to pyproject.toml"
+    installed = {entry.name for entry in entry_points(group="finsched.providers")}
+    assert name in installed, "install again: pip install --editable ."
+
+
+@pytest.mark.parametrize("package", PROVIDERS)
+def test_every_provider_has_a_conformance_test(package: str) -> None:
+    folder = ROOT / "tests" / "providers" / package.removeprefix("finsched_")
+    bases = {
+        base
+        for file in folder.rglob("test_*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ClassDef)
+        for base in map(ast.unparse, node.bases)
+    }
+    assert any(base.endswith("ProviderConformance") for base in bases), f"none in {folder.name}"
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=_name)
+def test_modules_are_short(file: Path) -> None:
+    lines = len(file.read_text().splitlines())
+    assert lines <= MODULE_LINES, f"{lines} lines: it holds more than one idea"
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=_name)
+def test_functions_are_short(file: Path) -> None:
+    long = [
+        f"{node.name} has {length} lines"
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (length := (node.end_lineno or 0) - node.lineno + 1) > FUNCTION_LINES
+    ]
+    assert not long
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "finsched" / "decide").glob("*.py")), ids=_name)
+def test_decide_asks_for_no_time_and_writes_nothing(file: Path) -> None:
+    calls = {
+        ast.unparse(node.func)
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call)
+    }
+    impure = {"print", "open", "input", "datetime.now", "datetime.utcnow", "date.today"}
+    assert not calls & impure
+
+
+# --- what is loaded when ----------------------------------------------------------------------
+
+LIGHT = """
+import runpy, sys
+sys.argv = ["finsched", *{arguments!r}]
+try:
+    {action}
+except SystemExit as end:
+    assert not end.code, end.code
+heavy = {heavy!r}
+print([name for name in sys.modules if name.split(".")[0] in heavy], file=sys.stderr)
+"""
+SDKS = {"boto3", "botocore", "google", "azure", "sky"}
+NEVER_FOR_HELP = {"numpy", "pydantic", "yaml", "obstore", "sklearn", *SDKS, *PROVIDERS}
+
+
+@pytest.mark.parametrize(
+    ("action", "arguments"),
+    [
+        ("import finsched", []),
+        ("import finsched.cli", []),
+        ("import finsched.cli; finsched.cli.main()", ["--help"]),
+        ("import finsched.cli; finsched.cli.main()", ["launch", "--help"]),
+    ],
+    ids=["the package", "the command line", "finsched --help", "finsched launch --help"],
+)
+def test_nothing_heavy_is_loaded_by(action: str, arguments: list[str]) -> None:
+    script = LIGHT.format(action=action, arguments=arguments, heavy=sorted(NEVER_FOR_HELP))
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stderr.strip() == "[]"
+
+
+def test_a_quote_loads_no_sdk_no_provider_and_no_numpy() -> None:
+    job = str(ROOT / "examples" / "digits" / "job.yaml")
+    heavy = {"numpy", "obstore", *SDKS, *PROVIDERS}
+    script = LIGHT.format(
+        action="import finsched.cli; finsched.cli.main()",
+        arguments=["quote", job, "--json"],
+        heavy=sorted(heavy),
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stderr.strip() == "[]"
+
+
+# --- what the repository says ------------------------------------------------------------------
+
+
+def _tracked() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listed.stdout.split("\0") if name]
+
+
+def test_no_file_names_the_machine_it_was_made_on() -> None:
+    machine = re.compile(r"(?<![\w.])/(?:home/\w|root/|work/|Users/\w|tmp/\w+/)")
+    found = [
+        f"{_name(file)}: {match.group()}"
+        for file in _tracked()
+        if file != Path(__file__) and file.is_file()
+        for match in machine.finditer(file.read_text(errors="replace"))
+    ]
+    assert not found
+
+
+def test_every_command_is_in_the_reference() -> None:
+    from finsched.cli import app
+
+    group = typer.main.get_command(app)
+    commands = set(getattr(group, "commands", {}))
+    reference = (ROOT / "docs" / "reference" / "cli.md").read_text()
+    described = set(re.findall(r"^## finsched ([\w-]+)", reference, re.MULTILINE))
+    assert commands == described
