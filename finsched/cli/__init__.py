@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from typing import NoReturn
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
-import click
 import typer
 
 from finsched.cli import (
@@ -31,35 +31,48 @@ app = typer.Typer(
     help="Buys GPU time for training jobs: quote the finished run, launch it, account for it.",
 )
 
-app.command()(quote.quote)
-app.command()(launch.launch)
-app.command()(status.status)
-app.command()(logs.logs)
-app.command()(stop.stop)
-app.command()(resume.resume)
-app.command()(report.report)
-app.command()(runs.runs)
-app.command()(gpus.gpus)
-app.command()(validate.validate)
-app.command()(schema.schema)
+_COMMANDS: tuple[Callable[..., int | None], ...] = (
+    quote.quote,
+    launch.launch,
+    status.status,
+    logs.logs,
+    stop.stop,
+    resume.resume,
+    report.report,
+    runs.runs,
+    gpus.gpus,
+    validate.validate,
+    schema.schema,
+)
 
 
-def main() -> NoReturn:
-    """Run the command line; every error that a person can act on is shown without a traceback."""
-    try:
-        code = app(standalone_mode=False)
-    except FinschedError as error:
-        _show(error)
-        code = error.exit_code
-    except click.ClickException as error:
-        error.show()
-        code = ExitCode.BAD_SPEC
-    except (KeyboardInterrupt, click.Abort):
-        code = ExitCode.INTERRUPTED
-    sys.exit(int(code or 0))
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _with_exit_code(command: Callable[..., int | None]) -> Callable[..., None]:
+    """Turn what a command returns or raises into its exit code: no traceback for people."""
+
+    @wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        try:
+            code = command(*arguments, **options)
+        except FinschedError as error:
+            _show(error)
+            code = error.exit_code
+        except KeyboardInterrupt:
+            code = ExitCode.INTERRUPTED
+        raise typer.Exit(int(code or ExitCode.DONE))
+
+    return run
 
 
 def _show(error: FinschedError) -> None:
     typer.echo(f"finsched: {error.message}", err=True)
     if error.fix:
         typer.echo(f"  fix: {error.fix}", err=True)
+
+
+for _command in _COMMANDS:
+    app.command()(_with_exit_code(_command))

@@ -11,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from finsched.cli.output import duration, money
+from finsched.cli.render import words
+from finsched.model.run import Placement
 from finsched.report.account import Account, Line
 from finsched.report.verdict import Verdict
 
@@ -20,7 +22,7 @@ def print_account(account: Account, console: Console) -> None:
     console.print(_table(account))
     console.print(_parts(account))
     if account.on_demand and account.on_demand_usd is not None:
-        console.print(_comparison(account, account.on_demand_usd))
+        console.print(_comparison(account, account.on_demand, account.on_demand_usd))
 
 
 def print_verdict(verdict: Verdict, console: Console) -> None:
@@ -32,8 +34,8 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
     console.print(_claim(_all_met(verdict), _met(verdict)))
     for loss in verdict.losses:
         kind = "with a notice" if loss.noticed else "without any notice"
-        told = f"attempt {loss.attempt}, taken {kind}: {loss.seconds:.1f} s of work lost"
-        allowed = f" (one interval and its commit: {loss.allowed_seconds:.1f} s)"
+        told = f"attempt {loss.attempt}, taken {kind}, lost {loss.seconds:.1f} s of work"
+        allowed = f" (allowed {loss.allowed_seconds:.1f} s)"
         console.print(_claim(loss.within_one_interval, told + allowed))
     console.print(_claim(not verdict.went_back, "progress never went back behind a commit"))
     for failure in verdict.failures:
@@ -90,7 +92,7 @@ def verdict_document(verdict: Verdict) -> dict[str, Any]:
 def _table(account: Account) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     table.add_column("#", justify="right")
-    table.add_column("placement", overflow="fold")
+    table.add_column("placement")
     table.add_column("$/h", justify="right")
     table.add_column("billed", justify="right")
     table.add_column("lost", justify="right")
@@ -106,7 +108,7 @@ def _cells(line: Line) -> tuple[str, ...]:
     end = str(line.end).replace("_", " ") if line.end else "running"
     return (
         str(line.attempt),
-        f"{offer.pool} {str(offer.capacity_type).replace('_', '-')}",
+        words.place_and_machine(offer),
         f"{line.placement.usd_per_hour:,.2f}",
         duration(line.billed_seconds / 3600),
         duration(line.lost_seconds / 3600) if line.lost_seconds else "",
@@ -115,26 +117,30 @@ def _cells(line: Line) -> tuple[str, ...]:
     )
 
 
-def _parts(account: Account) -> Text:
-    text = Text()
-    text.append(f"total {money(float(account.total_usd))}", style="bold")
-    text.append(f"  =  compute {money(float(account.compute_usd))}")
-    text.append(f" (of it lost work {money(float(account.lost_usd))})")
-    text.append(f"  +  transfer {money(float(account.transfer_usd))}")
-    text.append(f"  +  storage {money(float(account.storage_usd))}")
-    return text
+def _parts(account: Account) -> Table:
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column()
+    rows.add_column(justify="right")
+    rows.add_column(style="dim")
+    lost = money(float(account.lost_usd))
+    rows.add_row("compute", money(float(account.compute_usd)), f"metered; {lost} of it lost work")
+    rows.add_row(
+        "transfer", money(float(account.transfer_usd)), "estimated from the declared sizes"
+    )
+    rows.add_row("storage", money(float(account.storage_usd)), "of checkpoints, estimated")
+    rows.add_row("total", money(float(account.total_usd)), "", style="bold")
+    return rows
 
 
-def _comparison(account: Account, on_demand_usd: Decimal) -> Text:
-    offer = account.on_demand.offer if account.on_demand else None
+def _comparison(account: Account, on_demand: Placement, on_demand_usd: Decimal) -> Text:
     hours = duration(account.useful_seconds / 3600)
-    text = Text(f"the same {hours} of useful work on demand ({offer.pool if offer else ''}): ")
-    text.append(money(float(on_demand_usd)))
     saved = account.saved_usd or Decimal(0)
     share = saved / on_demand_usd if on_demand_usd else Decimal(0)
     word = "saved" if saved >= 0 else "dearer by"
-    style = "green" if saved >= 0 else "red"
-    text.append(f"  {word} {money(float(abs(saved)))} ({abs(share):.0%})", style=style)
+    text = Text(f"{word} {money(float(abs(saved)))} ({abs(share):.0%})")
+    text.stylize("green" if saved >= 0 else "red")
+    text.append(f" against {money(float(on_demand_usd))} for the same {hours} of useful work", "")
+    text.append(f"\n  on {words.place_and_machine(on_demand.offer)}, never interrupted", "dim")
     return text
 
 
