@@ -51,8 +51,7 @@ def legend(lines: Sequence[ShortlistLine], basis: Basis) -> str:
     if any(line.other_places for line in lines):
         signs.append("+n dearer places (--all)")
     if any(_capacity(line).endswith("x") for line in lines):
-        per = "" if basis is Basis.RUN else " an hour"
-        signs.append(f"1x: one interruption{per}")
+        signs.append("1x: one interruption" if basis is Basis.RUN else "1x: one an hour lost")
     if any(_guessed(line) for line in lines):
         signs.append("~ derived price")
     return "; ".join(signs)

@@ -62,7 +62,7 @@ def _fix(decision: Decision, relaxations: Sequence[Relaxation]) -> str:
         if rejection.code is RejectionCode.GPU_COUNT
     }
     if counts:
-        return f"ask for {' or '.join(map(str, sorted(counts)))} GPUs a machine"
+        return f"ask for {words.either(sorted(counts))} GPUs a machine"
     return "no single change helps: relax more than one of resources, where and capacity"
 
 

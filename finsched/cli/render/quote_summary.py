@@ -10,7 +10,7 @@ from finsched.cli.output import duration, money
 from finsched.cli.render import words
 from finsched.cli.render.quote_document import COST_PARTS, HOUR_PARTS
 from finsched.cli.render.rounding import round_parts
-from finsched.model.job import JobSpec
+from finsched.model.job import CapacityPreference, JobSpec
 from finsched.model.quote import (
     THRESHOLDS,
     Basis,
@@ -98,7 +98,7 @@ def _winner(job: JobSpec, decision: Decision, best: Quote) -> Section:
     ]
     if decision.basis is Basis.RUN:
         found.append(Fact(label="time", text=_time_line(best)))
-    found.append(Fact(label="saving", text=_saving_line(decision, best)))
+    found.append(Fact(label="saving", text=_saving_line(job, decision, best)))
     if decision.best_of_one_cloud is not None:
         found.append(
             Fact(label="one cloud", text=_one_cloud_line(best, decision.best_of_one_cloud))
@@ -140,8 +140,10 @@ def _time_line(quote: Quote) -> str:
     return f"{total:,.2f} h = {' + '.join(shown)}"
 
 
-def _saving_line(decision: Decision, best: Quote) -> str:
+def _saving_line(job: JobSpec, decision: Decision, best: Quote) -> str:
     reference = decision.best_on_demand
+    if reference is None and job.capacity is CapacityPreference.SPOT:
+        return "not known: the job asks for spot alone"
     if reference is None:
         return "not known: no on-demand offer can run this job"
     if reference == best:
@@ -202,7 +204,8 @@ def _alternative(plan: TransferPlan) -> str:
 def _sources(decision: Decision, best: Quote) -> Section:
     today = decision.as_of.date()
     price, hazard = best.offer.evidence, best.hazard
-    note = f" ({price.note})" if price.note else ""
+    caveat = price.note.partition("undated:")[0].rstrip("; ")  # why undated: --explain says it
+    note = f" ({caveat})" if caveat else ""
     found = [Fact(label="price", text=words.source_and_age(price, today) + note)]
     if hazard.per_hour > 0:
         interval = f"{hazard.low_per_hour:.2g} to {hazard.high_per_hour:.2g}"

@@ -59,7 +59,7 @@ def print_sections(console: Console, sections: Sequence[Section], best: Quote | 
         for fact in section:
             if fact.label == COST_LABEL and best is not None and draws:
                 console.print(_bar(cost_parts(best), width - LABEL_CELLS))
-            console.print(Text(fact.label, style="dim") + _wrapped(fact, width))
+            console.print(Text.assemble((fact.label, "dim"), _wrapped(fact, width)))
 
 
 def _bar(parts: dict[str, float], cells: int) -> Text:

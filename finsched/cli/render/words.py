@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from finsched.model.evidence import Evidence, Quality
@@ -121,8 +122,11 @@ def _age(evidence: Evidence, today: date) -> str:
     if evidence.earliest is None and evidence.latest is not None:
         return f"{_age_of(evidence.latest, today)} old or more"
     known = [day for day in (evidence.latest, evidence.earliest) if day is not None]
-    ages = dict.fromkeys(_age_of(day, today) for day in known)
-    return f"{' to '.join(ages)} old"
+    youngest, oldest = (_age_of(day, today) for day in (known[0], known[-1]))
+    if youngest == oldest:
+        return f"{oldest} old"
+    number, _, unit = youngest.partition(" ")
+    return f"{number if oldest.endswith(unit) else youngest} to {oldest} old"
 
 
 def _age_of(day: date, today: date) -> str:
@@ -137,3 +141,9 @@ def chance(probability: float) -> str:
     if 0.995 <= probability < 1:
         return "more than 99%"
     return "less than 1%" if 0 < probability < 0.005 else f"{probability:.0%}"
+
+
+def either(choices: Sequence[object]) -> str:
+    """Return a choice as people say it: `1, 2 or 4`."""
+    *first, last = map(str, choices)
+    return f"{', '.join(first)} or {last}" if first else last

@@ -1,0 +1,313 @@
+"""How a decision is shown: tables, sentences and rounding, on decisions made by hand."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from finsched.cli.render import quote_export, words
+from finsched.cli.render.explanation import explanation_sections
+from finsched.cli.render.quote_document import decision_document
+from finsched.cli.render.quote_refusal import nothing_feasible, over_threshold, too_dear
+from finsched.cli.render.quote_summary import considered, sections, title
+from finsched.cli.render.quote_table import print_sections, print_table, print_title
+from finsched.cli.render.rounding import round_parts
+from finsched.cli.render.shortlist import every_place, shortlist
+from finsched.model.evidence import Evidence, Quality
+from finsched.model.interruption import Hazard
+from finsched.model.job import Budget, CheckpointSpec, GpuRequest, JobSpec, Requirements, Work
+from finsched.model.market import CapacityType, InstanceType, Location, Offer, Tier
+from finsched.model.quote import (
+    Basis,
+    Cost,
+    Decision,
+    Hours,
+    Movement,
+    Quote,
+    Rejection,
+    RejectionCode,
+    TransferPlan,
+)
+from finsched.relaxing import Relaxation
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+SPOT, ON_DEMAND = CapacityType.SPOT, CapacityType.ON_DEMAND
+PRICE = Evidence(
+    what="price",
+    source="a price list",
+    quality=Quality.LISTED,
+    earliest=date(2026, 2, 1),
+    latest=date(2026, 5, 20),
+)
+JOB = JobSpec(
+    name="lora",
+    run="python train.py",
+    requirements=Requirements(gpus=(GpuRequest(count=8, name="A100"),)),
+    work=Work(hours=40),
+    checkpoint=CheckpointSpec(),
+)
+COPY = TransferPlan(
+    uri="s3://lake/tokens",
+    source=Location("aws", "us-east-1"),
+    destination=Location("aws", "us-west-2"),
+    movement=Movement.COPY_ONCE,
+    size_gb=500,
+    usd=10.0,
+    alternative_usd=30.0,
+    hours=0.25,
+    break_even_reads=2,
+    evidence=(PRICE,),
+)
+
+
+def offer(
+    provider: str,
+    region: str,
+    *,
+    zone: str = "",
+    name: str = "p4d.24xlarge",
+    capacity: CapacityType = SPOT,
+    price: float = 10.0,
+    gpu_count: int = 8,
+) -> Offer:
+    machine = InstanceType(provider=provider, name=name, gpu="A100", gpu_count=gpu_count)
+    return Offer(machine, region, zone, capacity, Tier.STANDARD, price, PRICE)
+
+
+def quote(of: Offer, compute_usd: float, **changes: Any) -> Quote:
+    is_spot = of.capacity_type is SPOT
+    values: dict[str, Any] = {
+        "offer": of,
+        "nodes": 1,
+        "basis": Basis.RUN,
+        "cost": Cost(compute_usd=compute_usd, rework_usd=12.5 * is_spot, transfer_usd=10.0),
+        "hours": Hours(work=40.0, rework=1.25 * is_spot, restart=0.5),
+        "hazard": Hazard(
+            per_hour=0.02 * is_spot, low_per_hour=0.01, high_per_hour=0.04, evidence=PRICE
+        ),
+        "expected_interruptions": 0.8 * is_spot,
+        "deadline_probability": 1.0,
+        "checkpoint_every_seconds": 1500.0 if is_spot else None,
+        "speedup": 1.0,
+        "transfers": (COPY,) if is_spot else (),
+        "evidence": (PRICE,),
+    }
+    return Quote(**{**values, **changes})
+
+
+def decision(*quotes: Quote, rejections: tuple[Rejection, ...] = (), **changes: Any) -> Decision:
+    on_demand = [each for each in quotes if each.offer.capacity_type is ON_DEMAND]
+    values: dict[str, Any] = {
+        "job": JOB.name,
+        "basis": Basis.RUN,
+        "as_of": NOW,
+        "quotes": quotes,
+        "rejections": rejections,
+        "best_on_demand": on_demand[0] if on_demand else None,
+        "best_of_one_cloud": None,
+    }
+    return Decision(**{**values, **changes})
+
+
+BEST = quote(offer("aws", "us-west-2", zone="usw2-az1"), 400.0)
+SAME_MACHINE = quote(offer("aws", "us-west-2", zone="usw2-az2", price=11.0), 440.0)
+FIXED = quote(
+    offer("gcp", "us-central1", name="a2-highgpu-8g", capacity=ON_DEMAND, price=20.0), 800.0
+)
+OUT = Rejection(
+    offer=offer("azure", "eastus", gpu_count=4),
+    code=RejectionCode.GPU_COUNT,
+    reason="A100:8 does not match a 4-GPU machine",
+)
+THREE = decision(BEST, SAME_MACHINE, FIXED, rejections=(OUT,))
+
+GOLDEN = """\
+lora: 40 h of work on 8x A100
+3 of 4 offers at 3 providers can run it
+
+ # where            machine       capacity    $/h hours total $
+*1 aws us-west-2 +1 p4d.24xlarge  spot 0.8x 10.00  41.8  422.50
+*2 gcp us-central1  a2-highgpu-8g on-demand 20.00  40.5  810.00
+* cheapest of its provider; +n dearer places (--all); 1x: one interruption
+
+best        $422.50 for the finished run: aws us-west-2 az1, p4d.24xlarge spot
+cost        compute $400.00 + rework $12.50 + transfer $10.00
+time        41.75 h = work 40.00 + rework 1.25 + restarts 0.50
+saving      $387.50 (48%) less than the best on-demand: gcp us-central1,
+            a2-highgpu-8g on-demand, $810.00
+checkpoint  every 25 min, the cheapest cadence here
+data        s3://lake/tokens (500 GB) from aws us-east-1 to aws us-west-2,
+            copied once: $10.00, 15 min; streamed: $30.00; a copy pays from 2
+            reads
+
+price       a price list, listed 2026-02-01..2026-05-20, 6 to 10 months old
+hazard      0.02 interruptions an hour (80%: 0.01 to 0.04); a price list, listed
+            2026-02-01..2026-05-20, 6 to 10 months old
+
+not used    1 another number of GPUs
+"""
+
+
+def page(shown: Decision, *, width: int = 80, colour: bool = False) -> str:
+    stream = io.StringIO()
+    system = "truecolor" if colour else None
+    out = Console(
+        file=stream, width=width, highlight=False, force_terminal=colour, color_system=system
+    )
+    print_title(out, title(JOB, shown), considered(shown))
+    print_table(out, shortlist(shown.quotes), shown.basis)
+    print_sections(out, sections(JOB, shown), best=shown.best)
+    return stream.getvalue()
+
+
+def test_a_page_for_people_at_80_columns() -> None:
+    assert page(THREE) == GOLDEN
+
+
+def test_a_terminal_gets_a_cost_bar_and_a_pipe_does_not() -> None:
+    assert "\u2588" in page(THREE, colour=True)
+    assert page(THREE).isascii()
+
+
+def test_no_line_is_wider_than_the_console() -> None:
+    names = ["a-very-long-machine-name-of-a-provider", "Standard_ND96amsr_A100_v4"]
+    regions = ["northamerica-northeast1", "europe-central-1"]
+    quotes = [
+        quote(offer("thunder-compute", region, name=name, price=1234.5), 1e6)
+        for name in names
+        for region in regions
+    ]
+    rows = page(decision(*quotes)).splitlines()
+    assert max(map(len, rows)) <= 80
+
+
+def test_the_shortlist_folds_places_and_marks_each_providers_cheapest() -> None:
+    lines = shortlist(THREE.quotes)
+    assert [line.quote for line in lines] == [BEST, FIXED]
+    assert [line.other_places for line in lines] == [1, 0]
+    unfolded = every_place(THREE.quotes)
+    assert [line.best_of_provider for line in unfolded] == [True, False, True]
+
+
+def test_a_dearer_best_is_never_called_a_saving() -> None:
+    dear = decision(BEST, best_on_demand=quote(offer("gcp", "x", capacity=ON_DEMAND), 100.0))
+    saving = next(f.text for s in sections(JOB, dear) for f in s if f.label == "saving")
+    assert saving.startswith("$312.50 (284%) MORE than the best on-demand")
+
+
+def test_an_on_demand_best_saves_nothing() -> None:
+    assert "none: the best is on-demand itself" in page(decision(FIXED))
+
+
+@pytest.mark.parametrize(
+    ("earliest", "latest", "quality", "said"),
+    [
+        (date(2026, 11, 22), date(2026, 11, 22), "live", "live 2026-11-22, 0 days old"),
+        (date(2026, 11, 1), date(2026, 11, 21), "listed", "..2026-11-21, 1 day to 21 days old"),
+        (date(2026, 7, 20), date(2026, 7, 20), "listed", "listed 2026-07-20, 4 months old"),
+        (None, date(2026, 5, 21), "listed", "listed by 2026-05-21, 6 months old or more"),
+        (None, None, "listed", "a list, listed, undated"),
+        (None, None, "estimated", "a list, estimated"),
+    ],
+)
+def test_every_source_says_its_age(
+    earliest: date | None, latest: date | None, quality: str, said: str
+) -> None:
+    evidence = Evidence(
+        what="price", source="a list", quality=Quality(quality), earliest=earliest, latest=latest
+    )
+    assert words.source_and_age(evidence, NOW.date()).endswith(said)
+
+
+def test_every_rejection_code_has_words() -> None:
+    assert set(words.REJECTIONS) == set(RejectionCode)
+
+
+@given(
+    st.lists(st.floats(0, 1e7), min_size=1, max_size=6),
+    st.sampled_from([2, 4]),
+)
+def test_rounded_parts_sum_to_the_rounded_total(values: list[float], digits: int) -> None:
+    parts = {str(index): value for index, value in enumerate(values)}
+    rounded, total = round_parts(parts, digits)
+    assert round(sum(rounded.values()), digits) == total
+    assert total == pytest.approx(sum(values), abs=0.51 * 10**-digits)
+    for name, value in parts.items():
+        assert rounded[name] == pytest.approx(value, abs=1.01 * 10**-digits)
+
+
+def test_a_round_part_stays_round() -> None:
+    rounded, total = round_parts({"work": 40.0, "rework": 0.877, "restart": 0.1763}, 2)
+    assert rounded == {"work": 40.0, "rework": 0.88, "restart": 0.17}
+    assert total == 41.05
+
+
+def test_csv_has_one_row_a_quote_and_every_part(capsys: pytest.CaptureFixture[str]) -> None:
+    quote_export.print_csv(THREE)
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["zone"] for row in rows] == ["usw2-az1", "usw2-az2", ""]
+    assert rows[0]["total_usd"] == "422.5"
+    assert rows[0]["price_as_of"] == "2026-02-01"
+    assert all(None not in row and None not in row.values() for row in rows)
+
+
+def test_markdown_is_a_table_that_nothing_breaks_out_of(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sly = quote(offer("aws", "us-west-2", name="p4|d_<b>"), 400.0)
+    shown = decision(sly)
+    quote_export.print_markdown(
+        title(JOB, shown), shortlist(shown.quotes), shown.basis, sections(JOB, shown)
+    )
+    rows = [row for row in capsys.readouterr().out.splitlines() if row.startswith("|")]
+    assert len({row.replace("\\|", "").count("|") for row in rows}) == 1
+    assert "p4\\|d\\_\\<b>" in rows[2]
+
+
+def test_json_marks_what_could_be_started_from_here() -> None:
+    document = decision_document(decision(BEST, FIXED, launchable=frozenset({"gcp"})))
+    assert [each["launchable"] for each in document["quotes"]] == [False, True]
+
+
+def test_the_explanation_compares_machines_and_names_every_source() -> None:
+    found = {fact.label: fact.text for part in explanation_sections(JOB, THREE) for fact in part}
+    assert "$387.50 below the next" in found["why"]
+    assert found["not #2"].startswith("gcp us-central1, a2-highgpu-8g on-demand, $810.00: ")
+    assert "M = 1/hazard = 50 h" in found["inputs"]
+    assert "t = 1500 s" in found["inputs"]
+    assert found["price"].startswith("a price list")
+
+
+def rejected(kept: Quote, code: RejectionCode) -> Rejection:
+    return Rejection(offer=kept.offer, code=code, reason="too dear", quote=kept)
+
+
+def test_too_dear_names_the_nearest_quote_and_the_flags_that_let_it_in() -> None:
+    budget = Budget(max_cost_usd=300.0, max_hourly_usd=9.0)
+    job = JobSpec(name="lora", run="x", requirements=JOB.requirements, budget=budget)
+    out = (rejected(FIXED, RejectionCode.MAX_COST), rejected(BEST, RejectionCode.MAX_HOURLY))
+    quotes = over_threshold(decision(rejections=out))
+    assert quotes == [BEST, FIXED]
+    error = too_dear(job, quotes)
+    assert error.exit_code == 4
+    assert "$422.50 in all, $122.50 over max_cost" in error.message
+    assert "$10.00 an hour, $1.00 over max_hourly" in error.message
+    assert error.fix == "--max-cost 422.50 --max-hourly 10.00 would let it in"
+
+
+def test_nothing_feasible_groups_reasons_and_names_what_helps() -> None:
+    nothing = decision(rejections=(OUT, OUT))
+    error = nothing_feasible(JOB, nothing, [])
+    assert error.exit_code == 3
+    assert error.message == "none of 2 offers can run lora: 2 another number of GPUs"
+    assert error.fix == "ask for 4 GPUs a machine"
+    wider = Relaxation(change="drop where.regions", offers=1, cheapest_usd=5.0)
+    fix = nothing_feasible(JOB, nothing, [wider]).fix
+    assert fix == "drop where.regions (1 offer, from $5.00)"
