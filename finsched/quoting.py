@@ -9,11 +9,12 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from finsched import catalog, jobfile, plugins
+from finsched.decide.paths import places_of
 from finsched.decide.rank import decide
 from finsched.errors import FinschedError, SpecError
 from finsched.model.evidence import Evidence, Quality
 from finsched.model.job import JobSpec
-from finsched.model.market import Location, Market, Offer
+from finsched.model.market import Market, Offer
 from finsched.model.quote import Decision, Quote, Rejection, RejectionCode
 from finsched.settings import Settings
 
@@ -63,9 +64,7 @@ def _known_clouds(settings: Settings) -> tuple[str, ...]:
 
 def read_market(job: JobSpec, settings: Settings, *, now: datetime) -> Market:
     """Return what is known of the market for a job, at the prices this user pays."""
-    market = catalog.load_market(
-        now=now, locations=_data_locations(job), cache_dir=settings.cache_dir
-    )
+    market = catalog.load_market(now=now, locations=places_of(job), cache_dir=settings.cache_dir)
     if LOCAL in job.where.clouds:
         market = _with_this_machine(market, settings)
     return replace(
@@ -96,14 +95,6 @@ def quote_in(
         rejections=decision.rejections + out,
         launchable=market.launchable,
     )
-
-
-def _data_locations(job: JobSpec) -> frozenset[Location]:
-    """Where the job's inputs, outputs and checkpoints lie, as far as it says."""
-    places = [dataset.location for dataset in (*job.inputs, *job.outputs)]
-    if job.checkpoint is not None:
-        places.append(job.checkpoint.location)
-    return frozenset(place for place in places if place is not None)
 
 
 def _with_this_machine(market: Market, settings: Settings) -> Market:
