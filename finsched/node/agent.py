@@ -27,7 +27,6 @@ from finsched.node.workspace import Workspace, unpack
 _TICK_SECONDS = 0.03
 _PUMP_SECONDS = 2.0
 _PROGRESS_EVERY_SECONDS = 0.5
-_LAST_WORDS_SECONDS = 10.0
 _SHORTEST_COMMIT_SECONDS = 2.0
 
 
@@ -79,11 +78,13 @@ class Agent:
         except (StoreError, OSError, tarfile.TarError) as error:
             ended = Ended(end=End.NODE_FAILED, detail=str(error))
         self._around.watch.close()
-        self._output.close(timeout_seconds=_LAST_WORDS_SECONDS)
+        self._around.workspace.clear()  # a job that filled the disk must not silence us
+        last_words_seconds = self._around.watch.reserve.total_seconds()
+        self._output.close(timeout_seconds=last_words_seconds)
         self._around.mailbox.post(
             "ended", end=str(ended.end), exit_code=ended.exit_code, detail=ended.detail
         )
-        self._around.mailbox.close(timeout_seconds=_LAST_WORDS_SECONDS)
+        self._around.mailbox.close(timeout_seconds=last_words_seconds)
         return ended
 
     def _attempt(self) -> Ended:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tarfile
 import tempfile
 from dataclasses import dataclass
@@ -60,6 +61,11 @@ class Workspace:
         """Make the directories; an attempt never finds the files of another one."""
         for directory in (self.job, self.temporary, self.restored):
             directory.mkdir(parents=True, mode=0o700)
+
+    def clear(self) -> None:
+        """Give the space of the job back; what it reported stays."""
+        for directory in (self.job, self.temporary, self.restored, self.staging):
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def unpack(store: Store, key: str, into: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -161,5 +162,6 @@ def _bury(folder: InstanceFolder) -> InstanceStatus:
         reason=EndReason.FAILED,
         detail="the machine process was killed",
     )
-    folder.write_status(ended)
+    with contextlib.suppress(OSError):  # a full disk: the next poll says the same
+        folder.write_status(ended)
     return ended

@@ -10,14 +10,24 @@ from pathlib import Path
 from typing import Any
 
 
+# A job that reports progress may load its libraries for this long before it does.
+PATIENCE_SECONDS = 15.0
+
+
 @dataclass(slots=True, kw_only=True)
 class PlannedInterruption:
-    """At a point of the job's progress, or of time while the job reports no progress at all."""
+    """At a point of the job's progress; of time where no point is given or no progress reported.
+
+    With a point, time counts from the job's first file in `checkpoint_path`, a sign of work
+    without reports, or from the end of our patience; without one, from the job's start.
+    """
 
     at_progress: float | None
     after_seconds: float
     notice_seconds: float
-    _job_seen_at: float | None = None
+    checkpoint_path: str | None = None
+    _counting_from: float | None = None
+    _started_at: float | None = None
 
     @classmethod
     def from_hints(cls, hints: Mapping[str, Any]) -> PlannedInterruption | None:
@@ -29,18 +39,28 @@ class PlannedInterruption:
             at_progress=plan.get("at_progress"),
             after_seconds=float(plan["after_seconds"]),
             notice_seconds=float(plan["notice_seconds"]),
+            checkpoint_path=plan.get("checkpoint_path"),
         )
 
     def due(self, scratch: Path) -> bool:
         """Say whether the moment has come; `started` and `progress` are the node agent's files."""
-        if self._job_seen_at is None and (scratch / "started").exists():
-            self._job_seen_at = time.monotonic()
-        if self._job_seen_at is None:
+        now = time.monotonic()
+        if self._started_at is None and (scratch / "started").exists():
+            self._started_at = now
+        if self._started_at is None:
             return False
         progress = _read_progress(scratch / "progress")
         if self.at_progress is not None and progress is not None:
             return progress >= self.at_progress
-        return time.monotonic() - self._job_seen_at >= self.after_seconds
+        if self._counting_from is None and self._counts(scratch, now - self._started_at):
+            self._counting_from = now
+        return self._counting_from is not None and now - self._counting_from >= self.after_seconds
+
+    def _counts(self, scratch: Path, running_seconds: float) -> bool:
+        if self.at_progress is None or running_seconds >= PATIENCE_SECONDS:
+            return True
+        folder = scratch / "job" / self.checkpoint_path if self.checkpoint_path else None
+        return folder is not None and folder.is_dir() and any(folder.iterdir())
 
 
 def _read_progress(path: Path) -> float | None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -157,8 +159,29 @@ def eventually() -> Callable[..., None]:
 
 
 @pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "finsched-test", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("disk full: mounting a small tmpfs needs root")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+@pytest.fixture
 def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    cloud = Cloud(tmp_path)
+    yield from used(Cloud(tmp_path))
+
+
+@pytest.fixture
+def tiny_cloud(tiny_disk: Path) -> Iterator[Cloud]:
+    """A cloud whose machines and store are on one small disk."""
+    yield from used(Cloud(tiny_disk))
+
+
+def used(cloud: Cloud) -> Iterator[Cloud]:
     yield cloud
     for instance in cloud.instances:
         cloud.compute.terminate(instance.id)

@@ -361,6 +361,18 @@ def test_a_missing_workdir_is_the_nodes_failure(cloud: Any) -> None:
     assert (status.reason, ended["end"]) == ("failed", "node_failed")
 
 
+def test_a_job_that_fills_the_disk_ends_and_its_last_commit_is_kept(tiny_cloud: Any) -> None:
+    fill = r"""
+cd $FINSCHED_CHECKPOINT_DIR; head -c 100000 /dev/zero > a; sleep 0.5
+head -c 9000000 /dev/zero > b || exit 9"""
+    status, ended = tiny_cloud.run(fill)
+    assert (status.reason, ended["end"], ended["exit_code"]) == ("ended_itself", "job_failed", 9)
+    assert [file.name for file in tiny_cloud.commits()[-1].files] == ["a"]
+    _, ended = tiny_cloud.run("wc -c < $FINSCHED_RESUME_FROM/a", attempt=2)
+    assert ended["end"] == "finished"
+    assert tiny_cloud.output(tiny_cloud.instances[1]).strip() == "100000"
+
+
 def test_folders_and_files_are_for_their_owner_only(cloud: Any, eventually: Any) -> None:
     instance = cloud.launch("sleep 60")
     eventually(lambda: cloud.messages("started"))
