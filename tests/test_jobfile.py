@@ -286,6 +286,11 @@ def test_a_mistake_in_resources(resources: str, field: str, what: str, fix: str)
     assert problem.field == field
 
 
+def test_a_secret_with_a_value_is_told_apart_from_a_bad_name() -> None:
+    found = problems("resources: {}\nrun: make\nsecrets: [TOKEN=x, a-b]\n")
+    assert [p.what for p in found] == ["holds a value", "is not the name of a variable"]
+
+
 def test_all_problems_come_in_one_go_in_the_order_of_lines() -> None:
     text = "resources: {gpu: H1OO}\nwhere: {clouds: [asw]}\nbudget: {max_cost: 3 EUR}\n"
     with pytest.raises(SpecError) as caught:

@@ -274,6 +274,8 @@ def test_any_document_decodes_or_is_refused(document: Any) -> None:
         (datetime(2026, 1, 1), datetime),  # noqa: DTZ001
         ([1], tuple[int, ...]),
         (b"x", int | str),
+        (Point(1), Pool),
+        (None, Requirements),
     ],
 )
 def test_a_value_that_contradicts_its_type_is_refused(value: Any, as_type: Any) -> None:
