@@ -24,6 +24,11 @@ class MetadataServer:
         """Where it answers."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
+    def close(self) -> None:
+        """Answer no more."""
+        self._server.shutdown()
+        self._server.server_close()
+
     def give_notice(self, ends_at: datetime) -> None:
         """Say that the machine will be taken back."""
         action = {"action": "terminate", "time": ends_at.isoformat()}

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
 # A job that reports progress may load its libraries for this long before it does.
 PATIENCE_SECONDS = 15.0
+# An interruption before the first checkpoint proves little: it waits for one this much longer.
+PATIENCE_PROGRESS = 0.1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,7 +52,7 @@ class PlannedInterruption:
             return False
         progress = _read_progress(scratch / "progress")
         if self.at_progress is not None and progress is not None:
-            return progress >= self.at_progress
+            return self._reached(progress - self.at_progress, scratch)
         if self._counting_from is None and self._counts(scratch, now - self._started_at):
             self._counting_from = now
         return self._counting_from is not None and now - self._counting_from >= self.after_seconds
@@ -59,6 +60,12 @@ class PlannedInterruption:
     def _counts(self, scratch: Path, running_seconds: float) -> bool:
         if self.at_progress is None or running_seconds >= PATIENCE_SECONDS:
             return True
+        return self._has_saved(scratch)
+
+    def _reached(self, beyond: float, scratch: Path) -> bool:
+        return beyond >= PATIENCE_PROGRESS or (beyond >= 0 and self._has_saved(scratch))
+
+    def _has_saved(self, scratch: Path) -> bool:
         folder = scratch / "job" / self.checkpoint_path if self.checkpoint_path else None
         return folder is not None and folder.is_dir() and any(folder.iterdir())
 

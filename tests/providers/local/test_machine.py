@@ -1,0 +1,109 @@
+"""What this machine says of itself, and its metadata endpoint."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finsched.errors import InvalidRequest
+from finsched.model.evidence import Quality
+from finsched_local.metadata import MetadataServer
+from finsched_local.prices import LocalGpus, LocalPrices, parse_gpus
+from finsched_local.rehearsal import PlannedInterruption
+
+ACTION = "/latest/meta-data/spot/instance-action"
+
+
+def test_the_offer_is_this_machine_at_the_declared_price() -> None:
+    prices = LocalPrices(1.25)
+    [offer] = prices.offers()
+    assert offer.price_usd_per_hour == 1.25
+    assert offer.evidence.quality is Quality.DECLARED
+    assert offer.instance_type.vcpus == len(os.sched_getaffinity(0))
+    meminfo = Path("/proc/meminfo").read_text().split()
+    total_gib = int(meminfo[meminfo.index("MemTotal:") + 1]) / 1024**2
+    assert offer.instance_type.memory_gib == pytest.approx(total_gib, rel=0.01)
+    names = [accelerator.name for accelerator in prices.accelerators()]
+    assert names == ([offer.instance_type.gpu] if offer.instance_type.gpu else [])
+
+
+@pytest.mark.parametrize(
+    ("table", "gpus"),
+    [
+        ("", None),
+        ("No devices were found\n", None),
+        (
+            "NVIDIA H100 80GB HBM3, 81559\n" * 2,
+            LocalGpus(name="H100-80GB-HBM3", count=2, memory_gib=79.6),
+        ),
+        (
+            "Tesla T4, 15360\nNVIDIA A10G, 23028\nNVIDIA A10G, 23028\n",
+            LocalGpus(name="A10G", count=2, memory_gib=22.5),
+        ),
+    ],
+)
+def test_gpus_are_read_from_nvidia_smi(table: str, gpus: LocalGpus | None) -> None:
+    assert parse_gpus(table) == gpus
+
+
+def ask(server: MetadataServer, method: str, path: str, token: str = "") -> tuple[int, str]:
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=5)
+    try:
+        connection.request(method, path, headers={"X-aws-ec2-metadata-token": token})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def test_the_metadata_endpoint_wants_a_token_and_gives_the_notice() -> None:
+    server = MetadataServer("local-1")
+    assert ask(server, "GET", ACTION)[0] == 401
+    status, token = ask(server, "PUT", "/latest/api/token")
+    assert status == 200
+    assert ask(server, "GET", "/latest/meta-data/instance-id", token) == (200, "local-1")
+    assert ask(server, "GET", ACTION, token)[0] == 404
+    server.give_notice(datetime(2026, 3, 1, 10, tzinfo=UTC))
+    status, body = ask(server, "GET", ACTION, token)
+    assert status == 200
+    assert json.loads(body) == {"action": "terminate", "time": "2026-03-01T10:00:00+00:00"}
+    assert ask(server, "GET", ACTION, "wrong")[0] == 401
+    server.close()
+
+
+def test_a_planned_interruption_goes_by_progress_and_by_time_only_without_any(
+    tmp_path: Path,
+) -> None:
+    hints = {"interruption": {"at_progress": 0.5, "after_seconds": 0, "notice_seconds": 1}}
+    plan = PlannedInterruption.from_hints(hints)
+    assert plan is not None
+    assert not plan.due(tmp_path), "the job has not started"
+    (tmp_path / "progress").write_text("0.2")
+    (tmp_path / "started").touch()
+    assert not plan.due(tmp_path), "it reports progress, so time does not count"
+    (tmp_path / "progress").write_text("0.5")
+    assert plan.due(tmp_path)
+    (tmp_path / "progress").write_text("garbage")
+    assert not plan.due(tmp_path), "it has reported progress once"
+    assert PlannedInterruption.from_hints({}) is None
+
+
+def test_a_job_that_never_reports_is_interrupted_by_time(tmp_path: Path) -> None:
+    hints = {"interruption": {"at_progress": 0.5, "after_seconds": 0, "notice_seconds": 1}}
+    plan = PlannedInterruption.from_hints(hints)
+    assert plan is not None
+    (tmp_path / "started").touch()
+    assert plan.due(tmp_path)
+
+
+def test_more_than_one_node_is_the_users_mistake(cloud: Any) -> None:
+    request = replace(cloud.request("true"), nodes=2)
+    with pytest.raises(InvalidRequest, match="nodes: 2"):
+        cloud.compute.launch(request)
