@@ -1,0 +1,253 @@
+"""`finsched quote` as a user runs it, on the bundled market."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from finsched import catalog
+
+LORA = """\
+name: lora
+resources: {gpu: ["A100-80GB:8", "H100:8"], memory: 256GiB}
+where: {regions: [us-*, eu-*]}
+work: {hours: 40, reference: A100-80GB}
+deadline: 72h
+data:
+  inputs: [{uri: s3://lake/tokens, region: aws/us-east-1, size: 500GB}]
+checkpoint: {uri: s3://ckpt/lora, size: 16GB, save_time: 60s}
+run: python train.py
+"""
+UNSAVED = 'resources: {gpu: "A100:1"}\nwork: {hours: 200}\ncapacity: spot\nrun: python train.py\n'
+HOURLY = 'resources: {gpu: "H100:1"}\nrun: python train.py\n'
+HEAVY_MODULES = ("numpy", "boto3", "botocore", "google.cloud", "azure", "sky", "obstore", "httpx")
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def run(home: Path, tmp_path: Path) -> Run:
+    def quote(job: str, *flags: str, config: str = "") -> subprocess.CompletedProcess[str]:
+        (tmp_path / "job.yaml").write_text(job, encoding="utf-8")
+        (tmp_path / "config.toml").write_text(config, encoding="utf-8")
+        variables = {
+            "HOME": str(home),
+            "FINSCHED_CACHE_DIR": str(home / "cache"),
+            "FINSCHED_STATE_DIR": str(home / "state"),
+            "FINSCHED_CONFIG": str(tmp_path / "config.toml"),
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "finsched", "quote", "job.yaml", *flags],
+            cwd=tmp_path,
+            env={**os.environ, **variables},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return quote
+
+
+@pytest.fixture
+def document(run: Run) -> Callable[..., dict[str, Any]]:
+    def quote(job: str, *flags: str, config: str = "") -> dict[str, Any]:
+        done = run(job, *flags, "--json", config=config)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    return quote
+
+
+def schema() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(
+        files("finsched").joinpath("schemas/quote.json").read_text("utf-8")
+    )
+    return found
+
+
+@pytest.mark.parametrize("job", [LORA, HOURLY], ids=["a finished run", "one hour"])
+def test_json_follows_its_schema_and_every_key_is_described(
+    document: Callable[..., dict[str, Any]], job: str
+) -> None:
+    found = document(job)
+    validator = jsonschema.Draft202012Validator(schema())
+    validator.check_schema(schema())
+    validator.validate({**found, "rejections": found["rejections"][:50]})
+    described = schema()["$defs"]
+    assert set(found) == set(schema()["properties"])
+    assert set(found["quotes"][0]) == set(described["quote"]["properties"])
+    assert set(found["rejections"][0]) <= set(described["rejection"]["properties"])
+
+
+def test_every_offer_is_a_quote_or_a_rejection(document: Callable[..., dict[str, Any]]) -> None:
+    found = document(LORA)
+    market = catalog.load_market(now=datetime.now(UTC))
+    assert len(found["quotes"]) + len(found["rejections"]) == len(market.offers)
+    assert found["offers_considered"] == len(market.offers)
+    codes = Counter(rejection["code"] for rejection in found["rejections"])
+    assert found["rejection_counts"] == codes
+    assert all(rejection["reason"] for rejection in found["rejections"])
+
+
+def test_parts_sum_to_totals_and_known_hosts_come_first_cheapest_ahead(
+    document: Callable[..., dict[str, Any]],
+) -> None:
+    quotes = document(LORA)["quotes"]
+    assert len(quotes) > 50
+    for quote in quotes:
+        cost, hours = dict(quote["cost"]), dict(quote["hours"])
+        assert round(sum(cost.values()) - 2 * cost["total_usd"], 4) == 0
+        assert round(sum(hours.values()) - 2 * hours["expected"], 4) == 0
+        assert all(evidence["source"] for evidence in quote["evidence"][:1])
+    order = [
+        ("host memory unknown" in quote["marks"], quote["cost"]["total_usd"]) for quote in quotes
+    ]
+    assert order == sorted(order)
+
+
+def test_the_page_for_people_is_plain_and_80_wide(run: Run) -> None:
+    done = run(LORA, "--explain")
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout
+    assert done.stdout.isascii()
+    rows = done.stdout.splitlines()
+    assert max(map(len, rows)) <= 80
+    assert [row for row in rows if row != row.rstrip()] == []
+    labels = {row.split()[0] for row in rows if row[:1].isalpha()}
+    assert {"best", "cost", "time", "saving", "price", "not", "why", "formula", "next"} <= labels
+
+
+def test_csv_holds_every_quote_and_nothing_else(
+    run: Run, document: Callable[..., dict[str, Any]]
+) -> None:
+    rows = list(csv.DictReader(io.StringIO(run(LORA, "--csv").stdout)))
+    quotes = document(LORA)["quotes"]
+    assert [float(row["total_usd"]) for row in rows] == [
+        quote["cost"]["total_usd"] for quote in quotes
+    ]
+    assert len(list(csv.DictReader(io.StringIO(run(LORA, "--csv", "--top", "3").stdout)))) == 3
+
+
+def test_over_a_threshold_is_4_and_its_fix_works(run: Run) -> None:
+    done = run(LORA, "--max-cost", "1")
+    assert done.returncode == 4
+    assert "all over a threshold; the nearest is" in done.stderr
+    fix = next(line for line in done.stderr.splitlines() if "fix:" in line)
+    flags = fix.split("fix: ")[1].split(" would")[0].split()
+    assert run(LORA, *flags).returncode == 0
+
+
+def test_json_over_a_threshold_is_still_data(run: Run) -> None:
+    done = run(LORA, "--max-hourly", "0.01", "--json")
+    assert done.returncode == 4
+    found = json.loads(done.stdout)
+    assert found["quotes"] == []
+    over = [each for each in found["rejections"] if each["code"] == "max_hourly"]
+    assert over
+    assert all(each["total_usd"] > 0 for each in over)
+
+
+@pytest.mark.parametrize(
+    ("job", "fix"),
+    [
+        (HOURLY.replace("H100:1", "T4:3"), "ask for 1, 2, 4 or 8 GPUs a machine"),
+        (LORA.replace("[us-*, eu-*]", "[mars-*]"), "drop where.regions ("),
+        (UNSAVED, "declare a checkpoint"),
+    ],
+    ids=["no machine with three", "no region there", "spot for long without a checkpoint"],
+)
+def test_nothing_feasible_is_3_with_the_nearest_fix(run: Run, job: str, fix: str) -> None:
+    done = run(job)
+    assert done.returncode == 3, done.stderr
+    assert "can run" in done.stderr
+    assert fix in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("job", "flags"),
+    [
+        (LORA.replace("hours: 40", "hours: -1"), ()),
+        (LORA, ("--clouds", "awz")),
+        (LORA, ("--json", "--csv")),
+        (LORA, ("--max-cost", "-1")),
+        (LORA, ("--top", "0")),
+    ],
+)
+def test_a_bad_spec_or_flag_is_2(run: Run, job: str, flags: tuple[str, ...]) -> None:
+    done = run(job, *flags)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_clouds_narrow_the_market_and_say_so(document: Callable[..., dict[str, Any]]) -> None:
+    found = document(LORA, "--clouds", "aws, gcp")
+    assert {quote["provider"] for quote in found["quotes"]} == {"aws", "gcp"}
+    assert found["rejection_counts"]["cloud"] > 0
+
+
+def test_a_discount_lowers_the_price_and_is_named(
+    document: Callable[..., dict[str, Any]],
+) -> None:
+    def cheapest(config: str) -> dict[str, Any]:
+        quotes: list[dict[str, Any]] = document(LORA, "--clouds", "lambda", config=config)["quotes"]
+        return quotes[0]
+
+    listed, paid = cheapest(""), cheapest("[discounts]\nlambda = 0.5\n")
+    assert paid["price_usd_per_hour"] == pytest.approx(listed["price_usd_per_hour"] / 2)
+    assert paid["cost"]["compute_usd"] == pytest.approx(listed["cost"]["compute_usd"] / 2, rel=1e-4)
+    assert "discount" in {evidence["what"] for evidence in paid["evidence"]}
+    assert any("discount" in mark for mark in paid["marks"])
+    assert not any("discount" in mark for mark in listed["marks"])
+
+
+def test_launchable_keeps_only_what_can_start_here(run: Run) -> None:
+    done = run(LORA, "--launchable", "--json")
+    found = json.loads(done.stdout)
+    assert all(quote["launchable"] for quote in found["quotes"])
+    assert found["rejection_counts"]["not_launchable"] > 4000
+
+
+def test_a_quote_loads_no_sdk_and_stays_small(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text(LORA, encoding="utf-8")
+    code = (
+        "import resource, sys\n"
+        "from finsched.cli import app\n"
+        "app(['quote', 'job.yaml', '--json'], standalone_mode=False)\n"
+        f"loaded = [name for name in {HEAVY_MODULES!r} if name in sys.modules]\n"
+        "peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+        "print(loaded, peak_mib, sep=';', file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "HOME": str(home), "FINSCHED_CACHE_DIR": str(home / "cache")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    loaded, peak_mib = done.stderr.strip().split(";")
+    assert loaded == "[]"
+    assert float(peak_mib) < 120
