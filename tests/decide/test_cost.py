@@ -93,6 +93,7 @@ def test_all_nodes_are_paid_and_each_can_be_interrupted() -> None:
         for nodes in (1, 4)
     )
     assert four.price_usd_per_hour == 20
+    assert four.cost.compute_usd == pytest.approx(4 * one.cost.compute_usd)
     assert four.expected_interruptions > 4 * one.expected_interruptions
     assert four.hazard == one.hazard
 
