@@ -29,6 +29,7 @@ class PlannedInterruption:
     checkpoint_path: str | None = None
     _counting_from: float | None = None
     _started_at: float | None = None
+    _progress: float | None = None
 
     @classmethod
     def from_hints(cls, hints: Mapping[str, Any]) -> PlannedInterruption | None:
@@ -50,9 +51,10 @@ class PlannedInterruption:
             self._started_at = now
         if self._started_at is None:
             return False
-        progress = _read_progress(scratch / "progress")
-        if self.at_progress is not None and progress is not None:
-            return self._reached(progress - self.at_progress, scratch)
+        if (progress := _read_progress(scratch / "progress")) is not None:
+            self._progress = progress
+        if self.at_progress is not None and self._progress is not None:
+            return self._reached(self._progress - self.at_progress, scratch)
         if self._counting_from is None and self._counts(scratch, now - self._started_at):
             self._counting_from = now
         return self._counting_from is not None and now - self._counting_from >= self.after_seconds

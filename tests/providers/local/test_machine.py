@@ -78,29 +78,48 @@ def test_the_metadata_endpoint_wants_a_token_and_gives_the_notice() -> None:
     server.close()
 
 
-def test_a_planned_interruption_goes_by_progress_and_by_time_only_without_any(
-    tmp_path: Path,
-) -> None:
-    hints = {"interruption": {"at_progress": 0.5, "after_seconds": 0, "notice_seconds": 1}}
-    plan = PlannedInterruption.from_hints(hints)
-    assert plan is not None
-    assert not plan.due(tmp_path), "the job has not started"
-    (tmp_path / "progress").write_text("0.2")
-    (tmp_path / "started").touch()
-    assert not plan.due(tmp_path), "it reports progress, so time does not count"
-    (tmp_path / "progress").write_text("0.5")
-    assert plan.due(tmp_path)
-    (tmp_path / "progress").write_text("garbage")
-    assert not plan.due(tmp_path), "it has reported progress once"
+def plan(**hints: object) -> PlannedInterruption:
+    interruption = {"after_seconds": 0, "notice_seconds": 1, **hints}
+    planned = PlannedInterruption.from_hints({"interruption": interruption})
+    assert planned is not None
+    return planned
+
+
+def save(scratch: Path) -> None:
+    (scratch / "job/ckpt").mkdir(parents=True)
+    (scratch / "job/ckpt/weights").write_text("1")
+
+
+def test_without_hints_nothing_is_planned() -> None:
     assert PlannedInterruption.from_hints({}) is None
 
 
-def test_a_job_that_never_reports_is_interrupted_by_time(tmp_path: Path) -> None:
-    hints = {"interruption": {"at_progress": 0.5, "after_seconds": 0, "notice_seconds": 1}}
-    plan = PlannedInterruption.from_hints(hints)
-    assert plan is not None
+def test_a_job_that_reports_is_interrupted_by_progress_and_not_by_time(tmp_path: Path) -> None:
+    planned = plan(at_progress=0.5, checkpoint_path="ckpt")
+    assert not planned.due(tmp_path), "the job has not started"
+    save(tmp_path)
+    (tmp_path / "progress").write_text("0.2")
     (tmp_path / "started").touch()
-    assert plan.due(tmp_path)
+    assert not planned.due(tmp_path)
+    (tmp_path / "progress").write_text("")
+    assert not planned.due(tmp_path), "a report that is being rewritten is still a report"
+    (tmp_path / "progress").write_text("0.5")
+    assert planned.due(tmp_path)
+
+
+def test_a_job_that_saves_and_never_reports_is_interrupted_by_time(tmp_path: Path) -> None:
+    planned = plan(at_progress=0.5, checkpoint_path="ckpt")
+    (tmp_path / "started").touch()
+    assert not planned.due(tmp_path), "it may still load its libraries"
+    save(tmp_path)
+    assert planned.due(tmp_path)
+
+
+def test_without_a_point_of_progress_time_counts_from_the_start(tmp_path: Path) -> None:
+    planned = plan()
+    assert not planned.due(tmp_path), "the job has not started"
+    (tmp_path / "started").touch()
+    assert planned.due(tmp_path)
 
 
 def test_more_than_one_node_is_the_users_mistake(cloud: Any) -> None:
