@@ -77,6 +77,8 @@ def _failures(run: Run, losses: tuple[Loss, ...], resumed: int, went_back: bool)
         failures.append(
             f"only {len(losses)} of {planned} interruptions happened: the job ended too soon"
         )
+    if losses and not any(a.restore and a.restore.sequence for a in run.attempts):
+        failures.append("nothing was ever resumed: no checkpoint was committed before the end")
     if resumed < len(losses):
         failures.append(f"resumed from the last commit {resumed} of {len(losses)} times")
     failures += [

@@ -13,7 +13,7 @@ EARLIEST_POINT = 0.08
 LATEST_POINT = 0.92
 SHORTEST_NOTICE_SECONDS = 1.0
 INTERVAL_HERE_SECONDS = 2.0
-FIRST_ELAPSED_SECONDS = 2.0
+ELAPSED_SECONDS = 1.0
 LONGEST_SPEED = 10_000.0
 
 
@@ -38,6 +38,7 @@ def hints(run: Run, placement: Placement) -> Mapping[str, Any]:
             "at_progress": points(rehearsal)[done],
             "after_seconds": _elapsed(rehearsal, done),
             "notice_seconds": _notice_seconds(rehearsal, placement, done),
+            "checkpoint_path": run.job.checkpoint.path if run.job.checkpoint else None,
         }
     }
 
@@ -64,7 +65,7 @@ def _notice_seconds(rehearsal: Rehearsal, placement: Placement, index: int) -> f
 
 def _elapsed(rehearsal: Rehearsal, index: int) -> float:
     dice = random.Random(f"elapsed {rehearsal.seed} {index}")  # noqa: S311
-    return FIRST_ELAPSED_SECONDS * (1 + index) * (0.75 + 0.5 * dice.random())
+    return ELAPSED_SECONDS * (0.5 + dice.random())
 
 
 def _arrival(

@@ -1,0 +1,95 @@
+"""Rehearsals: the real command here, under a placement's prices and interruptions."""
+
+import itertools
+import json
+
+import pytest
+
+from finsched.model.run import AttemptEnd, Rehearsal
+from finsched.run.rehearsing import points, without_notice
+
+from .conftest import Machine
+
+GPU_JOB = """
+name: count
+resources: {{gpu: "A100-80GB:1"}}
+where: {{clouds: [aws, gcp, azure, lambda]}}
+work: {{hours: 20, reference: A100-80GB}}
+checkpoint: {{path: ckpt, size: 1GB, save_time: 20s}}
+workdir: work
+run: {run}
+env: {env}
+"""
+
+
+ONCE_LATE = ("--interruptions", "1", "--seed", "5")
+
+
+def gpu_job(machine: Machine, *, run: str = "python count.py", **env: str) -> str:
+    path = machine.job()
+    path.write_text(GPU_JOB.format(run=run, env=json.dumps(env)))
+    return str(path)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_the_points_are_the_same_for_a_seed_and_all_inside_the_job(count: int) -> None:
+    rehearsal = Rehearsal(speed=100, seed=4, interruptions=count)
+    assert points(rehearsal) == points(rehearsal) == sorted(points(rehearsal))
+    assert all(0.05 < point < 0.95 for point in points(rehearsal))
+    assert points(rehearsal) != points(Rehearsal(speed=100, seed=5, interruptions=count))
+    assert 0 <= without_notice(rehearsal) < count
+
+
+@pytest.mark.slow
+def test_a_job_that_resumes_passes_and_is_accounted_at_the_placements_price(
+    machine: Machine,
+) -> None:
+    job = gpu_job(machine, STEPS="160")
+    ended = machine.document("launch", job, "--rehearse", "--interruptions", "3", "--seed", "11")
+    verdict = ended["verdict"]
+    assert verdict["passed"], verdict
+    assert (verdict["interruptions"], verdict["resumed"]) == (3, 3)
+    assert not all(loss["noticed"] for loss in verdict["losses"])
+    run = machine.run()
+    for line, attempt in zip(ended["account"]["attempts"], run.attempts, strict=True):
+        price = attempt.placement.usd_per_hour
+        assert float(line["usd"]) == pytest.approx(price * line["billed_seconds"] / 3600, abs=1e-6)
+    pools = [attempt.placement.offer.pool for attempt in run.attempts]
+    assert all(pool != following for pool, following in itertools.pairwise(pools))
+
+
+@pytest.mark.slow
+def test_a_job_that_reports_nothing_meets_all_its_interruptions(machine: Machine) -> None:
+    silent = (
+        "'for i in $(seq 1 8); do sleep 1;"
+        " echo $i > $FINSCHED_CHECKPOINT_DIR/t.tmp;"
+        " mv $FINSCHED_CHECKPOINT_DIR/t.tmp $FINSCHED_CHECKPOINT_DIR/t; done'"
+    )
+    ended = machine.document("launch", gpu_job(machine, run=silent), "--rehearse", "--seed", "3")
+    assert ended["verdict"]["interruptions"] == 2
+
+
+@pytest.mark.slow
+def test_a_job_that_forgets_its_checkpoint_fails_the_rehearsal(machine: Machine) -> None:
+    forgetful = "'FINSCHED_RESUME_FROM= python count.py'"
+    job = gpu_job(machine, run=forgetful, STEPS="120")
+    ended = machine.document("launch", job, "--rehearse", *ONCE_LATE, code=6)
+    assert not ended["verdict"]["passed"]
+    assert any("went back" in failure for failure in ended["verdict"]["failures"])
+
+
+@pytest.mark.slow
+def test_a_job_that_never_saves_fails_the_rehearsal(machine: Machine) -> None:
+    unsaved = "'FINSCHED_CHECKPOINT_DIR=$TMPDIR python count.py'"
+    job = gpu_job(machine, run=unsaved, STEPS="160")
+    ended = machine.document("launch", job, "--rehearse", *ONCE_LATE, code=6)
+    assert any("nothing was ever resumed" in failure for failure in ended["verdict"]["failures"])
+
+
+@pytest.mark.slow
+def test_a_hazard_takes_machines_at_seeded_times(machine: Machine) -> None:
+    arguments = ("--rehearse", "--hazard", "1.5", "--speed", "1200", "--seed", "2")
+    machine.finsched("launch", gpu_job(machine, STEPS="160"), *arguments)
+    ends = [attempt.end for attempt in machine.run().attempts]
+    assert ends[-1] is AttemptEnd.FINISHED
+    assert AttemptEnd.INTERRUPTED in ends
