@@ -50,7 +50,7 @@ def overridden(
 
 def check_clouds(clouds: Sequence[str], settings: Settings) -> None:
     """Raise SpecError for a provider that nobody knows."""
-    known = _known_clouds(settings)
+    known = _known_clouds(settings) if clouds else ()
     for cloud in clouds:
         if cloud not in known:
             close = get_close_matches(cloud, known, n=1)

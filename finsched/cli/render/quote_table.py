@@ -12,7 +12,7 @@ from finsched.cli.render.shortlist import ShortlistLine
 from finsched.model.quote import Basis, Quote
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, JustifyMethod
     from rich.table import Table
     from rich.text import Text
 
@@ -80,9 +80,8 @@ def _table(chosen: Sequence[Column], rows: Sequence[Sequence[str]]) -> Table:
 
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
     for column in chosen:
-        table.add_column(
-            column.heading, justify="right" if column.numeric else "left", no_wrap=True
-        )
+        justify: JustifyMethod = "right" if column.numeric else "left"
+        table.add_column(Text(column.heading), justify=justify, no_wrap=True)
     for number, row in enumerate(rows):
         table.add_row(*map(Text, row), style=None if number else "bold green")
     return table
