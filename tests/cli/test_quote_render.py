@@ -285,6 +285,18 @@ def test_the_explanation_compares_machines_and_names_every_source() -> None:
     assert found["price"].startswith("a price list")
 
 
+def test_a_source_with_a_long_subject_keeps_all_its_words() -> None:
+    speed = Evidence(
+        what="speed of H100 against A100-80GB", source="datasheets", quality=Quality.DERIVED
+    )
+    stream = io.StringIO()
+    out = Console(file=stream, width=80, highlight=False)
+    known = quote(BEST.offer, 400.0, evidence=(speed,))
+    print_sections(out, explanation_sections(JOB, decision(known)), best=known)
+    said = "speed       of H100 against A100-80GB: datasheets, derived, undated\n"
+    assert said in stream.getvalue()
+
+
 def rejected(kept: Quote, code: RejectionCode) -> Rejection:
     return Rejection(offer=kept.offer, code=code, reason="too dear", quote=kept)
 

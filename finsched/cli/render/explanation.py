@@ -10,6 +10,7 @@ from finsched.cli.render import words
 from finsched.cli.render.quote_summary import Fact, Section
 from finsched.cli.render.shortlist import shortlist
 from finsched.decide.explain import Comparison, Explanation, explain
+from finsched.model.evidence import Evidence
 from finsched.model.job import JobSpec
 from finsched.model.quote import Basis, Decision, Quote
 
@@ -60,9 +61,12 @@ def _inputs(job: JobSpec, winner: Quote) -> Section:
 
 
 def _sources(winner: Quote, today: date) -> Section:
-    found = []
-    for evidence in dict.fromkeys(winner.evidence):
-        note = f" ({evidence.note})" if evidence.note else ""
-        text = words.source_and_age(evidence, today) + note
-        found.append(Fact(label=evidence.what, text=text))
-    return found
+    return [_source(evidence, today) for evidence in dict.fromkeys(winner.evidence)]
+
+
+def _source(evidence: Evidence, today: date) -> Fact:
+    """Label a source by the first word of what it is for; the rest opens the sentence."""
+    label, _, rest = evidence.what.partition(" ")
+    opening = f"{rest}: " if rest else ""
+    note = f" ({evidence.note})" if evidence.note else ""
+    return Fact(label=label, text=opening + words.source_and_age(evidence, today) + note)
