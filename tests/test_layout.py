@@ -7,11 +7,15 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
+
+from finsched.cli import app
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(
@@ -106,9 +110,8 @@ NEVER_FOR_HELP = {"numpy", "pydantic", "yaml", "obstore", "sklearn", *SDKS, *PRO
         ("import finsched", []),
         ("import finsched.cli", []),
         ("import finsched.cli; finsched.cli.main()", ["--help"]),
-        ("import finsched.cli; finsched.cli.main()", ["launch", "--help"]),
     ],
-    ids=["the package", "the command line", "finsched --help", "finsched launch --help"],
+    ids=["the package", "the command line", "finsched --help"],
 )
 def test_nothing_heavy_is_loaded_by(action: str, arguments: list[str]) -> None:
     script = LIGHT.format(action=action, arguments=arguments, heavy=sorted(NEVER_FOR_HELP))
@@ -155,11 +158,24 @@ def test_no_file_names_the_machine_it_was_made_on() -> None:
     assert not found
 
 
-def test_every_command_is_in_the_reference() -> None:
-    from finsched.cli import app
-
-    group = typer.main.get_command(app)
-    commands = set(getattr(group, "commands", {}))
+def test_every_command_and_option_is_in_the_reference() -> None:
+    commands = getattr(typer.main.get_command(app), "commands", {})
     reference = (ROOT / "docs" / "reference" / "cli.md").read_text()
-    described = set(re.findall(r"^## finsched ([\w-]+)", reference, re.MULTILINE))
-    assert commands == described
+    sections = dict(
+        re.findall(r"^## finsched ([\w-]+)\n(.*?)(?=^## |\Z)", reference, re.MULTILINE | re.DOTALL)
+    )
+    sections["quote"] += (ROOT / "docs" / "reference" / "cli-quote.md").read_text()
+    missing = [
+        f"{name} {option}"
+        for name, command in commands.items()
+        for option in _options(command)
+        if f"`{option}" not in sections[name]
+    ]
+    assert sections.keys() == commands.keys()
+    assert not missing
+
+
+def _options(command: Any) -> Iterator[str]:
+    for parameter in command.params:
+        if parameter.param_type_name == "option" and parameter.name != "help":
+            yield from parameter.opts
