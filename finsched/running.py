@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from finsched import quoting, settings
+from finsched.accounting.account import Account, account
+from finsched.accounting.verdict import Verdict
+from finsched.accounting.verdict import verdict as judge
 from finsched.errors import SpecError
 from finsched.jobfile.problems import Wrong
 from finsched.jobfile.units import duration
 from finsched.model.event import Recorded
 from finsched.model.job import JobSpec
 from finsched.model.run import Run
-from finsched.report.account import Account, account
-from finsched.report.verdict import Verdict
-from finsched.report.verdict import verdict as judge
 from finsched.run.home import open_ledger
 from finsched.run.journal import Journal, Listener
 from finsched.run.output import OutputReader

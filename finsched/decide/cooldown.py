@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from finsched.model.market import Pool
+from finsched.decide.feasible import Cooling
 from finsched.model.run import Attempt, AttemptEnd, Run
 
 AFTER = {
@@ -15,10 +14,10 @@ AFTER = {
 }
 
 
-def cooling(run: Run, now: datetime) -> Mapping[Pool, str]:
-    """Return the pools this run should not use yet, each with the reason."""
+def cooling(run: Run, now: datetime) -> Cooling:
+    """Return the pools, at a capacity type, that this run should not use yet, with the reason."""
     return {
-        attempt.placement.offer.pool: _reason(attempt)
+        (attempt.placement.offer.pool, attempt.placement.offer.capacity_type): _reason(attempt)
         for attempt in run.attempts
         if _cools_until(attempt) > now
     }

@@ -28,6 +28,8 @@ _QUEUED_TIERS = {
 }
 _UNKNOWN_REGION = "region unknown"
 
+Cooling = Mapping[tuple[Pool, CapacityType], str]  # what is left alone for a while, and why
+
 
 class Candidate(NamedTuple):
     """An offer that can run the job, with the cautions found on the way."""
@@ -38,7 +40,7 @@ class Candidate(NamedTuple):
 
 
 def feasible(
-    job: JobSpec, market: Market, excluded: Mapping[Pool, str] | None = None
+    job: JobSpec, market: Market, excluded: Cooling | None = None
 ) -> tuple[list[Candidate], list[Rejection]]:
     """Split the market into candidates and rejections; `excluded` pools are cooling down."""
     screen = _Screen(job, market, excluded or {})
@@ -55,7 +57,7 @@ def feasible(
 class _Screen:
     """The checks of one job, each done once for what many offers share."""
 
-    def __init__(self, job: JobSpec, market: Market, excluded: Mapping[Pool, str]) -> None:
+    def __init__(self, job: JobSpec, market: Market, excluded: Cooling) -> None:
         self._job = job
         self._market = market
         self._excluded = excluded
@@ -110,8 +112,9 @@ class _Screen:
 
     def _terms_refusal(self, offer: Offer) -> Refusal | None:
         refusal = self._unwanted_capacity.get(offer.capacity_type) or _QUEUED_TIERS.get(offer.tier)
-        if refusal is None and self._excluded and offer.pool in self._excluded:
-            return Refusal(RejectionCode.COOLDOWN, self._excluded[offer.pool])
+        if refusal is None and self._excluded:
+            reason = self._excluded.get((offer.pool, offer.capacity_type))
+            return Refusal(RejectionCode.COOLDOWN, reason) if reason else None
         return refusal
 
 

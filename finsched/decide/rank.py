@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 
-from finsched.decide.feasible import feasible
+from finsched.decide.feasible import Cooling, feasible
 from finsched.decide.quoting import Quoter
 from finsched.decide.where import data_problem
 from finsched.model.interruption import Observation
@@ -15,7 +15,7 @@ from finsched.model.market import CapacityType, Market, Pool
 from finsched.model.quote import Basis, Decision, Quote, Rejection
 
 _NO_OBSERVATIONS: Mapping[Pool, Observation] = MappingProxyType({})
-_NO_POOLS: Mapping[Pool, str] = MappingProxyType({})
+_NOTHING: Cooling = MappingProxyType({})
 
 
 def decide(
@@ -24,12 +24,12 @@ def decide(
     *,
     now: datetime,
     observations: Mapping[Pool, Observation] = _NO_OBSERVATIONS,
-    excluded: Mapping[Pool, str] = _NO_POOLS,
+    excluded: Cooling = _NOTHING,
 ) -> Decision:
     """Quote every offer that can run the job, cheapest first.
 
-    Prices are taken as they are: discounts are the caller's. `excluded` pools are cooling down,
-    with the reason. Offers whose asked-for host size is unknown come after all others.
+    Prices are taken as they are: discounts are the caller's. `excluded` pools cool down at a
+    capacity type. Offers whose asked-for host size is unknown come after all others.
     """
     candidates, rejections = feasible(job, market, excluded)
     quoter = Quoter(job, market, now, observations)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from finsched.model.job import Budget, JobSpec
+from finsched.model.job import Budget, Dataset, JobSpec
+from finsched.model.market import Location
 from finsched.model.run import Attempt, Run
 
 LEAST_SHARE = 0.001
@@ -18,11 +19,22 @@ def remaining(run: Run) -> JobSpec:
     """
     job = run.job
     limits = Budget(max_hourly_usd=job.budget.max_hourly_usd)
-    job = replace(job, deadline=None, budget=limits)
+    inputs = tuple(_with_copies(run, dataset) for dataset in job.inputs)
+    job = replace(job, deadline=None, budget=limits, inputs=inputs)
     if job.work is None:
         return job
     hours = job.work.hours * max(1.0 - done(run), LEAST_SHARE)
     return replace(job, work=replace(job.work, hours=hours))
+
+
+def _with_copies(run: Run, dataset: Dataset) -> Dataset:
+    """The dataset, knowing where earlier attempts have put a copy that is still there."""
+    places = (
+        Location(attempt.placement.offer.provider, attempt.placement.offer.region)
+        for attempt in run.attempts
+        if attempt.started_at and dataset.uri in attempt.placement.copied_uris
+    )
+    return replace(dataset, copies=tuple(dict.fromkeys(places)))
 
 
 def done(run: Run) -> float:

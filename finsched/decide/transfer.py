@@ -74,8 +74,8 @@ def input_moves(
     Streaming reads overlap with the work; the GPU waits only for what is slower than the work.
     """
     source = source_of(dataset.uri, dataset.location)
-    if source == place and place.region != ANY_REGION:
-        return (Move(_plan(dataset, source, place, Movement.STAY)),)
+    if place in (source, *dataset.copies) and place.region != ANY_REGION:
+        return (Move(_plan(dataset, place, place, Movement.STAY)),)
     road = roads.between(source, place)
     mark = _mark(dataset, source, road)
     streamed_gb = dataset.size_gb * dataset.reads

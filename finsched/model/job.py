@@ -65,12 +65,16 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """Data the job reads or writes, at a location (None: unknown, priced as the internet)."""
+    """Data the job reads or writes, at a location (None: unknown, priced as the internet).
+
+    `copies` are places that an earlier attempt of the run has copied it to.
+    """
 
     uri: str
     location: Location | None
     size_gb: float
     reads: int = 1
+    copies: tuple[Location, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,7 +54,8 @@ class Placement:
     checkpoint_every_seconds: float | None
     expected_total_usd: float
     speedup: float = 1.0
-    input_transfer_usd: float = 0.0  # estimated from the job file, each time the region changes
+    input_transfer_usd: float = 0.0  # estimated from the job file
+    copied_uris: tuple[str, ...] = ()  # inputs that stay in the region's storage from now on
     output_transfer_usd: float = 0.0
     restore_usd_per_gb: float = 0.0
     storage_usd_per_gb_month: float = 0.0

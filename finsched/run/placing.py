@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from finsched.model.job import JobSpec
 from finsched.model.market import Location, Market, ProviderTerms
-from finsched.model.quote import Quote
+from finsched.model.quote import Movement, Quote
 from finsched.model.run import Placement
 
 
@@ -21,12 +21,19 @@ def placement(job: JobSpec, quote: Quote, market: Market, why: str = "") -> Plac
         expected_total_usd=quote.total_usd,
         speedup=quote.speedup,
         input_transfer_usd=sum(plan.usd for plan in quote.transfers if plan.uri in inputs),
+        copied_uris=_copied(job, quote) if terms.storage else (),
         output_transfer_usd=sum(plan.usd for plan in quote.transfers if plan.uri in outputs),
         restore_usd_per_gb=_restore_usd_per_gb(job, quote, market),
         storage_usd_per_gb_month=terms.storage.usd_per_gb_month if terms.storage else 0.0,
         notice_seconds=terms.notice.total_seconds() if terms.notice else 0.0,
         why=why,
     )
+
+
+def _copied(job: JobSpec, quote: Quote) -> tuple[str, ...]:
+    inputs = {dataset.uri for dataset in job.inputs}
+    copies = (plan for plan in quote.transfers if plan.movement is Movement.COPY_ONCE)
+    return tuple(plan.uri for plan in copies if plan.uri in inputs)
 
 
 def _restore_usd_per_gb(job: JobSpec, quote: Quote, market: Market) -> float:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from finsched.decide.freshness import stale
 from finsched.decide.next_step import End, Launch, Stay, Step, Wait, next_step
 from finsched.decide.spend import spent_usd
 from finsched.errors import MachineProblem, ProviderProblem
-from finsched.model.event import Ended, Event, StopRequested
+from finsched.model.event import Ended, Event, StopRequested, Warned
 from finsched.model.quote import Decision, Quote
 from finsched.model.run import Attempt, Outcome, Placement, Run
 from finsched.node.store import Store
@@ -46,6 +47,7 @@ class Supervisor:
         self._stop_by: datetime | None = None
         self._post: Correspondence | None = None
         self._signals = 0
+        self._warned_of: tuple[int, int] | None = None
 
     def interrupt(self) -> None:
         """Ask for a clean stop; asked twice, the machine is switched off at once."""
@@ -109,6 +111,7 @@ class Supervisor:
                 self._pause_until(until)
             case Stay():
                 self._renew_lease()
+                self._warn_of_stale_checkpoint()
                 self._pause()
             case End(outcome=outcome, why=why):
                 self._end(outcome, why)
@@ -147,6 +150,17 @@ class Supervisor:
         attempt = self._journal.run.live_attempt
         if attempt:
             self._letters(attempt).renew(self._around.terms.lease)
+
+    def _warn_of_stale_checkpoint(self) -> None:
+        """Say once per attempt and commit that nothing was kept for two intervals."""
+        run = self._journal.run
+        age = stale(run, self._around.clock.now())
+        situation = (len(run.attempts), len(run.checkpoints))
+        if age is None or situation == self._warned_of:
+            return
+        self._warned_of = situation
+        text = f"nothing was kept for {age.total_seconds() / 3600:.1f} h, more than two intervals"
+        self._record(Warned(attempt=len(run.attempts), text=text))
 
     def _letters(self, attempt: Attempt) -> Correspondence:
         if self._post is None or self._post.attempt != attempt.number:

@@ -132,6 +132,10 @@ def test_every_quarantined_price_has_a_reason() -> None:
         row["reason"].partition(":")[0] for row in rows_of(data_dir() / "quarantine.csv")
     )
     assert reasons.keys() == {
-        "accelerator_without_host", "fractional_gpu", "not_sold_on_demand", "out_of_band",
-    }  # fmt: skip
+        "accelerator_without_host",
+        "fractional_gpu",
+        "local_zone",
+        "not_sold_on_demand",
+        "out_of_band",
+    }
     assert reasons["out_of_band"] < 10

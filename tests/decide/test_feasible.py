@@ -9,7 +9,7 @@ import pytest
 from finsched.decide.feasible import feasible
 from finsched.decide.rank import decide
 from finsched.model.job import CapacityPreference, Dataset, GpuRequest, Requirements, Where
-from finsched.model.market import Location, Offer, Tier
+from finsched.model.market import CapacityType, Location, Offer, Tier
 from finsched.model.quote import RejectionCode
 from finsched.testing.builders import NOW, job, machine, market, offer, spot
 
@@ -168,7 +168,8 @@ def test_it_is_out(
 
 def test_a_cooling_pool_is_out_with_its_reason() -> None:
     near, far = spot(zone="use1-az1"), spot(zone="use1-az2")
-    kept, rejections = feasible(job(), market(near, far), {near.pool: "interrupted 5 minutes ago"})
+    cooling = {(near.pool, CapacityType.SPOT): "interrupted 5 minutes ago"}
+    kept, rejections = feasible(job(), market(near, far), cooling)
     assert [each.offer for each in kept] == [far]
     assert [(each.code, each.reason) for each in rejections] == [
         (RejectionCode.COOLDOWN, "interrupted 5 minutes ago")

@@ -128,10 +128,12 @@ def test_a_dearer_identical_offer_never_ranks_higher(
 def test_rejecting_a_pool_never_changes_another_quote(
     spec: JobSpec, snapshot: Market, data: st.DataObject
 ) -> None:
-    pool = data.draw(st.sampled_from([each.pool for each in snapshot.offers]))
+    out = data.draw(st.sampled_from(snapshot.offers))
+    cooling = (out.pool, out.capacity_type)
     before = decided(spec, snapshot)
-    after = decide(spec, snapshot, now=NOW, excluded={pool: "cooling down"})
-    assert [quote for quote in before.quotes if quote.offer.pool != pool] == list(after.quotes)
+    after = decide(spec, snapshot, now=NOW, excluded={cooling: "cooling down"})
+    kept = [q for q in before.quotes if (q.offer.pool, q.offer.capacity_type) != cooling]
+    assert kept == list(after.quotes)
 
 
 @given(spec=jobs(), snapshot=markets(), order=st.randoms(use_true_random=False))

@@ -12,6 +12,7 @@ from tools.catalogs.tables import RawRow, number, read_rows
 
 NOT_SOLD_ON_DEMAND = "vendor sells this size as Spot/Flex Start only"
 DWS_SLICE = re.compile(r"accelerator ([\d.]+)/GPU-h\) as on-demand")
+LOCAL_ZONE = re.compile(r"-[a-z]{3}\d+-az\d+$")  # use1-atl2-az1; a plain zone is use1-az1
 B200_FLEX_USD = 8.055  # of the two DWS prices of a slice, the lower is Flex Start
 G3_HOSTS = {  # vCPUs, memory GiB, M60 halves: the source of the prices has no spec rows for g3
     "g3s.xlarge": (4.0, 30.5, 1),
@@ -72,13 +73,15 @@ def aws(raw: Path) -> Collected:
     whole = {row.instance_type for row in types}
     on_demand = [_aws_on_demand(row) for row in read_rows(raw / "prices/aws_ondemand.csv")]
     measured = [_aws_zone(row) for row in read_rows(raw / "prices/aws_spot_zones.csv")]
-    offers = [*on_demand, *measured]
-    fractional = [offer for offer in offers if offer.instance_type not in whole]
-    return Collected(
-        types,
-        [offer for offer in offers if offer.instance_type in whole],
-        [Dropped(offer, "fractional_gpu") for offer in fractional],
-    )
+    result = Collected(types, [], [])
+    for offer in (*on_demand, *measured):
+        if offer.instance_type not in whole:
+            result.dropped.append(Dropped(offer, "fractional_gpu"))
+        elif LOCAL_ZONE.search(offer.zone):
+            result.dropped.append(Dropped(offer, "local_zone"))
+        else:
+            result.offers.append(offer)
+    return result
 
 
 def aws_derived_spot(raw: Path, offers: list[OfferRow]) -> list[OfferRow]:

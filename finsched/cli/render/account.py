@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from finsched.accounting.account import Account, Line
+from finsched.accounting.verdict import Verdict
 from finsched.cli.output import duration, money
 from finsched.cli.render import words
 from finsched.model.run import Placement
-from finsched.report.account import Account, Line
-from finsched.report.verdict import Verdict
 
 
 def print_account(account: Account, console: Console) -> None:

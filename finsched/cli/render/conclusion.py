@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from finsched import running
+from finsched.accounting.verdict import Verdict
 from finsched.cli.output import console, print_json
 from finsched.cli.render.account import (
     account_document,
@@ -17,7 +18,6 @@ from finsched.cli.render.account import (
 )
 from finsched.errors import ExitCode
 from finsched.model.run import Outcome, Run
-from finsched.report.verdict import Verdict
 
 _CODES = {
     Outcome.FINISHED: ExitCode.DONE,

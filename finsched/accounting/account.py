@@ -140,8 +140,9 @@ def _input_usd(run: Run) -> float:
     regions: dict[tuple[str, str], float] = {}
     for attempt in run.attempts:
         if attempt.started_at is not None:
-            offer = attempt.placement.offer
-            regions[offer.provider, offer.region] = attempt.placement.input_transfer_usd
+            place = attempt.placement.offer.provider, attempt.placement.offer.region
+            usd = attempt.placement.input_transfer_usd
+            regions[place] = max(regions.get(place, 0.0), usd)
     return sum(regions.values())
 
 

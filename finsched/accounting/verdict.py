@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from finsched.accounting.account import account
 from finsched.model.event import Progressed, Recorded
 from finsched.model.run import Attempt, AttemptEnd, Outcome, Run
-from finsched.report.account import account
 
 # Real seconds between a save and its commit that no cadence can remove: quiet time, polling.
 COMMIT_LATENCY_SECONDS = 1.0
