@@ -8,6 +8,7 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .PHONY: demo test check bench clean
 .DELETE_ON_ERROR:
+.SECONDARY:
 
 demo: .venv/demo.stamp
 	@examples/digits/demo.sh $(CURDIR)/$(BIN)
