@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 import time
+import traceback
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -12,17 +13,18 @@ from datetime import datetime
 from finsched.node.checkpoint import Committer, CommitTools
 from finsched.node.clock import to_iso, utc_now
 from finsched.node.commit_log import CommitLog, CommitWriter, Fenced
-from finsched.node.config import CheckpointConfig, NodeConfig
+from finsched.node.config import NodeConfig
 from finsched.node.ending import Cause, End, Watch
 from finsched.node.environment import checkpoint_directory, job_environment
 from finsched.node.job_process import JobProcess
 from finsched.node.mailbox import Mailbox
 from finsched.node.output import OutputLog
 from finsched.node.parts import Parts
+from finsched.node.process_tree import kill_descendants
 from finsched.node.progress import Progress
 from finsched.node.restore import Restored, restore
 from finsched.node.store import Store, StoreError, with_retries
-from finsched.node.workspace import Workspace, unpack
+from finsched.node.workspace import Workspace, make_empty, unpack
 
 _TICK_SECONDS = 0.03
 _PUMP_SECONDS = 2.0
@@ -77,6 +79,10 @@ class Agent:
             ended = Ended(end=End.FENCED, detail=str(error))
         except (StoreError, OSError, tarfile.TarError) as error:
             ended = Ended(end=End.NODE_FAILED, detail=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it was, it has to be reported
+            traceback.print_exc()
+            ended = Ended(end=End.NODE_FAILED, detail=f"{type(error).__name__}: {error}")
+        kill_descendants()
         self._around.watch.close()
         self._around.workspace.clear()  # a job that filled the disk must not silence us
         last_words_seconds = self._around.watch.reserve.total_seconds()
@@ -105,22 +111,23 @@ class Agent:
 
     def _prepare(self) -> Restored:
         self._writer.open()
-        around, restored = self._around, Restored()
+        around = self._around
         around.workspace.create()
-        if self._config.checkpoint:
-            restored = with_retries(lambda: self._restore(self._config.checkpoint))
+        restored = with_retries(self._restore)
         for text in restored.damaged:
             around.mailbox.post("warning", text=f"{text}; falling back to the one before")
         if key := self._config.workdir_key:
             unpack(around.store, key, around.workspace.job)
         if directory := checkpoint_directory(self._config, around.workspace):
-            directory.mkdir(parents=True, exist_ok=True)
+            make_empty(directory)
         return restored
 
-    def _restore(self, checkpoint: CheckpointConfig | None) -> Restored:
-        keep = checkpoint.keep if checkpoint else 1
-        newest_first = CommitLog(self._around.store).newest_first()
-        return restore(self._around.store, newest_first, self._around.workspace.restored, keep=keep)
+    def _restore(self) -> Restored:
+        checkpoint, store = self._config.checkpoint, self._around.store
+        if checkpoint is None:
+            return Restored()
+        into = self._around.workspace.restored
+        return restore(store, CommitLog(store).newest_first(), into, keep=checkpoint.keep)
 
     def _set_up(self, restored: Restored) -> Ended | None:
         self._around.mailbox.post("setup")

@@ -68,6 +68,14 @@ class Workspace:
             shutil.rmtree(directory, ignore_errors=True)
 
 
+def make_empty(directory: Path) -> None:
+    """Make a directory anew: an old checkpoint in a packed working directory is not this run's."""
+    if directory.is_symlink():
+        directory.unlink()
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+
+
 def unpack(store: Store, key: str, into: Path) -> None:
     """Unpack the run's packed working directory; raises StoreError, OSError, tarfile.TarError."""
     with tempfile.TemporaryFile(dir=into.parent) as packed:

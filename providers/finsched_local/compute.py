@@ -44,6 +44,15 @@ class LocalCompute:
                 fix="Ask for one node, or choose a cloud.",
             )
         folder = self._instance(request.token)
+        try:
+            self._launch_once(folder, request)
+        except OSError as error:
+            raise ProviderError(
+                f"local: {error}", fix=f"Make room for the machine's files in {self._folder}."
+            ) from error
+        return [_instance(folder)]
+
+    def _launch_once(self, folder: InstanceFolder, request: LaunchRequest) -> None:
         folder.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         give_up_at = time.monotonic() + _LAUNCH_SECONDS
         while not folder.launched:
@@ -53,7 +62,6 @@ class LocalCompute:
             if time.monotonic() > give_up_at:
                 raise ProviderError(f"local: the machine {folder.id} does not start")
             time.sleep(0.0 if folder.launched else 0.01)
-        return [_instance(folder)]
 
     def find(self, token: str) -> Sequence[Instance]:
         """Return the machine that was started for this token."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 import shutil
 import threading
 import time
@@ -16,7 +17,7 @@ import pytest
 from finsched.node.checkpoint import Committer, CommitTools
 from finsched.node.commit_log import CommitLog, Committed, CommitWriter
 from finsched.node.mailbox import Mailbox, read_messages
-from finsched.node.parts import Parts
+from finsched.node.parts import Changed, Parts
 from finsched.node.progress import Progress
 from finsched.node.restore import Restored, restore
 from finsched.node.store import Store
@@ -174,6 +175,57 @@ def test_a_file_that_is_written_all_the_time_is_never_committed(bench: Bench) ->
     assert bench.commits() == []
 
 
+def test_a_part_that_is_written_to_during_its_upload_is_never_kept(
+    store: Store, tmp_path: Path
+) -> None:
+    """What is stored under a hash has that hash, whatever the job does meanwhile."""
+    parts, path = Parts(store, 1, keep=2), tmp_path / "weights"
+    path.write_bytes(bytes(4 << 20))
+    stop, changed = threading.Event(), 0
+
+    def writes() -> None:
+        with path.open("r+b", buffering=0) as file:
+            while not stop.is_set():
+                file.seek(random.randrange(4 << 20))
+                file.write(os.urandom(8))
+                time.sleep(0.001)
+
+    job = threading.Thread(target=writes, daemon=True)
+    job.start()
+    for _ in range(10):
+        try:
+            parts.store(path, "weights")
+        except Changed:
+            changed += 1
+    stop.set()
+    job.join()
+    assert changed, "the writer was never in the way"
+    assert all(
+        item.key.endswith(hashlib.sha256(store.get(item.key)).hexdigest())
+        for item in store.list("parts")
+    )
+
+
+def test_files_that_are_written_in_place_are_committed_together_or_not_at_all(
+    bench: Bench, store: Store
+) -> None:
+    """The small file is rewritten while the large one is being sent: never old beside new."""
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    generations = {}
+    for generation in range(1, 9):
+        for name, size in (("small", 10), ("large", 24 << 20)):
+            content = bytes([generation]) * size
+            generations[hashlib.sha256(content).hexdigest()] = generation
+            (bench.directory / name).write_bytes(content)
+            time.sleep(0.15 if name == "small" else chance.uniform(0.2, 0.35))
+    bench.finish()
+    assert bench.commits()
+    for commit in bench.commits():
+        assert len({generations[file.sha256] for file in commit.files}) == 1
+
+
 def test_a_job_that_replaces_its_files_during_the_upload_does_not_starve(
     store: Store, tmp_path: Path
 ) -> None:
@@ -189,7 +241,7 @@ def test_a_job_that_replaces_its_files_during_the_upload_does_not_starve(
             bench.save("a", content)
             bench.save("b", content)
 
-    job = threading.Thread(target=saves)
+    job = threading.Thread(target=saves, daemon=True)
     job.start()
     wait_for(lambda: len(bench.commits()) >= 3)
     stop.set()

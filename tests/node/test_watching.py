@@ -195,7 +195,7 @@ def test_messages_wait_for_the_store_and_keep_their_order(tiny_disk: Path) -> No
         mailbox.post("progress", progress=fraction)
     assert not mailbox.close(timeout_seconds=0.3)
     filler.unlink()
-    wait_for(lambda: len(read_messages(store, 1)) == 2)
+    assert mailbox.close(timeout_seconds=5)
     first, second = read_messages(store, 1)
     assert (first.kind, second.kind) == ("started", "progress")
     assert second.document["progress"] == 0.3

@@ -54,7 +54,7 @@ def steps(cloud: Any) -> int:
 
 def taken_back(*, at_progress: float | None, notice: float, after: float = 30) -> dict[str, Any]:
     plan = {"at_progress": at_progress, "after_seconds": after, "notice_seconds": notice}
-    return {"interruption": plan}
+    return {"interruption": {**plan, "checkpoint_path": "ckpt"}}
 
 
 def test_a_job_finishes_and_its_last_save_is_committed(cloud: Any) -> None:
@@ -95,7 +95,7 @@ def test_interrupted_without_notice_it_resumes_from_the_last_commit(cloud: Any) 
 
 
 def test_a_job_without_progress_is_taken_back_by_time(cloud: Any) -> None:
-    hints = taken_back(at_progress=0.5, notice=0, after=0.3)
+    hints = taken_back(at_progress=None, notice=0, after=0.3)
     status, _ = cloud.run("sleep 30", hints=hints, checkpoint=None)
     assert status.reason == "interrupted"
 
@@ -151,7 +151,7 @@ open(os.environ["FINSCHED_PROGRESS"], "w").write("0.5")
 time.sleep(60)
 EOF
 echo not after the signal"""
-    _, ended = cloud.run(slow, hints=taken_back(at_progress=0.5, notice=10))
+    _, ended = cloud.run(slow, hints=taken_back(at_progress=0.2, notice=10))
     assert (ended["end"], ended["exit_code"]) == ("interrupted", 0)
     assert cloud.committed("late") == b"late"
     assert cloud.output(cloud.instances[0]) == "first\n"
@@ -354,6 +354,26 @@ def test_the_job_runs_in_its_unpacked_workdir_with_our_python(cloud: Any, tmp_pa
     cloud.store.upload("workdir/abc.tar.gz", [packed.read_bytes()])
     cloud.run("python src/train.py", workdir_key="workdir/abc.tar.gz")
     assert cloud.output(cloud.instances[0]).strip().startswith(str(Path(sys.executable).parent))
+
+
+def test_an_old_checkpoint_in_the_workdir_is_not_taken_for_the_runs_own(
+    cloud: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "old.bin").write_text("of another day")
+    packed = tmp_path / "workdir.tar.gz"
+    with tarfile.open(packed, "w:gz") as archive:
+        archive.add(tmp_path / "old.bin", "ckpt/old.bin")
+    cloud.store.upload("workdir/abc.tar.gz", [packed.read_bytes()])
+    _, ended = cloud.run("ls -A ckpt; sleep 0.5", workdir_key="workdir/abc.tar.gz")
+    assert ended["end"] == "finished"
+    assert cloud.output(cloud.instances[0]) == ""
+    assert cloud.commits() == []
+
+
+def test_a_damaged_workdir_is_the_nodes_failure(cloud: Any) -> None:
+    cloud.store.upload("workdir/abc.tar.gz", [b"\x1f\x8b\x08 not an archive"])
+    status, ended = cloud.run("true", workdir_key="workdir/abc.tar.gz")
+    assert (status.reason, ended["end"]) == ("failed", "node_failed")
 
 
 def test_a_missing_workdir_is_the_nodes_failure(cloud: Any) -> None:

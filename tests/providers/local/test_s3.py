@@ -142,7 +142,7 @@ def test_the_store_behaves_as_a_folder_does(s3: Any) -> None:
 
 def test_a_run_is_interrupted_and_resumed_over_s3(s3: Any) -> None:
     save = "echo state > $FINSCHED_CHECKPOINT_DIR/a; echo 0.5 > $FINSCHED_PROGRESS; "
-    plan = {"at_progress": 0.5, "after_seconds": 30, "notice_seconds": 5}
+    plan = {"at_progress": 0.2, "after_seconds": 30, "notice_seconds": 5}
     _, ended = s3.run(
         save + "trap 'exit 0' TERM; while :; do sleep 0.05; done", hints={"interruption": plan}
     )
