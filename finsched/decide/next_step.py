@@ -109,7 +109,7 @@ def _over_budget(run: Run, spent_usd: Decimal, reserve: timedelta) -> bool:
 def _launch(run: Run, last: Attempt | None, now: datetime, decision: Decision | None) -> Step:
     if _in_a_row(run, AttemptEnd.NODE_FAILED) >= NODE_FAILURES_IN_A_ROW:
         why = f"{NODE_FAILURES_IN_A_ROW} machines in a row broke: {last.detail if last else ''}"
-        return End(outcome=Outcome.NO_PLACEMENT, why=why)
+        return End(outcome=Outcome.BROKEN, why=why)
     wait = _back_off(run, last, now)
     if wait:
         return wait

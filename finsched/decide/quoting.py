@@ -88,7 +88,8 @@ class Quoter:
         hazard = self._facts.hazard(candidate.offer)
         gang_hazard = hazard.per_hour * self._nodes
         interval = None
-        if self._saves and gang_hazard > 0:
+        declared = self._job.checkpoint is not None and self._job.checkpoint.every is not None
+        if declared or (self._saves and gang_hazard > 0):
             interval = self._interval_hours(HOURS_PER_MONTH, gang_hazard, place)
         subject = Subject(candidate, self._nodes, hazard, AS_STATED, place, self._saves)
         return quote_hour(subject, interval)

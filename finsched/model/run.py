@@ -42,6 +42,7 @@ class Outcome(StrEnum):
     BUDGET = "budget"
     DEADLINE = "deadline"
     NO_PLACEMENT = "no_placement"
+    BROKEN = "broken"  # machines, their agents or the store failed again and again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

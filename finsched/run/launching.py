@@ -118,10 +118,9 @@ def _node_config(run: Run, attempt: Attempt, clock: Clock, terms: LaunchTerms) -
 
 
 def _checkpoint_config(run: Run, attempt: Attempt, clock: Clock) -> Mapping[str, Any] | None:
-    spec = run.job.checkpoint
-    if spec is None:
+    spec, every_seconds = run.job.checkpoint, attempt.placement.checkpoint_every_seconds
+    if spec is None or every_seconds is None:
         return None
-    every_seconds = attempt.placement.checkpoint_every_seconds or 600.0
     return {
         "path": spec.path,
         "signal": spec.signal,

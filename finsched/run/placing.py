@@ -7,6 +7,9 @@ from finsched.model.market import Location, Market, ProviderTerms
 from finsched.model.quote import Movement, Quote
 from finsched.model.run import Placement
 
+LONGEST_INTERVAL_SECONDS = 2 * 3600.0
+INTERVAL_UNQUOTED_SECONDS = 600.0
+
 
 def placement(job: JobSpec, quote: Quote, market: Market, why: str = "") -> Placement:
     """Return the placement of a quote, with every price that its account will need."""
@@ -17,7 +20,7 @@ def placement(job: JobSpec, quote: Quote, market: Market, why: str = "") -> Plac
         offer=quote.offer,
         nodes=quote.nodes,
         billing=terms.billing,
-        checkpoint_every_seconds=quote.checkpoint_every_seconds,
+        checkpoint_every_seconds=_checkpoint_every_seconds(job, quote),
         expected_total_usd=quote.total_usd,
         speedup=quote.speedup,
         input_transfer_usd=sum(plan.usd for plan in quote.transfers if plan.uri in inputs),
@@ -28,6 +31,16 @@ def placement(job: JobSpec, quote: Quote, market: Market, why: str = "") -> Plac
         notice_seconds=terms.notice.total_seconds() if terms.notice else 0.0,
         why=why,
     )
+
+
+def _checkpoint_every_seconds(job: JobSpec, quote: Quote) -> float | None:
+    """The declared interval, else the quoted one, but never hours at risk: hardware fails too."""
+    if job.checkpoint is None:
+        return None
+    if job.checkpoint.every is not None:
+        return job.checkpoint.every.total_seconds()
+    quoted = quote.checkpoint_every_seconds or INTERVAL_UNQUOTED_SECONDS
+    return min(quoted, LONGEST_INTERVAL_SECONDS)
 
 
 def _copied(job: JobSpec, quote: Quote) -> tuple[str, ...]:

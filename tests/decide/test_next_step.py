@@ -110,7 +110,7 @@ def test_machines_that_break_in_a_row_end_the_run() -> None:
         story.launched().ended(AttemptEnd.NODE_FAILED, "no agent")
     taken = step(story)
     assert isinstance(taken, End)
-    assert taken.outcome is Outcome.NO_PLACEMENT
+    assert taken.outcome is Outcome.BROKEN
 
 
 def test_a_resumed_run_goes_on_where_a_limit_had_ended_it() -> None:

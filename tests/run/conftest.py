@@ -85,10 +85,14 @@ class Machine:
         (self.folder / "config.toml").write_text(text)
         self.environ["FINSCHED_CONFIG"] = str(self.folder / "config.toml")
 
+    def command(self, *arguments: str | Path) -> list[str]:
+        """Return the argv of a finsched command."""
+        return [sys.executable, "-m", "finsched", *map(str, arguments)]
+
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
         """Start a finsched command."""
         return subprocess.Popen(
-            [sys.executable, "-m", "finsched", *map(str, arguments)],
+            self.command(*arguments),
             env={**os.environ, **self.environ},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -26,6 +26,7 @@ _CODES = {
     Outcome.BUDGET: ExitCode.STOPPED_BY_LIMIT,
     Outcome.DEADLINE: ExitCode.STOPPED_BY_LIMIT,
     Outcome.NO_PLACEMENT: ExitCode.NOTHING_FEASIBLE,
+    Outcome.BROKEN: ExitCode.OUR_FAULT,
 }
 
 
