@@ -9,10 +9,11 @@ from finsched.model.run import Attempt, Run
 INTERVALS = 2
 
 
-def stale(run: Run, now: datetime) -> timedelta | None:
+def stale(run: Run, now: datetime, latency: timedelta = timedelta(0)) -> timedelta | None:
     """Return the age of what is not kept when it passes two intervals, else None.
 
-    A job without a declared checkpoint is never stale: it has nothing to commit.
+    `latency` is what starting and committing take at best, in the run's own time. A job without
+    a declared checkpoint is never stale: it has nothing to commit.
     """
     attempt = run.live_attempt
     if attempt is None or attempt.started_at is None or run.job.checkpoint is None:
@@ -22,7 +23,8 @@ def stale(run: Run, now: datetime) -> timedelta | None:
         return None
     save = run.job.checkpoint.save_time
     age = now - _kept_at(run, attempt, attempt.started_at)
-    return age if age > INTERVALS * (timedelta(seconds=every_seconds) + save) else None
+    allowed = INTERVALS * (timedelta(seconds=every_seconds) + save) + latency
+    return age if age > allowed else None
 
 
 def _kept_at(run: Run, attempt: Attempt, started_at: datetime) -> datetime:

@@ -141,10 +141,8 @@ def _choice(run: Run, decision: Decision | None) -> Quote | None:
 
 
 def _why(run: Run, quote: Quote) -> str:
-    reason = f"cheapest feasible: ${quote.total_usd:.2f} expected for what is left"
-    if run.attempts:
-        return f"after {run.attempts[-1].end} on {run.attempts[-1].placement.offer.pool}: {reason}"
-    return reason
+    rest = "for what is left" if run.attempts else "for the whole run"
+    return f"cheapest feasible, ${quote.total_usd:,.2f} expected {rest}"
 
 
 def _in_a_row(run: Run, end: AttemptEnd) -> int:

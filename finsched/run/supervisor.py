@@ -154,7 +154,8 @@ class Supervisor:
     def _warn_of_stale_checkpoint(self) -> None:
         """Say once per attempt and commit that nothing was kept for two intervals."""
         run = self._journal.run
-        age = stale(run, self._around.clock.now())
+        latency = timedelta(seconds=SLACK_SECONDS * self._around.clock.speed)
+        age = stale(run, self._around.clock.now(), latency)
         situation = (len(run.attempts), len(run.checkpoints))
         if age is None or situation == self._warned_of:
             return

@@ -71,7 +71,7 @@ def test_a_daemon_of_the_job_does_not_outlive_it(machine: Machine) -> None:
 
 
 def test_a_job_that_keeps_nothing_is_said_aloud(machine: Machine) -> None:
-    job = machine.job(run="sleep 5")
+    job = machine.job(run="sleep 10")
     job.write_text(job.read_text().replace("every: 10s", "every: 1s"))
     machine.finsched("launch", job)
     assert any("nothing was kept" in text for text in warnings(machine))

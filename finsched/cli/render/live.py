@@ -11,13 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from finsched.cli.output import duration, money
+from finsched.cli.render import words
 from finsched.cli.render.narration import narrate
 from finsched.decide.spend import spent_usd
 from finsched.model.event import Recorded
-from finsched.model.run import Attempt, Run
+from finsched.model.run import Attempt, Checkpoint, Run
 
 _STYLES = {
-    "commit": "dim",
     "notice": "yellow",
     "interrupted": "bold yellow",
     "warning": "yellow",
@@ -25,6 +25,7 @@ _STYLES = {
     "ended": "bold",
 }
 _WORD_WIDTH = 11
+_CLOCK_WIDTH = 9
 
 
 class Lines:
@@ -37,14 +38,21 @@ class Lines:
         """Print the event's line, if people need to hear of it."""
         told = narrate(run, record)
         if told:
-            self._console.print(_line(run, record.at, *told), soft_wrap=True)
+            self._print(_since_submission(run, record.at), *told)
 
     def looked(self, run: Run, now: datetime) -> None:
         """Stay silent: a pipe hears of events only."""
 
+    def _print(self, clock: str, word: str, sentence: str) -> None:
+        line = f"{clock:>{_CLOCK_WIDTH}}  {word:<{_WORD_WIDTH}}  {sentence}"
+        self._console.print(line, markup=False, soft_wrap=True)
+
 
 class Panel(Lines):
-    """A listener for a terminal: the lines, and below them progress, spend and what is at risk."""
+    """A listener for a terminal: the lines, and below them progress, spend and what is at risk.
+
+    Commits are not told line by line: the panel shows how much is kept.
+    """
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
@@ -61,17 +69,28 @@ class Panel(Lines):
         """Draw the panel anew."""
         self._live.update(panel(run, now))
 
+    def _print(self, clock: str, word: str, sentence: str) -> None:
+        if word == "commit":
+            return
+        row = Table.grid(padding=(0, 2))
+        row.add_column(justify="right", width=_CLOCK_WIDTH, style="dim")
+        row.add_column(width=_WORD_WIDTH, style=_STYLES.get(word, "cyan"))
+        row.add_column()
+        row.add_row(clock, word, Text(sentence))
+        self._console.print(row)
+
 
 def panel(run: Run, now: datetime) -> Group:
     """Return the moving picture of a run at a moment."""
     attempt = run.live_attempt
-    rows = Table.grid(padding=(0, 1))
-    rows.add_column(style="dim", width=_WORD_WIDTH)
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(style="dim", width=_CLOCK_WIDTH + _WORD_WIDTH + 2, justify="right")
     rows.add_column()
     rows.add_row("", "")
     rows.add_row("running on" if attempt else "between", _where(attempt))
     rows.add_row("progress", _progress(run))
-    rows.add_row("money", _money(run, attempt, now))
+    rows.add_row("spent", _money(run, attempt, now))
+    rows.add_row("at risk", _risk(run, now))
     return Group(rows)
 
 
@@ -86,12 +105,8 @@ def at_risk(run: Run, now: datetime) -> tuple[float, timedelta]:
     return attempt.placement.usd_per_hour * age.total_seconds() / 3600, age
 
 
-def _line(run: Run, at: datetime, word: str, sentence: str) -> Text:
-    clock = f"+{_elapsed(at - run.submitted_at)}"
-    text = Text(f"{clock:>9}  ", style="dim")
-    text.append(f"{word:<{_WORD_WIDTH}} ", style=_STYLES.get(word, "cyan"))
-    text.append(sentence, style="dim" if word == "commit" else "")
-    return text
+def _since_submission(run: Run, at: datetime) -> str:
+    return f"+{_elapsed(at - run.submitted_at)}"
 
 
 def _elapsed(passed: timedelta) -> str:
@@ -105,7 +120,7 @@ def _where(attempt: Attempt | None) -> Text:
         return Text("looking for the next placement", style="yellow")
     offer = attempt.placement.offer
     price = money(attempt.placement.usd_per_hour)
-    return Text(f"{offer.pool}  {offer.capacity_type}  {price}/h  attempt {attempt.number}")
+    return Text(f"{words.place_and_machine(offer)}, {price}/h, attempt {attempt.number}")
 
 
 def _progress(run: Run) -> Table:
@@ -115,23 +130,31 @@ def _progress(run: Run) -> Table:
     if done is None:
         done = (last.progress if last else None) or 0.0
     row = Table.grid(padding=(0, 1))
-    kept = f"{last.progress:.0%} kept" if last and last.progress is not None else "nothing kept yet"
-    row.add_row(ProgressBar(total=1.0, completed=done, width=36), f"{done:6.1%}", Text(kept, "dim"))
+    row.add_row(ProgressBar(total=1.0, completed=done, width=30), f"{done:.0%}", _kept(last))
     return row
+
+
+def _kept(last: Checkpoint | None) -> Text:
+    if last is None:
+        return Text("nothing kept yet", "dim")
+    share = f"{last.progress:.0%}, " if last.progress is not None else ""
+    return Text(f"kept: {share}checkpoint {last.sequence}", "dim")
 
 
 def _money(run: Run, attempt: Attempt | None, now: datetime) -> Text:
     spent = float(spent_usd(run, now))
-    text = Text(f"{money(spent)} spent", style="bold")
+    text = Text(money(spent), style="bold")
     limit = run.job.budget.max_cost_usd
     if limit:
-        text.append(f" of {money(limit)} ({spent / limit:.0%})", style=_alarm(spent / limit))
+        text.append(f" of {money(limit)}", style=_alarm(spent / limit))
     if attempt:
-        text.append(f"   {money(attempt.placement.usd_per_hour)}/h", style="not bold")
-    risk_usd, age = at_risk(run, now)
-    since = duration(age.total_seconds() / 3600)
-    text.append(f"   {money(risk_usd)} at risk, {since} since the last commit", style="not bold")
+        text.append(f" + {money(attempt.placement.usd_per_hour)}/h", style="not bold")
     return text
+
+
+def _risk(run: Run, now: datetime) -> Text:
+    risk_usd, age = at_risk(run, now)
+    return Text(f"{money(risk_usd)}, {duration(age.total_seconds() / 3600)} since the last commit")
 
 
 def _alarm(share: float) -> str:

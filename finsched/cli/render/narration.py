@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from finsched.cli.output import money
+from finsched.cli.render import words
 from finsched.model.event import (
     AttemptEnded,
     Committed,
@@ -71,10 +72,9 @@ def _of_attempt(run: Run, record: Recorded) -> tuple[str, str] | None:
 
 
 def _placed(attempt: Attempt) -> str:
-    offer = attempt.placement.offer
-    kind = str(offer.capacity_type).replace("_", "-")
     price = money(attempt.placement.usd_per_hour)
-    return f"attempt {attempt.number} on {offer.pool} {kind}, {price}/h"
+    where = words.place_and_machine(attempt.placement.offer)
+    return f"attempt {attempt.number} on {where}, {price}/h"
 
 
 def _origin(restore: Restore) -> str:
