@@ -192,8 +192,10 @@ def test_messages_wait_for_the_store_and_keep_their_order(tiny_disk: Path) -> No
         fill(file)
     mailbox.post("started")
     for fraction in (0.1, 0.2, 0.3):
+        time.sleep(0.02)
         mailbox.post("progress", progress=fraction)
     assert not mailbox.close(timeout_seconds=0.3)
+    assert read_messages(store, 1) == []
     filler.unlink()
     assert mailbox.close(timeout_seconds=5)
     first, second = read_messages(store, 1)

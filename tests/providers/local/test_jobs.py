@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,24 @@ echo not after the signal"""
     assert cloud.output(cloud.instances[0]) == "first\n"
 
 
+def test_a_program_in_the_background_may_save_after_its_shell_is_gone(cloud: Any) -> None:
+    slow = r"""python - <<'EOF' &
+import os, signal, sys, time
+def save(*_):
+    time.sleep(0.5)
+    open(os.environ["FINSCHED_CHECKPOINT_DIR"] + "/late", "w").write("late")
+    time.sleep(0.3)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, save)
+open(os.environ["FINSCHED_PROGRESS"], "w").write("0.5")
+time.sleep(60)
+EOF
+wait"""
+    _, ended = cloud.run(slow, hints=taken_back(at_progress=0.2, notice=10))
+    assert ended["end"] == "interrupted"
+    assert cloud.committed("late") == b"late"
+
+
 DAEMON = r"""python - <<'EOF'
 import os, signal, sys, time
 if os.fork() == 0:
@@ -209,8 +228,8 @@ def test_nothing_outlives_an_instance_however_it_ends(
     if how == "kill the machine":  # the agent cleans up, without anybody asking for the status
         eventually(lambda: not alive(daemon))
     status = cloud.wait_until_ended(instance)
-    assert cloud.living(instance) == []
     assert not alive(daemon)
+    cloud.require_nothing_left(instance)
     assert status.reason == ("terminated_by_us" if how == "terminate" else "failed")
     assert status.ended_at is not None
 
@@ -223,6 +242,16 @@ def machine_and_agent(cloud: Any, instance: Any) -> tuple[int, int]:
     [machine] = [pid for pid, line in lines.items() if "finsched_local.machine" in line]
     [agent] = [pid for pid, line in lines.items() if "finsched.node" in line]
     return machine, agent
+
+
+def test_launches_at_the_same_moment_start_one_machine_process(cloud: Any, eventually: Any) -> None:
+    request = cloud.request("sleep 60")
+    with ThreadPoolExecutor(8) as threads:
+        launches = list(threads.map(cloud.compute.launch, [request] * 8))
+    cloud.instances.append(launches[0][0])
+    eventually(lambda: cloud.messages("started"))
+    machine_and_agent(cloud, launches[0][0])  # exactly one of each
+    assert not cloud.messages("ended")
 
 
 def test_an_order_to_stop_checkpoints_first(cloud: Any, eventually: Any) -> None:
