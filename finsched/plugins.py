@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from finsched.errors import FinschedError, ProviderProblem, SpecError
-from finsched.provider import Provider
 from finsched.settings import Settings
+
+if TYPE_CHECKING:
+    from finsched.provider import Provider
 
 GROUP = "finsched.providers"
 
@@ -23,6 +26,8 @@ def load(name: str, settings: Settings) -> Provider:
     Raises SpecError for a name that no package has, NotConfigured where the provider lacks
     something, and ProviderProblem for a package that is broken.
     """
+    from finsched.provider import Provider  # noqa: PLC0415 - not for those who ask for names
+
     entry_point = _entry_point(name)
     try:
         provider = entry_point.load()(settings)

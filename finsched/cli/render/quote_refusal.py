@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from finsched.cli.output import money
 from finsched.cli.render import words
@@ -11,7 +12,9 @@ from finsched.cli.render.quote_summary import rejection_counts
 from finsched.errors import NothingFeasible, OverThreshold
 from finsched.model.job import Budget, JobSpec
 from finsched.model.quote import THRESHOLDS, Decision, Quote, RejectionCode
-from finsched.relaxing import Relaxation
+
+if TYPE_CHECKING:
+    from finsched.relaxing import Relaxation
 
 SHOWN_FIXES = 3
 
