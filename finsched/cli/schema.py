@@ -11,26 +11,37 @@ from finsched.errors import ExitCode
 
 
 class SchemaName(StrEnum):
-    """What a schema is published for."""
+    """What a schema is published for; all but `job` are what a command prints with --json."""
 
     JOB = "job"
     QUOTE = "quote"
+    LAUNCH = "launch"  # also resume and stop
+    STATUS = "status"
+    REPORT = "report"
+    RUNS = "runs"
+    GPUS = "gpus"
+    VALIDATE = "validate"
 
 
 def schema(
-    name: Annotated[SchemaName, typer.Argument(help="`job`.yaml, or `quote` --json.")] = (
-        SchemaName.JOB
-    ),
+    name: Annotated[
+        SchemaName, typer.Argument(help="`job`.yaml, or the command that prints --json.")
+    ] = SchemaName.JOB,
 ) -> int:
     """Print the JSON Schema of job.yaml, for editors, or of what a command prints."""
-    if name is SchemaName.QUOTE:
-        from importlib.resources import files
+    typer.echo(_job_schema() if name is SchemaName.JOB else _published(name), nl=False)
+    return ExitCode.DONE
 
-        typer.echo(files("finsched").joinpath("schemas/quote.json").read_text("utf-8"), nl=False)
-        return ExitCode.DONE
+
+def _job_schema() -> str:
     import json
 
     from finsched.jobfile import json_schema
 
-    typer.echo(json.dumps(json_schema(), indent=2))
-    return ExitCode.DONE
+    return json.dumps(json_schema(), indent=2) + "\n"
+
+
+def _published(name: SchemaName) -> str:
+    from importlib.resources import files
+
+    return files("finsched").joinpath(f"schemas/{name}.json").read_text("utf-8")
