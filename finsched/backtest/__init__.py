@@ -1,0 +1,1 @@
+"""Policies against recorded availability, on a stepped clock."""

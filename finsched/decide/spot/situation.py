@@ -1,0 +1,63 @@
+"""What a spot policy is told: the job once, and the situation at every decision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+
+class Off(Enum):
+    """A placement outside the spot pools."""
+
+    IDLE = "idle"
+    ON_DEMAND = "on_demand"
+
+
+Placement = Off | int
+"""Where a job is, or goes: a spot pool by its index, on-demand, or nowhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """A spot pool: machines of one kind in one zone, taken back together."""
+
+    region: str
+    price_per_hour: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpotJob:
+    """Work with a deadline, on spot pools or on demand; prices share one unit, times are seconds.
+
+    `changeover_s` is what every start costs in time: provisioning, restoring, and lost work.
+    """
+
+    tick_s: float
+    deadline_s: float
+    work_s: float
+    changeover_s: float
+    on_demand_price_per_hour: float
+    egress_price: float
+    pools: tuple[Pool, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """One moment of a job, after interruptions and before the decision."""
+
+    time_left_s: float
+    work_left_s: float
+    placement: Placement
+    changeover_left_s: float
+    data_region: str | None
+    available: Sequence[bool]
+
+
+class Policy(Protocol):
+    """Decides where one job runs until the next tick; a new one is made for every job."""
+
+    def decide(self, now: Situation) -> Placement:
+        """The placement until the next tick; a pool only while it is available."""
+        ...
