@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from finsched.backtest.recorded import Window
-from finsched.decide.spot.situation import Off, Placement, Policy, Pool, Situation, SpotJob
+from finsched.decide.spot.policies import MakePolicy
+from finsched.decide.spot.situation import Off, Placement, Pool, Situation, SpotJob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ def spot_job(window: Window) -> SpotJob:
     )
 
 
-def replay(window: Window, make_policy: Callable[[SpotJob], Policy]) -> Outcome:
+def replay(window: Window, make_policy: MakePolicy) -> Outcome:
     """Run the job of a window under a policy."""
     job = spot_job(window)
     policy = make_policy(job)

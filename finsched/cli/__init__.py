@@ -11,9 +11,11 @@ from typing import Any
 import typer
 
 from finsched.cli import (
+    backtest,
     gpus,
     launch,
     logs,
+    policy_serve,
     quote,
     report,
     resume,
@@ -48,6 +50,8 @@ _COMMANDS: tuple[Callable[..., int | None], ...] = (
     gpus.gpus,
     validate.validate,
     schema.schema,
+    backtest.backtest,
+    policy_serve.policy_serve,
 )
 
 

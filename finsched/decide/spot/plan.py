@@ -51,8 +51,8 @@ class Plan:
         off, on = _Iteration(terms, market, self.phases).tables()
         self._width = off.shape[-1]
         self._layers = len(off) - 2
-        self._off = memoryview(off.reshape(-1))
-        self._on = memoryview(on.reshape(-1))
+        self._off = memoryview(off.tobytes()).cast("f")
+        self._on = memoryview(on.tobytes()).cast("f")
         self._off_layer = off[0].size
         self._on_layer = on[0].size
 
@@ -89,7 +89,7 @@ class Plan:
         return self._look(self._off, self._off_layer, row, time_left, slack)
 
     def _look(
-        self, table: memoryview, layer_size: int, row: int, time_left: float, slack: float
+        self, table: memoryview[float], layer_size: int, row: int, time_left: float, slack: float
     ) -> float:
         """Linear between the stored times and slacks; at the edge of the table beyond it."""
         layer = min(max(time_left / _KEPT_EVERY, 0.0), self._layers + 1 - _ROUNDING)
@@ -97,7 +97,7 @@ class Plan:
         low, left = int(layer), int(place)
         at = low * layer_size + row * self._width + left
         part, later = place - left, layer - low
-        here = table[at] + (table[at + 1] - table[at]) * part
+        here: float = table[at] + (table[at + 1] - table[at]) * part
         at += layer_size
         there: float = table[at] + (table[at + 1] - table[at]) * part
         return here + (there - here) * later

@@ -6,17 +6,31 @@ from collections.abc import Callable
 
 from finsched.decide.spot.baselines import Greedy, OnDemand, UniformProgress
 from finsched.decide.spot.situation import Policy, SpotJob
+from finsched.errors import MachineProblem, SpecError
 
 DEFAULT = "adaptive"
+MakePolicy = Callable[[SpotJob], Policy]
+
+
+def named(name: str) -> MakePolicy:
+    """The policy of that name; raises SpecError for an unknown one."""
+    if name not in POLICIES:
+        raise SpecError(f"there is no policy {name!r}", fix=f"one of: {', '.join(POLICIES)}")
+    return POLICIES[name]
 
 
 def _adaptive(job: SpotJob) -> Policy:
-    from finsched.decide.spot.adaptive import Adaptive  # noqa: PLC0415 - only it needs NumPy
-
+    try:
+        from finsched.decide.spot.adaptive import Adaptive  # noqa: PLC0415 - only it needs NumPy
+    except ModuleNotFoundError as error:
+        raise MachineProblem(
+            "the adaptive spot policy needs NumPy, which is not installed",
+            fix="pip install 'finsched[brain]', or choose another --policy",
+        ) from error
     return Adaptive(job)
 
 
-POLICIES: dict[str, Callable[[SpotJob], Policy]] = {
+POLICIES: dict[str, MakePolicy] = {
     "adaptive": _adaptive,
     "on-demand": OnDemand,
     "greedy": Greedy,

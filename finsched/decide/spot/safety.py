@@ -7,19 +7,12 @@ from finsched.decide.spot.situation import Off, Placement, Situation, SpotJob
 _ROUNDING_S = 1e-6
 
 
-def within_deadline(job: SpotJob, now: Situation, wanted: Placement) -> Placement:
-    """The wanted placement, or on-demand where a spot loss would then break the deadline.
-
-    Kept at every tick, it holds for every pattern of interruptions, as long as on-demand machines
-    can be had and the job could meet its deadline on them at the start.
-    """
-    if wanted is Off.ON_DEMAND or can_still_fall_back(job, now, wanted):
-        return wanted
-    return Off.ON_DEMAND
-
-
 def can_still_fall_back(job: SpotJob, now: Situation, wanted: Placement) -> bool:
-    """Whether a fresh on-demand machine, started next tick, would still finish in time."""
+    """Whether a fresh on-demand machine, started next tick, would still finish in time.
+
+    A policy that goes on demand wherever this is false meets the deadline under every pattern of
+    interruptions, if on-demand machines can be had and could have met it from the start.
+    """
     progress_s = _progress_s(job, now, wanted)
     if progress_s >= now.work_left_s:
         return True
