@@ -11,6 +11,7 @@ from finsched.cli import output
 from finsched.errors import ExitCode
 
 if TYPE_CHECKING:
+    from finsched.backtest.recorded import Window
     from finsched.backtest.summary import Result
 
 
@@ -18,22 +19,42 @@ def backtest(
     traces: Annotated[Path, typer.Option(help="Folder of <collection>/<pool>.json series.")],
     windows: Annotated[Path, typer.Option(help="File of the jobs to replay.")],
     policy: Annotated[str, typer.Option(help="The policy to replay.")] = "adaptive",
+    omniscient: Annotated[
+        bool, typer.Option("--omniscient", help="Compare with perfect foresight; takes longer.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Replay jobs with deadlines on recorded spot availability and add up what they cost."""
-    from finsched.backtest.recorded import read_series, read_windows
-    from finsched.backtest.replay import replay
-    from finsched.decide.spot.policies import named
-
-    make_policy = named(policy)
-    jobs = read_windows(windows, read_series(traces))
-    results = [(window, replay(window, make_policy)) for window in jobs]
+    results = _replay_all(traces, windows, policy, omniscient=omniscient)
     if as_json:
         output.print_json(_document(policy, results))
     else:
         _print_cells(results)
-    missed = any(outcome.missed for _, outcome in results)
+    missed = any(result.outcome.missed for result in results)
     return ExitCode.STOPPED_BY_LIMIT if missed else ExitCode.DONE
+
+
+def _replay_all(traces: Path, windows: Path, policy: str, *, omniscient: bool) -> list[Result]:
+    from finsched.backtest.recorded import read_series, read_windows
+    from finsched.backtest.replay import replay
+    from finsched.backtest.summary import Result
+    from finsched.decide.spot.policies import named
+
+    make_policy = named(policy)
+    return [
+        Result(
+            window=window,
+            outcome=replay(window, make_policy),
+            omniscient=_least_cost(window) if omniscient else None,
+        )
+        for window in read_windows(windows, read_series(traces))
+    ]
+
+
+def _least_cost(window: Window) -> float:
+    from finsched.backtest.omniscient import least_cost
+
+    return least_cost(window)
 
 
 def _document(policy: str, results: list[Result]) -> dict[str, Any]:
@@ -48,26 +69,31 @@ def _document(policy: str, results: list[Result]) -> dict[str, Any]:
         "norm_cost": fmean(cell.norm_cost for cell in by_cell) if by_cell else None,
         "misses": sum(cell.misses for cell in by_cell),
         "cells": [asdict(cell) for cell in by_cell],
-        "windows": [
-            {
-                "id": window.id,
-                "cost": round(outcome.cost, 9),
-                "missed": int(outcome.missed),
-                "restarts": outcome.starts,
-                "interruptions": outcome.interruptions,
-            }
-            for window, outcome in results
-        ],
+        "windows": [_window(result) for result in results],
+    }
+
+
+def _window(result: Result) -> dict[str, Any]:
+    return {
+        "id": result.window.id,
+        "cost": round(result.outcome.cost, 9),
+        "missed": int(result.outcome.missed),
+        "restarts": result.outcome.starts,
+        "interruptions": result.outcome.interruptions,
+        "omniscient": result.omniscient,
     }
 
 
 def _print_cells(results: list[Result]) -> None:
     from finsched.backtest.summary import cells
 
-    typer.echo(f"{'setting':<16}{'mode':<8}{'windows':>8}{'cost':>8}{'starts':>8}{'missed':>8}")
+    heads = "".join(f"{head:>8}" for head in ("windows", "cost", "x best", "starts", "missed"))
+    typer.echo(f"{'setting':<16}{'mode':<8}{heads}")
     for cell in cells(results):
+        ratio = "-" if cell.ratio_of_means is None else f"{cell.ratio_of_means:.3f}"
         typer.echo(
-            f"{cell.setting:<16}{cell.mode:<8}{cell.windows:>8}"
-            f"{cell.norm_cost:>8.3f}{cell.starts:>8.1f}{cell.misses:>8}"
+            f"{cell.setting:<16}{cell.mode:<8}{cell.windows:>8}{cell.norm_cost:>8.3f}"
+            f"{ratio:>8}{cell.starts:>8.1f}{cell.misses:>8}"
         )
-    typer.echo("cost: of on-demand at the same work; pools weigh the same")
+    typer.echo("cost: of on-demand at the same work; x best: against perfect foresight;")
+    typer.echo("groups of pools weigh the same")

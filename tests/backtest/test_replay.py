@@ -183,11 +183,12 @@ def finsched(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_command_prints_every_window(recorded: Path) -> None:
     traces, windows = str(recorded / "traces"), str(recorded / "windows.json")
-    done = finsched("backtest", "--traces", traces, "--windows", windows, "--json")
+    done = finsched("backtest", "--traces", traces, "--windows", windows, "--omniscient", "--json")
     document = json.loads(done.stdout)
     (window,) = document["windows"]
     jobs = read_windows(Path(windows), read_series(Path(traces)))
     assert window["cost"] == pytest.approx(replay(jobs[0], POLICIES["adaptive"]).cost, abs=1e-8)
+    assert document["cells"][0]["ratio_of_means"] >= 1
     assert (document["misses"], document["policy"], done.returncode) == (0, "adaptive", 0)
     assert jobs[0].available[0][:9] == (True,) * 8 + (False,)
 
