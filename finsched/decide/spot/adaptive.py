@@ -13,7 +13,9 @@ from finsched.decide.spot.safety import can_still_fall_back
 from finsched.decide.spot.situation import Off, Placement, Situation, SpotJob
 from finsched.decide.spot.spells import DOWN, MEASURED, STEP_S, Beliefs, Spells, age_class
 
-_PLANS_KEPT = 16
+_PLANS_KEPT = 12
+_MOST_STEPS = 600  # of a plan: the steps of a longer one are longer
+_MOST_SLACK = 240  # steps: a job with more of it is planned as one with this much
 _TIE = 1e-6  # steps on demand: the present placement wins a tie
 _SLACK_ROUNDED_TO = 6  # steps, so that similar jobs share a plan
 
@@ -36,9 +38,11 @@ class Adaptive:
 
     def __init__(self, job: SpotJob, beliefs: Beliefs = MEASURED) -> None:
         self._job = job
-        self._beliefs = beliefs
+        stretch = math.ceil(job.deadline_s / (_MOST_STEPS * STEP_S))
+        self._step_s = stretch * STEP_S
+        self._beliefs = beliefs.over(stretch)
         self._spells = Spells(len(job.pools))
-        self._changeover = job.changeover_s / STEP_S
+        self._changeover = job.changeover_s / self._step_s
         self._cheapest = min(pool.price_per_hour for pool in job.pools)
         self._views = list(self._make_views())
 
@@ -56,8 +60,8 @@ class Adaptive:
 
     def _costs(self, now: Situation, ages: list[int]) -> Iterator[tuple[Placement, float]]:
         """The expected cost of every placement, under every view; on-demand first."""
-        time_left = now.time_left_s / STEP_S
-        slack = time_left - now.work_left_s / STEP_S
+        time_left = now.time_left_s / self._step_s
+        slack = time_left - now.work_left_s / self._step_s
         for view in self._views:
             first, second = _two_oldest(ages, view.pools)
             at_home = None in (now.data_region, view.region) or now.data_region == view.region
@@ -80,13 +84,15 @@ class Adaptive:
         job = self._job
         price = job.on_demand_price_per_hour
         moves = now.data_region not in (None, job.pools[pool].region)
-        egress = job.egress_price / price * 3600 / STEP_S if moves else 0.0
-        stays = min(now.work_left_s / STEP_S, self._beliefs.expected_steps_up(age))
+        egress = job.egress_price / price * 3600 / self._step_s if moves else 0.0
+        stays = min(now.work_left_s / self._step_s, self._beliefs.expected_steps_up(age))
         return egress + stays * (job.pools[pool].price_per_hour - self._cheapest) / price
 
     def _changeover_to(self, now: Situation, placement: Placement) -> float:
         """In steps: all of it for a start, what is left for staying."""
-        return now.changeover_left_s / STEP_S if placement == now.placement else self._changeover
+        return (
+            now.changeover_left_s / self._step_s if placement == now.placement else self._changeover
+        )
 
     def _nothing_up_for(self, view: _View) -> int:
         return age_class(min(self._spells.down_age_s[pool] for pool in view.pools))
@@ -105,14 +111,16 @@ class Adaptive:
 
     def _view(self, region: str | None, pools: tuple[int, ...], *, egress: float) -> _View:
         job = self._job
-        steps = math.ceil(job.deadline_s / STEP_S)
-        slack = (job.deadline_s - job.work_s) / STEP_S
+        steps = math.ceil(job.deadline_s / self._step_s)
+        slack = (job.deadline_s - job.work_s) / self._step_s
         terms = Terms(
             steps=steps,
-            slack=max(1, math.ceil(slack / _SLACK_ROUNDED_TO)) * _SLACK_ROUNDED_TO,
+            slack=min(
+                max(1, math.ceil(slack / _SLACK_ROUNDED_TO)) * _SLACK_ROUNDED_TO, _MOST_SLACK
+            ),
             changeover=self._changeover,
             spot_price=self._cheapest / job.on_demand_price_per_hour,
-            move=egress / job.on_demand_price_per_hour * 3600 / STEP_S,
+            move=egress / job.on_demand_price_per_hour * 3600 / self._step_s,
         )
         return _View(region=region, pools=pools, plan=_plan(terms, self._beliefs, len(pools)))
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 STEP_S = 600.0
 """The step of every probability here: availability was probed once in ten minutes."""
@@ -35,6 +35,19 @@ class Beliefs:
         older = min(age + 1, AGES - 1)
         return [(ends, DOWN), (grows, older), (1 - ends - grows, age)]
 
+    def over(self, steps: int) -> Beliefs:
+        """The same beliefs for a step that is so many times as long."""
+        if steps == 1:
+            return self
+        return replace(
+            self,
+            up_ends=_compound(self.up_ends, steps),
+            up_grows=_grows_over(self.up_ends, self.up_grows, steps),
+            down_ends=_compound(self.down_ends, steps),
+            down_grows=_grows_over(self.down_ends, self.down_grows, steps),
+            down_ends_mean=_compound((self.down_ends_mean,), steps)[0],
+        )
+
     def expected_steps_up(self, age: int) -> float:
         """Expected rest of an up spell, in steps."""
         rest = 1 / self.up_ends[-1]
@@ -54,6 +67,19 @@ MEASURED = Beliefs(
     up_share=(0.0433, 0.0544, 0.0540, 0.0721, 0.0893, 0.0991, 0.1537),
     down_ends_mean=0.0970,
 )
+
+
+def _compound(chances: Iterable[float], times: int) -> tuple[float, ...]:
+    """The chance that it happens at least once in so many tries."""
+    return tuple(1 - (1 - chance) ** times for chance in chances)
+
+
+def _grows_over(ends: Sequence[float], grows: Sequence[float], steps: int) -> tuple[float, ...]:
+    given_it_lasts = _compound(
+        (grow / (1 - end) for end, grow in zip(ends, grows, strict=True)), steps
+    )
+    lasts = (1 - end for end in _compound(ends, steps))
+    return tuple(last * grow for last, grow in zip(lasts, given_it_lasts, strict=True))
 
 
 def age_class(age_s: float) -> int:

@@ -92,3 +92,19 @@ def test_an_unknown_policy_is_named_with_the_known_ones() -> None:
     with pytest.raises(SpecError) as caught:
         named("clever")
     assert all(name in (caught.value.fix or "") for name in POLICIES)
+
+
+def test_longer_steps_are_chances_that_add_up() -> None:
+    stretched = MEASURED.over(5)
+    for ends, grows in [
+        (stretched.up_ends, stretched.up_grows),
+        (stretched.down_ends, stretched.down_grows),
+    ]:
+        assert all(0 <= g <= 1 - e <= 1 for e, g in zip(ends, grows, strict=True))
+    assert stretched.up_ends[0] == pytest.approx(1 - (1 - MEASURED.up_ends[0]) ** 5)
+
+
+def test_a_month_is_planned_too() -> None:
+    month = replace(JOB, deadline_s=30 * 86400, work_s=20 * 86400)
+    now = replace(START, time_left_s=month.deadline_s, work_left_s=month.work_s)
+    assert Adaptive(month).decide(now) == 0
