@@ -21,6 +21,7 @@ class SchemaName(StrEnum):
     RUNS = "runs"
     GPUS = "gpus"
     VALIDATE = "validate"
+    BACKTEST = "backtest"
 
 
 def schema(

@@ -7,9 +7,11 @@ import random
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from finsched.backtest.recorded import Window, read_series, read_windows
@@ -185,6 +187,8 @@ def test_the_command_prints_every_window(recorded: Path) -> None:
     traces, windows = str(recorded / "traces"), str(recorded / "windows.json")
     done = finsched("backtest", "--traces", traces, "--windows", windows, "--omniscient", "--json")
     document = json.loads(done.stdout)
+    schema = files("finsched").joinpath("schemas/backtest.json").read_text("utf-8")
+    jsonschema.validate(document, json.loads(schema))
     (window,) = document["windows"]
     jobs = read_windows(Path(windows), read_series(Path(traces)))
     assert window["cost"] == pytest.approx(replay(jobs[0], POLICIES["adaptive"]).cost, abs=1e-8)

@@ -57,7 +57,7 @@ class Beliefs:
         return rest
 
 
-# 35 availability series of Wu et al., "Can't Be Late" (NSDI 2024), AWS V100 and K80, 2022-2023:
+# 27 availability series of Wu et al., "Can't Be Late" (NSDI 2024), AWS V100 and K80, 2022-2023:
 # the share of steps, over windows of 72 h that begin blind, each series with the same weight.
 MEASURED = Beliefs(
     up_ends=(0.3027, 0.1760, 0.1102, 0.0624, 0.0419, 0.0267, 0.0164),
