@@ -6,6 +6,7 @@ import atexit
 import gc
 from collections.abc import Callable
 from functools import wraps
+from inspect import get_annotations
 from typing import Any
 
 import typer
@@ -65,6 +66,7 @@ def _collect_garbage_rarely() -> None:
 
 def _with_exit_code(command: Callable[..., int | None]) -> Callable[..., None]:
     """Turn what a command returns or raises into its exit code: no traceback for people."""
+    command.__annotations__ = get_annotations(command, eval_str=True)  # typer would, four times
 
     @wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
