@@ -86,15 +86,15 @@ class Ledger:
     def resolve(self, prefix: str | None) -> str:
         """Return the one run whose id starts so; without a prefix, the newest."""
         ids = self.run_ids()
-        matches = [run for run in ids if run.startswith(prefix or "")]
-        if prefix is None and ids:
-            return ids[0]
-        if prefix in matches:
-            return str(prefix)
+        if not ids:
+            raise SpecError("there are no runs yet", fix="`finsched launch JOB` makes the first")
+        if prefix is None or prefix in ids:
+            return prefix or ids[0]
+        matches = [run for run in ids if run.startswith(prefix)]
         if len(matches) == 1:
             return matches[0]
-        found = f"matches {', '.join(matches[:5])}" if matches else "is no run of this ledger"
-        raise SpecError(f"{prefix or 'the ledger'} {found}", fix="`finsched runs` lists the runs")
+        found = f"could be {', '.join(matches[:5])}" if matches else "is no run of this ledger"
+        raise SpecError(f"{prefix} {found}", fix="`finsched runs` lists the runs")
 
 
 def _recorded(sequence: int, run: str, at: str, kind: str, body: str) -> Recorded:

@@ -74,7 +74,12 @@ def test_a_run_is_found_by_the_start_of_its_name(tmp_path: Path) -> None:
         ledger.append(name, Submitted(job=job(), store_uri=""), NOW)
     assert ledger.resolve("llama") == "llama-c3"
     assert ledger.resolve(None) == "llama-c3"
-    with pytest.raises(SpecError, match="matches"):
+    with pytest.raises(SpecError, match="could be"):
         ledger.resolve("digits")
     with pytest.raises(SpecError, match="no run"):
         ledger.resolve("bert")
+
+
+def test_an_empty_ledger_says_how_the_first_run_is_made(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="no runs yet"):
+        Ledger(tmp_path / "ledger.sqlite").resolve(None)
