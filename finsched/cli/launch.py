@@ -38,7 +38,12 @@ def launch(
     from finsched import running
     from finsched.cli.render.conclusion import conclude
     from finsched.cli.render.watch import watching
+    from finsched.errors import SpecError
 
+    if not rehearse and (interruptions, hazard, speed) != (None, None, None):
+        raise SpecError("--interruptions, --hazard and --speed rehearse", fix="add --rehearse")
+    if interruptions is not None and hazard is not None:
+        raise SpecError("--interruptions and --hazard exclude each other", fix="give one of them")
     request = None
     if rehearse:
         request = running.RehearsalRequest(

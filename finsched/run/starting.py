@@ -70,7 +70,7 @@ def start(
         job, market, now=now, discounts=settings.discounts, launchable_only=request is None
     )
     best = _admitted(job, decision, settings)
-    rehearsal = _rehearsal(request, best) if request else None
+    rehearsal = _rehearsal(request, placement(job, best, market)) if request else None
     submission = Submission(
         job=job,
         store_base=_store_base(job, settings, store, rehearsed=request is not None),
@@ -106,12 +106,12 @@ def _refusal(refused: Refused) -> FinschedError:
     return _ERRORS[refused.objection](refused.reason, fix=_FIXES[refused.objection])
 
 
-def _rehearsal(request: RehearsalRequest, best: Quote) -> Rehearsal:
+def _rehearsal(request: RehearsalRequest, chosen: Placement) -> Rehearsal:
     count = request.interruptions
     if count is None and request.hazard_per_hour is None:
         count = 2
     return Rehearsal(
-        speed=request.speed or default_speed(best),
+        speed=request.speed or default_speed(chosen),
         seed=request.seed,
         interruptions=count if request.hazard_per_hour is None else None,
         hazard_per_hour=request.hazard_per_hour,
