@@ -72,13 +72,13 @@ def _market(
 ) -> Market:
     types = _instance_types(connection)
     offers = _offers(connection, types, clouds)
-    regions = {Location(offer.instance_type.provider, offer.region) for offer in offers}
+    regions = {(offer.instance_type.provider, offer.region) for offer in offers}
     return Market(
         as_of=now,
         offers=offers,
         accelerators=load_accelerators(connection),
         hazards=_hazards(connection, types),
-        paths=load_paths(connection, locations, regions),
+        paths=load_paths(connection, locations, {Location(*region) for region in regions}),
         terms=_terms(connection),
         geography=_geography(connection),
     )
