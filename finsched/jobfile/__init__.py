@@ -14,7 +14,6 @@ from finsched.jobfile.source import read_text, resolved_workdir
 from finsched.jobfile.validate import problem_at, validate
 from finsched.jobfile.values import name_from
 from finsched.jobfile.yaml_tree import read_tree
-from finsched.model.codec import decode, encode
 from finsched.model.job import JobSpec
 
 __all__ = [
@@ -65,10 +64,14 @@ def parse(
 
 def to_document(job: JobSpec) -> dict[str, Any]:
     """Return the job as JSON data, to be stored with its run."""
+    from finsched.model.codec import encode  # noqa: PLC0415 - not to read a file
+
     document: dict[str, Any] = encode(job)
     return document
 
 
 def from_document(document: Mapping[str, Any]) -> JobSpec:
     """Rebuild a job from `to_document`; raises DocumentError where it does not fit."""
+    from finsched.model.codec import decode  # noqa: PLC0415 - not to read a file
+
     return decode(JobSpec, dict(document))
