@@ -14,7 +14,8 @@ def launch(
         bool, typer.Option("--rehearse", help="Run it here as if there, to prove that it resumes.")
     ] = False,
     interruptions: Annotated[
-        int | None, typer.Option(min=0, help="Rehearsal: how many machines are taken back [2].")
+        int | None,
+        typer.Option(min=0, help="Rehearsal: how many machines are taken back; 2 if left out."),
     ] = None,
     hazard: Annotated[
         float | None, typer.Option(min=0, help="Rehearsal: interruptions an hour, by chance.")

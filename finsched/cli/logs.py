@@ -9,10 +9,12 @@ import typer
 
 
 def logs(
-    run: Annotated[str | None, typer.Argument(help="The run, or its beginning [newest].")] = None,
+    run: Annotated[
+        str | None, typer.Argument(help="The run, or its beginning; the newest if left out.")
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Stay until it ends.")] = False,
     attempt: Annotated[
-        int | None, typer.Option(min=1, help="One attempt only [all, in order].")
+        int | None, typer.Option(min=1, help="One attempt only; all in order if left out.")
     ] = None,
 ) -> int:
     """Print the output of a run's attempts; declared secrets are shown as ***."""

@@ -8,7 +8,9 @@ import typer
 
 
 def report(
-    run: Annotated[str | None, typer.Argument(help="The run, or its beginning [newest].")] = None,
+    run: Annotated[
+        str | None, typer.Argument(help="The run, or its beginning; the newest if left out.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
 ) -> int:
     """Account for a run: all attempts at the prices in force, and what on-demand had cost."""

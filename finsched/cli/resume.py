@@ -8,7 +8,9 @@ import typer
 
 
 def resume(
-    run: Annotated[str | None, typer.Argument(help="The run, or its beginning [newest].")] = None,
+    run: Annotated[
+        str | None, typer.Argument(help="The run, or its beginning; the newest if left out.")
+    ] = None,
     max_cost: Annotated[
         float | None, typer.Option(min=0, help="A new budget.max_cost in USD.")
     ] = None,

@@ -8,7 +8,9 @@ import typer
 
 
 def status(
-    run: Annotated[str | None, typer.Argument(help="The run, or its beginning [newest].")] = None,
+    run: Annotated[
+        str | None, typer.Argument(help="The run, or its beginning; the newest if left out.")
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Stay and follow it.")] = False,
     why: Annotated[bool, typer.Option("--why", help="Every event, with its reason.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The state as JSON.")] = False,

@@ -8,7 +8,9 @@ import typer
 
 
 def stop(
-    run: Annotated[str | None, typer.Argument(help="The run, or its beginning [newest].")] = None,
+    run: Annotated[
+        str | None, typer.Argument(help="The run, or its beginning; the newest if left out.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
 ) -> int:
     """Ask a run to save and end; works from any terminal, also when its launcher is dead."""
