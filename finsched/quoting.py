@@ -126,7 +126,7 @@ def _discounted(offers: tuple[Offer, ...], discounts: Mapping[str, float]) -> It
         if factor is None:
             yield offer
         else:
-            yield replace(offer, price_usd_per_hour=offer.price_usd_per_hour * factor)
+            yield offer._replace(price_usd_per_hour=offer.price_usd_per_hour * factor)
 
 
 def _with_discount(quote: Quote, discounts: Mapping[str, float]) -> Quote:

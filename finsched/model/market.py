@@ -84,8 +84,8 @@ class Pool(NamedTuple):
         return f"{self.provider}/{self.zone or self.region}/{self.instance_type}"
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+# A named tuple: a decision makes thousands.
+class Offer(NamedTuple):
     """A pool at a capacity type with a price and a time: something we could buy.
 
     `price_usd_per_hour` is for one whole instance. `region` is "*" where the provider has one
