@@ -29,7 +29,7 @@ from finsched.model.market import (
 )
 
 HAZARDS_OF_POOLS = """
-    SELECT DISTINCT offer.provider, offer.region, offer.zone, offer.instance_type, hazard.rowid,
+    SELECT offer.provider, offer.region, offer.zone, offer.instance_type, hazard.rowid,
         hazard.shape, hazard.exposure_hours, hazard.saturated, hazard.evidence
     FROM offer JOIN hazard USING (instance_type, region)
     WHERE offer.capacity_type = 'spot'"""
