@@ -36,7 +36,7 @@ def launch(
     as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
 ) -> int:
     """Place the job on the cheapest feasible placement and carry it to its end."""
-    from finsched import running
+    from finsched.api import running
     from finsched.cli.render.conclusion import conclude
     from finsched.cli.render.watch import watching
     from finsched.errors import SpecError

@@ -18,7 +18,7 @@ def logs(
     ] = None,
 ) -> int:
     """Print the output of a run's attempts; declared secrets are shown as ***."""
-    from finsched import running
+    from finsched.api import running
 
     for piece in running.output(run, attempt=attempt, follow=follow):
         sys.stdout.buffer.write(piece)

@@ -44,13 +44,13 @@ def quote(
 
     Exit 0 with quotes, 3 when no offer can run the job, 4 when all cost too much.
     """
-    from finsched import api
+    from finsched.api import pricing
 
     _at_most_one({"--json": json, "--csv": csv, "--markdown": markdown})
     _at_most_one({"--all": every, "--top": top is not None})
     _at_most_one({"--explain": explain, "--json": json, "--csv": csv})
     job = _read(job_file, max_cost, max_hourly, clouds)
-    decision = api.quote(job, launchable_only=launchable)
+    decision = pricing.quote(job, launchable_only=launchable)
     if json:
         _print_json(decision, top)
     elif csv:

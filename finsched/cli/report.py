@@ -14,7 +14,7 @@ def report(
     as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
 ) -> int:
     """Account for a run: all attempts at the prices in force, and what on-demand had cost."""
-    from finsched import running
+    from finsched.api import running
     from finsched.cli.output import console, print_json
     from finsched.cli.render.account import account_document, print_account
 

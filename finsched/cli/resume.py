@@ -20,7 +20,7 @@ def resume(
     as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
 ) -> int:
     """Go on with a run that stopped, failed or lost its supervisor; its machine is adopted."""
-    from finsched import running
+    from finsched.api import running
     from finsched.cli.render.conclusion import conclude
     from finsched.cli.render.watch import watching
 

@@ -16,7 +16,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="The state as JSON.")] = False,
 ) -> int:
     """Show progress, spend, burn and what is at risk since the last commit."""
-    from finsched import running
+    from finsched.api import running
     from finsched.cli.output import console, print_json
     from finsched.cli.render.status import print_events, print_status, run_document
     from finsched.cli.render.watch import watching

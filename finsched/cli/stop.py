@@ -14,7 +14,7 @@ def stop(
     as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
 ) -> int:
     """Ask a run to save and end; works from any terminal, also when its launcher is dead."""
-    from finsched import running
+    from finsched.api import running
     from finsched.cli.render.conclusion import conclude
     from finsched.cli.render.watch import watching
     from finsched.errors import ExitCode

@@ -7,8 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from finsched import running
 from finsched.accounting.verdict import Verdict
+from finsched.api import running
 from finsched.cli.output import console, print_json
 from finsched.cli.render.account import (
     account_document,
