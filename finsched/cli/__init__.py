@@ -24,7 +24,7 @@ from finsched.cli import (
     stop,
     validate,
 )
-from finsched.errors import ExitCode, FinschedError
+from finsched.errors import ExitCode, FinschedError, MachineProblem
 
 app = typer.Typer(
     name="finsched",
@@ -75,6 +75,11 @@ def _with_exit_code(command: Callable[..., int | None]) -> Callable[..., None]:
         except FinschedError as error:
             _show(error)
             code = error.exit_code
+        except BrokenPipeError:
+            raise  # the reader has left: typer ends quietly
+        except OSError as error:
+            _show(MachineProblem(f"this machine said no: {error}"))
+            code = ExitCode.OUR_FAULT
         except KeyboardInterrupt:
             code = ExitCode.INTERRUPTED
         raise typer.Exit(int(code or ExitCode.DONE))

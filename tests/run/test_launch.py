@@ -182,3 +182,14 @@ def test_a_missing_secret_stops_the_launch_before_anything_starts(machine: Machi
     machine.finsched("launch", machine.job(more="secrets: [NOT_SET]"), code=2)
     assert "NOT_SET" in machine.errors
     assert not (machine.state_dir / "local").exists()
+
+
+def test_a_terminal_that_goes_away_does_not_take_the_run_with_it(machine: Machine) -> None:
+    process = machine.start("launch", machine.job(STEPS="60"))
+    machine.wait_for(lambda run: run.live_attempt)
+    assert process.stderr is not None
+    process.stderr.close()
+    assert process.wait(timeout=30) == 0
+    assert machine.run().outcome is Outcome.FINISHED
+    assert process.stdout is not None
+    process.stdout.close()
