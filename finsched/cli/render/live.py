@@ -44,8 +44,12 @@ class Lines:
         """Stay silent: a pipe hears of events only."""
 
     def _print(self, clock: str, word: str, sentence: str) -> None:
-        line = f"{clock:>{_CLOCK_WIDTH}}  {word:<{_WORD_WIDTH}}  {sentence}"
-        self._console.print(line, markup=False, soft_wrap=True)
+        # Not through rich: it would end the process when the reader of the pipe has left.
+        print(
+            f"{clock:>{_CLOCK_WIDTH}}  {word:<{_WORD_WIDTH}}  {sentence}",
+            file=self._console.file,
+            flush=True,
+        )
 
 
 class Panel(Lines):
