@@ -53,6 +53,11 @@ class Workspace:
         return self.scratch / "started"
 
     @property
+    def committed(self) -> Path:
+        """Exists from this attempt's first committed checkpoint on."""
+        return self.scratch / "committed"
+
+    @property
     def output(self) -> Path:
         """The job's redacted output."""
         return self.base / "job.log"

@@ -33,6 +33,8 @@ class Journal:
         records = ledger.records(run_id)
         self.run = fold(records)
         self._last_sequence = records[-1].sequence
+        if not self.run.attempts:
+            self._tell(partial(_heard, self.run, records[0]))
 
     def record(self, event: Event, at: datetime) -> None:
         """Write one event, after those that others wrote meanwhile."""

@@ -37,7 +37,6 @@ def hints(run: Run, placement: Placement) -> Mapping[str, Any]:
             "at_progress": points(rehearsal)[done],
             "after_seconds": _elapsed(rehearsal, done),
             "notice_seconds": _notice_seconds(rehearsal, placement, done),
-            "checkpoint_path": run.job.checkpoint.path if run.job.checkpoint else None,
         }
     }
 

@@ -119,8 +119,7 @@ def _checkpoint(attempt: int, message: Document, at: datetime) -> Checkpoint:
 
 def _detail(message: Document) -> str:
     code = message.get("exit_code")
-    status = f"exit status {code}" if code not in {None, 0} else ""
-    return ", ".join(part for part in (status, message.get("detail") or "") if part)
+    return message.get("detail") or (f"exit status {code}" if code else "")
 
 
 def _any_running(statuses: Mapping[str, InstanceStatus]) -> bool:

@@ -44,7 +44,7 @@ def test_the_jobs_failure_is_exit_6_and_never_retried(machine: Machine) -> None:
     run = machine.run()
     assert run.outcome is Outcome.JOB_FAILED
     assert len(run.attempts) == 1
-    assert "exit status 3" in run.detail
+    assert "exited with 3" in run.detail
     assert "so far" in machine.finsched("logs")
 
 

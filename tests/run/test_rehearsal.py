@@ -65,8 +65,12 @@ def test_a_job_that_reports_nothing_meets_all_its_interruptions(machine: Machine
         " echo $i > $FINSCHED_CHECKPOINT_DIR/t.tmp;"
         " mv $FINSCHED_CHECKPOINT_DIR/t.tmp $FINSCHED_CHECKPOINT_DIR/t; done'"
     )
-    ended = machine.document("launch", gpu_job(machine, run=silent), "--rehearse", "--seed", "3")
-    assert ended["verdict"]["interruptions"] == 2
+    job = gpu_job(machine, run=silent)
+    verdict = machine.document("launch", job, "--rehearse", "--seed", "3", code=6)["verdict"]
+    assert (verdict["interruptions"], verdict["resumed"]) == (2, 2)
+    assert verdict["failures"] == [
+        "the job never wrote FINSCHED_PROGRESS, so going on cannot be told from starting over"
+    ]
 
 
 @pytest.mark.slow

@@ -30,6 +30,8 @@ def print_runs(found: Sequence[tuple[Run, datetime]], out: Console) -> None:
     for run, now in found:
         table.add_row(*_cells(run, now))
     out.print(table)
+    if any(run.rehearsal for run, _ in found):
+        out.print(Text("(rehearsed: what it would have cost there; nothing was billed)", "dim"))
 
 
 def print_status(run: Run, now: datetime, out: Console) -> None:
@@ -42,7 +44,9 @@ def print_status(run: Run, now: datetime, out: Console) -> None:
         out.print(panel(run, now))
         return
     spent = money(float(spent_usd(run, now)))
-    out.print(Text(f"{spent} of compute in {len(run.attempts)} attempts; finsched report {run.id}"))
+    rehearsed = " there, had it been real," if run.rehearsal else ""
+    tries = f"{len(run.attempts)} attempts"
+    out.print(Text(f"{spent} of compute{rehearsed} in {tries}; finsched report {run.id}"))
 
 
 def print_events(records: Sequence[Recorded], out: Console) -> None:
@@ -84,6 +88,8 @@ def _cells(run: Run, now: datetime) -> tuple[str, ...]:
     kept = f"{last.progress:.0%}" if last and last.progress is not None else ""
     submitted = run.submitted_at.strftime("%F %R")
     spent = money(float(spent_usd(run, now)))
+    if run.rehearsal:
+        spent = f"({spent})"
     return run.id, _state(run), kept, spent, str(len(run.attempts)), submitted
 
 

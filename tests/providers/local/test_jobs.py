@@ -55,7 +55,7 @@ def steps(cloud: Any) -> int:
 
 def taken_back(*, at_progress: float | None, notice: float, after: float = 30) -> dict[str, Any]:
     plan = {"at_progress": at_progress, "after_seconds": after, "notice_seconds": notice}
-    return {"interruption": {**plan, "checkpoint_path": "ckpt"}}
+    return {"interruption": plan}
 
 
 def test_a_job_finishes_and_its_last_save_is_committed(cloud: Any) -> None:
@@ -71,18 +71,18 @@ def test_a_job_finishes_and_its_last_save_is_committed(cloud: Any) -> None:
 
 
 def test_interrupted_with_notice_it_resumes_where_the_notice_came(cloud: Any) -> None:
-    status, ended = cloud.run(counter(), hints=taken_back(at_progress=0.3, notice=5))
+    status, ended = cloud.run(counter(80), hints=taken_back(at_progress=0.3, notice=5))
     assert (status.reason, ended["end"]) == ("interrupted", "interrupted")
     saved = steps(cloud)
-    assert 12 <= saved < 40
+    assert 24 <= saved < 80
     assert cloud.messages("notice")[0]["ends_at"]
-    _, ended = cloud.run(counter(), attempt=2)
+    _, ended = cloud.run(counter(80), attempt=2)
     assert ended["end"] == "finished"
     assert f"starting at {saved}" in cloud.output(cloud.instances[1])
     restored = cloud.messages("started", attempt=2)[0]["restore"]
-    assert restored["sequence"] == 2
+    assert restored["sequence"] >= 2
     assert restored["damaged"] == 0
-    assert steps(cloud) == 40
+    assert steps(cloud) == 80
 
 
 def test_interrupted_without_notice_it_resumes_from_the_last_commit(cloud: Any) -> None:
@@ -152,7 +152,7 @@ open(os.environ["FINSCHED_PROGRESS"], "w").write("0.5")
 time.sleep(60)
 EOF
 echo not after the signal"""
-    _, ended = cloud.run(slow, hints=taken_back(at_progress=0.2, notice=10))
+    _, ended = cloud.run(slow, hints=taken_back(at_progress=None, notice=10, after=1.0))
     assert (ended["end"], ended["exit_code"]) == ("interrupted", 0)
     assert cloud.committed("late") == b"late"
     assert cloud.output(cloud.instances[0]) == "first\n"
@@ -171,7 +171,7 @@ open(os.environ["FINSCHED_PROGRESS"], "w").write("0.5")
 time.sleep(60)
 EOF
 wait"""
-    _, ended = cloud.run(slow, hints=taken_back(at_progress=0.2, notice=10))
+    _, ended = cloud.run(slow, hints=taken_back(at_progress=None, notice=10, after=1.0))
     assert ended["end"] == "interrupted"
     assert cloud.committed("late") == b"late"
 
