@@ -133,18 +133,34 @@ def verdict(run: str | None = None) -> Verdict:
 def output(
     run: str | None = None, *, attempt: int | None = None, follow: bool = False
 ) -> Iterator[bytes]:
-    """Yield what the job printed, attempt by attempt; with `follow`, until the run has ended."""
+    """Yield what the job printed, attempt by attempt; with `follow`, until the run has ended.
+
+    Raises `SpecError` for an attempt that the run does not have.
+    """
     ledger = open_ledger(settings.load().state_dir)
     run_id = ledger.resolve(run)
     reader = OutputReader(ledger.run(run_id).store_uri)
     while True:
         state = ledger.run(run_id)
+        last_look = not follow or state.outcome is not None
+        if last_look:
+            _require_attempt(state, attempt)
         for each in state.attempts:
             if attempt in {None, each.number}:
                 yield from reader.news(each.number)
-        if not follow or state.outcome is not None:
+        if last_look:
             return
         time.sleep(_LOOK_AGAIN_SECONDS)
+
+
+def _require_attempt(run: Run, attempt: int | None) -> None:
+    numbers = [each.number for each in run.attempts]
+    if attempt is not None and attempt not in numbers:
+        there = f"it has {', '.join(map(str, numbers))}" if numbers else "it has none yet"
+        raise SpecError(
+            f"run {run.id} has no attempt {attempt}: {there}",
+            fix="leave out --attempt to see all of them",
+        )
 
 
 def _duration(text: str) -> timedelta:

@@ -7,7 +7,7 @@ import gc
 from collections.abc import Callable
 from functools import wraps
 from inspect import get_annotations
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -24,6 +24,7 @@ from finsched.cli import (
     stop,
     validate,
 )
+from finsched.cli.help import Command, Group
 from finsched.errors import ExitCode, FinschedError, MachineProblem
 
 app = typer.Typer(
@@ -31,7 +32,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
-    help="Buys GPU time for training jobs: quote the finished run, launch it, account for it.",
+    cls=Group,
+    help="Buys GPU time for training jobs: quote the finished run, launch it, account for it.\n\n"
+    "Start here: write a job.yaml, then `finsched quote job.yaml`; nothing is bought.",
 )
 
 # Reading the market makes more objects than this; hardly any of them is garbage.
@@ -50,6 +53,26 @@ _COMMANDS: tuple[Callable[..., int | None], ...] = (
     validate.validate,
     schema.schema,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"finsched {version('finsched')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
 
 
 def main() -> None:
@@ -94,4 +117,4 @@ def _show(error: FinschedError) -> None:
 
 
 for _command in _COMMANDS:
-    app.command()(_with_exit_code(_command))
+    app.command(cls=Command)(_with_exit_code(_command))

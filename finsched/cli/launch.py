@@ -9,33 +9,44 @@ import typer
 
 
 def launch(
-    job: Annotated[Path, typer.Argument(help="The job file.")],
+    job: Annotated[Path, typer.Argument(metavar="JOB.YAML", help="The job to run.")],
     rehearse: Annotated[
         bool, typer.Option("--rehearse", help="Run it here as if there, to prove that it resumes.")
     ] = False,
     interruptions: Annotated[
         int | None,
-        typer.Option(min=0, help="Rehearsal: how many machines are taken back; 2 if left out."),
+        typer.Option(
+            min=0, metavar="N", help="Rehearsal: how many machines are taken back; 2 if left out."
+        ),
     ] = None,
     hazard: Annotated[
-        float | None, typer.Option(min=0, help="Rehearsal: interruptions an hour, by chance.")
+        float | None,
+        typer.Option(
+            min=0, metavar="PER_HOUR", help="Rehearsal: interruptions by chance, so many an hour."
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Rehearsal: the same seed, the same points.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Rehearsal: the same seed, the same points.")
+    ] = 0,
     speed: Annotated[
-        float | None, typer.Option(min=0.1, help="Rehearsal: seconds there in one second here.")
+        float | None,
+        typer.Option(min=0.1, metavar="X", help="Rehearsal: seconds there in one second here."),
     ] = None,
     max_cost: Annotated[
-        float | None, typer.Option(min=0, help="USD, in place of budget.max_cost.")
+        float | None,
+        typer.Option(min=0, metavar="USD", help="Most for the run; replaces budget.max_cost."),
     ] = None,
     max_hourly: Annotated[
-        float | None, typer.Option(min=0, help="USD, in place of budget.max_hourly.")
+        float | None,
+        typer.Option(min=0, metavar="USD", help="Most for an hour; replaces budget.max_hourly."),
     ] = None,
     store: Annotated[
-        str | None, typer.Option(help="Where checkpoints go, in place of checkpoint.uri.")
+        str | None,
+        typer.Option(metavar="URI", help="Where checkpoints go; replaces checkpoint.uri."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
 ) -> int:
-    """Place the job on the cheapest feasible placement and carry it to its end."""
+    """Run the job on the cheapest offer that can, and carry it to its end."""
     from finsched.api import running
     from finsched.cli.render.conclusion import conclude
     from finsched.cli.render.watch import watching

@@ -9,7 +9,7 @@ import typer
 
 def runs(
     as_json: Annotated[bool, typer.Option("--json", help="The list as JSON.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many, newest first.")] = 20,
 ) -> int:
     """List the runs, newest first."""
     from finsched.api import running
