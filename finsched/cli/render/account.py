@@ -182,11 +182,11 @@ def _met(verdict: Verdict) -> str:
 
 
 def _lost(loss: Loss, speed: float) -> str:
-    kind = "with a notice" if loss.noticed else "without any notice"
+    kind = "notice" if loss.noticed else "no notice"
     there = duration(loss.seconds * speed / 3600)
+    allowed = f"{loss.allowed_seconds:.1f} s allowed"
     return (
-        f"attempt {loss.attempt}, taken {kind}, lost {loss.seconds:.1f} s of work here,"
-        f" {there} there (allowed {loss.allowed_seconds:.1f} s)"
+        f"attempt {loss.attempt}, {kind}: lost {loss.seconds:.1f} s here, {there} there; {allowed}"
     )
 
 
