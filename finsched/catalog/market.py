@@ -64,6 +64,11 @@ def providers(cache_dir: Path | None = None) -> tuple[str, ...]:
     return read(query, cache_dir)
 
 
+def places(cache_dir: Path | None = None) -> Mapping[Location, Geography]:
+    """Return every region whose place is known, whether anything is sold there or not."""
+    return read(_geography, cache_dir)
+
+
 def _market(
     connection: sqlite3.Connection,
     now: datetime,
@@ -181,6 +186,6 @@ def _provider_terms(row: tuple[Any, ...], evidence: dict[int, Evidence]) -> Prov
 
 def _geography(connection: sqlite3.Connection) -> Mapping[Location, Geography]:
     return {
-        Location(provider, region): Geography(area=area, country=country)
-        for provider, region, area, country in connection.execute("SELECT * FROM geography")
+        Location(provider, region): Geography(area=area, country=country.lower(), in_eu=bool(in_eu))
+        for provider, region, area, country, in_eu in connection.execute("SELECT * FROM geography")
     }
