@@ -30,8 +30,12 @@ def read_job(path: Path, settings: Settings) -> JobSpec:
 
     Raises SpecError with the line of every problem.
     """
-    gpus = catalog.known_gpus(settings.cache_dir)
-    return jobfile.read(path, known_gpus=gpus, known_clouds=_known_clouds(settings))
+    return jobfile.read(
+        path,
+        known_gpus=catalog.known_gpus(settings.cache_dir),
+        known_clouds=_known_clouds(settings),
+        known_places=catalog.places(settings.cache_dir),
+    )
 
 
 def overridden(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from finsched.decide.rank import decide
+from finsched.decide.where import data_problem
 from finsched.model.job import Budget, CapacityPreference, CheckpointSpec, JobSpec
 from finsched.model.market import Market
 
@@ -20,6 +21,7 @@ class Relaxation:
     cheapest_usd: float
 
 
+DROP_RESIDENCY = "drop where.residency"
 CHANGES: tuple[tuple[str, Callable[[JobSpec], JobSpec]], ...] = (
     (
         "declare a checkpoint",
@@ -29,7 +31,7 @@ CHANGES: tuple[tuple[str, Callable[[JobSpec], JobSpec]], ...] = (
     ("drop the deadline", lambda job: replace(job, deadline=None)),
     ("drop where.regions", lambda job: replace(job, where=replace(job.where, regions=()))),
     ("drop where.clouds", lambda job: replace(job, where=replace(job.where, clouds=()))),
-    ("drop where.residency", lambda job: replace(job, where=replace(job.where, residency=()))),
+    (DROP_RESIDENCY, lambda job: replace(job, where=replace(job.where, residency=()))),
     (
         "drop resources.memory",
         lambda job: replace(job, requirements=replace(job.requirements, memory_gib=None)),
@@ -44,7 +46,10 @@ CHANGES: tuple[tuple[str, Callable[[JobSpec], JobSpec]], ...] = (
 def relaxations(job: JobSpec, market: Market, *, now: datetime) -> Iterator[Relaxation]:
     """Yield every single change after which some offer can run the job, thresholds aside."""
     job = replace(job, budget=Budget())
+    homeless = data_problem(job, market.geography) is not None
     for change, apply in CHANGES:
+        if homeless and change == DROP_RESIDENCY:  # the data would leave as well: no help
+            continue
         changed = apply(job)
         if changed == job:
             continue

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from pydantic import ValidationError
 
 from finsched.jobfile.convert import contradictions
+from finsched.jobfile.places import Places, wrong_places
 from finsched.jobfile.problems import JobFileError, Problem, Wrong, nearest, shown
 from finsched.jobfile.schema import SECTIONS, Job, Section
 from finsched.jobfile.yaml_tree import Node, walk
@@ -22,7 +24,11 @@ _SHAPES = {
 
 
 def validate(
-    tree: Node, source: str, known_gpus: Mapping[str, str], known_clouds: Collection[str]
+    tree: Node,
+    source: str,
+    known_gpus: Mapping[str, str],
+    known_clouds: Collection[str],
+    known_places: Places,
 ) -> Job:
     """Return the checked job, or raise one JobFileError that lists all problems."""
     context = {"gpus": dict(known_gpus), "clouds": frozenset(known_clouds)}
@@ -31,7 +37,8 @@ def validate(
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         raise JobFileError(source, [_problem(tree, detail) for detail in details]) from None
-    if found := [problem_at(tree, path, wrong) for path, wrong in contradictions(job)]:
+    wrongs = chain(contradictions(job), wrong_places(job, known_places) if known_places else ())
+    if found := [problem_at(tree, path, wrong) for path, wrong in wrongs]:
         raise JobFileError(source, found)
     return job
 
