@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from finsched.decide.cadence import LONGEST_INTERVAL_HOURS
 from finsched.model.job import JobSpec
 from finsched.model.market import Location, Market, ProviderTerms
 from finsched.model.quote import Movement, Quote
 from finsched.model.run import Placement
 
-LONGEST_INTERVAL_SECONDS = 2 * 3600.0
+LONGEST_INTERVAL_SECONDS = LONGEST_INTERVAL_HOURS * 3600
 INTERVAL_UNQUOTED_SECONDS = 600.0
 
 
