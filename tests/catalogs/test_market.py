@@ -87,6 +87,19 @@ def test_spot_dearer_than_on_demand_is_kept_and_derived(market: Market) -> None:
     assert "dearer" in spot[0].evidence.note
 
 
+def test_no_list_of_a_single_price_sells_spot_above_its_on_demand(market: Market) -> None:
+    listed: dict[tuple[str, ...], list[float]] = {}
+    for offer in market.offers:
+        if offer.region == ANY_REGION:
+            key = (offer.provider, str(offer.instance_type.gpu), offer.evidence.source)
+            price = offer.price_usd_per_hour / offer.instance_type.gpu_count
+            listed.setdefault((*key, offer.capacity_type), []).append(price)
+    for (*key, capacity_type), prices in listed.items():
+        on_demand = listed.get((*key, "on_demand"))
+        if capacity_type == "spot" and on_demand:
+            assert max(prices) <= max(on_demand), key
+
+
 def test_aws_spot_is_measured_by_zone_or_derived_for_the_region(market: Market) -> None:
     for offer in market.offers:
         if offer.provider == "aws" and offer.capacity_type is CapacityType.SPOT:
