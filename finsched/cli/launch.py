@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from finsched.api.running import RehearsalRequest
 
 
 def launch(
@@ -50,17 +53,8 @@ def launch(
     from finsched.api import running
     from finsched.cli.render.conclusion import conclude
     from finsched.cli.render.watch import watching
-    from finsched.errors import SpecError
 
-    if not rehearse and (interruptions, hazard, speed) != (None, None, None):
-        raise SpecError("--interruptions, --hazard and --speed rehearse", fix="add --rehearse")
-    if interruptions is not None and hazard is not None:
-        raise SpecError("--interruptions and --hazard exclude each other", fix="give one of them")
-    request = None
-    if rehearse:
-        request = running.RehearsalRequest(
-            seed=seed, interruptions=interruptions, hazard_per_hour=hazard, speed=speed
-        )
+    request = _request(rehearse, interruptions, hazard, seed, speed)
     with watching() as listener:
         run = running.launch(
             job,
@@ -71,3 +65,24 @@ def launch(
             listener=listener,
         )
     return conclude(run, as_json=as_json)
+
+
+def _request(
+    rehearse: bool,
+    interruptions: int | None,
+    hazard: float | None,
+    seed: int,
+    speed: float | None,
+) -> RehearsalRequest | None:
+    from finsched.api.running import RehearsalRequest
+    from finsched.errors import SpecError
+
+    if not rehearse and (interruptions, hazard, speed) != (None, None, None):
+        raise SpecError("--interruptions, --hazard and --speed rehearse", fix="add --rehearse")
+    if interruptions is not None and hazard is not None:
+        raise SpecError("--interruptions and --hazard exclude each other", fix="give one of them")
+    if not rehearse:
+        return None
+    return RehearsalRequest(
+        seed=seed, interruptions=interruptions, hazard_per_hour=hazard, speed=speed
+    )
