@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from finsched.node.progress import read_report
 
 # A job that reports progress may load its libraries for this long before it does.
 PATIENCE_SECONDS = 15.0
@@ -49,8 +50,8 @@ class PlannedInterruption:
             self._started_at = now
         if self._started_at is None:
             return False
-        if (progress := _read_progress(scratch / "progress")) is not None:
-            self._progress = progress
+        if report := read_report(scratch / "progress"):
+            self._progress = report.fraction
         if self.at_progress is not None and self._progress is not None:
             return self._reached(self._progress, self.at_progress, scratch)
         if self._counting_from is None and self._counts(scratch, now - self._started_at):
@@ -67,10 +68,3 @@ class PlannedInterruption:
 
 def _has_committed(scratch: Path) -> bool:
     return (scratch / "committed").exists()
-
-
-def _read_progress(path: Path) -> float | None:
-    with contextlib.suppress(OSError, ValueError):
-        fraction = float(path.read_text()[:64])
-        return fraction if 0.0 <= fraction <= 1.0 else None
-    return None
