@@ -63,6 +63,8 @@ def start(
     Raises the error that says why it may not start; nothing was started then.
     """
     now = datetime.now(UTC)
+    if isinstance(job.deadline, datetime) and job.deadline <= now:
+        raise SpecError(f"the deadline {job.deadline:%F %T} UTC is past", fix="set a later one")
     market = quoting.read_market(job, settings, now=now)
     if request is None:
         _refuse_without_a_door(job, market)

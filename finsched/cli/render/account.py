@@ -134,9 +134,9 @@ def _parts(account: Account) -> Table:
 def _comparison(account: Account, on_demand: Placement, on_demand_usd: Decimal) -> Text:
     hours = duration(account.useful_seconds / 3600)
     saved = account.saved_usd or Decimal(0)
-    share = saved / on_demand_usd if on_demand_usd else Decimal(0)
     word = "saved" if saved >= 0 else "dearer by"
-    text = Text(f"{word} {money(float(abs(saved)))} ({abs(share):.0%})")
+    share = f" ({abs(saved / on_demand_usd):.0%})" if on_demand_usd >= 1 else ""
+    text = Text(f"{word} {money(float(abs(saved)))}{share}")
     text.stylize("green" if saved >= 0 else "red")
     text.append(f" against {money(float(on_demand_usd))} for the same {hours} of useful work", "")
     text.append(f"\n  on {words.place_and_machine(on_demand.offer)}, never interrupted", "dim")
