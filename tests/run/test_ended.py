@@ -32,3 +32,11 @@ def test_stop_of_a_failed_run_is_no_failure_of_stop(machine: Machine) -> None:
     machine.finsched("launch", machine.job(run="exit 3"), code=6)
     machine.finsched("stop")
     assert "has already ended: job_failed" in machine.errors
+
+
+def test_a_launch_that_is_stopped_from_elsewhere_ends_with_130(machine: Machine) -> None:
+    launcher = machine.start("launch", machine.job(STEPS="400"))
+    machine.wait_for(lambda run: run.live_attempt and run.live_attempt.progress)
+    machine.finsched("stop")
+    out, err = launcher.communicate(timeout=30)
+    assert launcher.returncode == 130, (out, err)
