@@ -74,6 +74,8 @@ def residency_problem(
     """Why this place breaks `where.residency`, or None; an unknown place always does."""
     if not areas:
         return None
+    if location is not None and location.region == ANY_REGION:
+        return f"must stay in {', '.join(areas)}, {location.provider} does not say in which region"
     known = None if location is None else geography.get(location)
     if known is None:
         place = "an unknown region" if location is None else f"{location} (unknown area)"
