@@ -14,13 +14,15 @@ from finsched.model.market import Market
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relaxation:
-    """One change to a job that lets offers in, with the cheapest of them in USD."""
+    """One change to a job that lets offers in, with the cheapest in USD, the fastest in hours."""
 
     change: str
     offers: int
     cheapest_usd: float
+    fastest_hours: float
 
 
+DROP_DEADLINE = "drop the deadline"
 DROP_RESIDENCY = "drop where.residency"
 CHANGES: tuple[tuple[str, Callable[[JobSpec], JobSpec]], ...] = (
     (
@@ -28,7 +30,7 @@ CHANGES: tuple[tuple[str, Callable[[JobSpec], JobSpec]], ...] = (
         lambda job: replace(job, checkpoint=job.checkpoint or CheckpointSpec()),
     ),
     ("set capacity: auto", lambda job: replace(job, capacity=CapacityPreference.AUTO)),
-    ("drop the deadline", lambda job: replace(job, deadline=None)),
+    (DROP_DEADLINE, lambda job: replace(job, deadline=None)),
     ("drop where.regions", lambda job: replace(job, where=replace(job.where, regions=()))),
     ("drop where.clouds", lambda job: replace(job, where=replace(job.where, clouds=()))),
     (DROP_RESIDENCY, lambda job: replace(job, where=replace(job.where, residency=()))),
@@ -59,4 +61,5 @@ def relaxations(job: JobSpec, market: Market, *, now: datetime) -> Iterator[Rela
                 change=change,
                 offers=len(decision.quotes),
                 cheapest_usd=decision.best.total_usd,
+                fastest_hours=min(quote.hours.expected for quote in decision.quotes),
             )

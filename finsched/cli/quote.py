@@ -119,13 +119,13 @@ def _print_page(page: _Page, *, markdown: bool) -> None:
     if markdown:
         from finsched.cli.render.quote_export import print_markdown
 
-        print_markdown(title(page.job, page.decision), lines, page.decision.basis, found)
+        print_markdown(title(page.job, page.decision), lines, page.decision, found)
     else:
         _print_for_people(page, lines, found)
 
 
 def _lines(page: _Page) -> list[ShortlistLine]:
-    from finsched.cli.render.quote_refusal import over_threshold
+    from finsched.cli.render.quote_summary import over_threshold
     from finsched.cli.render.shortlist import LINES, every_place, shortlist
 
     if not page.decision.quotes:
@@ -145,13 +145,14 @@ def _print_for_people(
     out, decision = console(), page.decision
     print_title(out, title(page.job, decision), considered(decision))
     if lines:
-        print_table(out, lines, decision.basis)
+        print_table(out, lines, decision.basis, decision.as_of.date())
     step = [] if decision.best is None else [[next_step(page.job_file, decision)]]
     print_sections(out, [*sections, *step], best=decision.best)
 
 
 def _refusal(job: JobSpec, decision: Decision) -> FinschedError:
-    from finsched.cli.render.quote_refusal import nothing_feasible, over_threshold, too_dear
+    from finsched.cli.render.quote_refusal import nothing_feasible, too_dear
+    from finsched.cli.render.quote_summary import over_threshold
 
     if quotes := over_threshold(decision):
         return too_dear(job, quotes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 from finsched.cli.render.quote_cells import Column, columns, legend
@@ -28,11 +29,13 @@ PART_COLOURS = {
 }
 
 
-def print_table(console: Console, lines: Sequence[ShortlistLine], basis: Basis) -> None:
+def print_table(
+    console: Console, lines: Sequence[ShortlistLine], basis: Basis, today: date
+) -> None:
     """Print one row a line, cut to the console's width, and the legend of its signs."""
     from rich.text import Text
 
-    chosen = columns(lines, basis)
+    chosen = columns(lines, basis, today)
     heading, best, *others = _rows(lines, chosen, console.width)
     rows = [Text(heading, style="dim"), Text(best, style="bold green"), *map(Text, others)]
     console.print(*rows, sep="\n")
@@ -76,10 +79,26 @@ def _bar(parts: dict[str, float], cells: int) -> Text:
 
 def _rows(lines: Sequence[ShortlistLine], chosen: Sequence[Column], width: int) -> list[str]:
     """Return the headings, then the lines; a rich table would cut amounts where space is short."""
-    cells = [[column.cell(line) for column in chosen] for line in lines]
-    cells.insert(0, [column.heading for column in chosen])
+    cells = _cells(lines, chosen)
+    if _least_width(cells, chosen) > width:
+        chosen = [column for column in chosen if not column.optional]
+        cells = _cells(lines, chosen)
     widths = _widths(cells, chosen, width)
     return [" ".join(map(_padded, row, chosen, widths)) for row in cells]
+
+
+def _cells(lines: Sequence[ShortlistLine], chosen: Sequence[Column]) -> list[list[str]]:
+    headings = [column.heading for column in chosen]
+    return [headings, *([column.cell(line) for column in chosen] for line in lines)]
+
+
+def _least_width(rows: Sequence[Sequence[str]], chosen: Sequence[Column]) -> int:
+    """Return the width of a row in which every column is as narrow as it may be."""
+    widest = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    least = [
+        min(cells, column.narrowest or cells) for cells, column in zip(widest, chosen, strict=True)
+    ]
+    return sum(least) + len(least) - 1
 
 
 def _widths(rows: Sequence[Sequence[str]], chosen: Sequence[Column], width: int) -> list[int]:
