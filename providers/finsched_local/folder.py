@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from finsched.node.removal import remove_tree
 from finsched.provider import EndReason, InstanceState, InstanceStatus
 
 MARK = "FINSCHED_INSTANCE"  # in the environment of every process of an instance
@@ -94,7 +94,7 @@ class InstanceFolder:
 
     def remove_scratch(self) -> None:
         """Give the job's disk space back."""
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        remove_tree(self.scratch)
 
     @contextmanager
     def lock_if_free(self) -> Iterator[int | None]:
