@@ -17,7 +17,7 @@ from finsched.jobfile.units import duration
 from finsched.model.event import Recorded
 from finsched.model.job import JobSpec
 from finsched.model.run import Run
-from finsched.run.home import open_ledger
+from finsched.run.home import is_supervised, open_ledger
 from finsched.run.journal import Journal, Listener
 from finsched.run.output import OutputReader
 from finsched.run.session import Session, present_moment
@@ -34,6 +34,7 @@ __all__ = [
     "runs",
     "status",
     "stop",
+    "supervised",
     "verdict",
 ]
 
@@ -94,6 +95,11 @@ def status(run: str | None = None) -> tuple[Run, datetime]:
     """Return a run as it stands and its present moment (a rehearsal's time is compressed)."""
     ledger = open_ledger(settings.load().state_dir)
     return _at_present(ledger.run(ledger.resolve(run)))
+
+
+def supervised(run_id: str) -> bool:
+    """Return whether a process carries this run right now."""
+    return is_supervised(settings.load().state_dir, run_id)
 
 
 def runs(limit: int) -> list[tuple[Run, datetime]]:

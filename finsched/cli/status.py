@@ -30,5 +30,5 @@ def status(
         return 0
     if why:
         print_events(running.events(state.id), console())
-    print_status(state, now, console())
+    print_status(state, now, console(), supervised=running.supervised(state.id))
     return 0

@@ -193,3 +193,12 @@ def test_a_terminal_that_goes_away_does_not_take_the_run_with_it(machine: Machin
     assert machine.run().outcome is Outcome.FINISHED
     assert process.stdout is not None
     process.stdout.close()
+
+
+def test_status_says_when_nobody_watches_over_a_run(machine: Machine) -> None:
+    process = machine.start("launch", machine.job(STEPS="2000"))
+    machine.wait_for(lambda run: run.live_attempt and run.live_attempt.progress)
+    assert "nobody watches" not in machine.finsched("status")
+    kill(process)
+    assert "nobody watches" in machine.finsched("status")
+    machine.finsched("stop")

@@ -34,7 +34,7 @@ def print_runs(found: Sequence[tuple[Run, datetime]], out: Console) -> None:
         out.print(Text("(rehearsed: what it would have cost there; nothing was billed)", "dim"))
 
 
-def print_status(run: Run, now: datetime, out: Console) -> None:
+def print_status(run: Run, now: datetime, out: Console, *, supervised: bool) -> None:
     """Print where a run stands."""
     kind = f", rehearsal at {run.rehearsal.speed:g}x" if run.rehearsal else ""
     out.print(Text(f"{run.id}: {_state(run)}{kind}", style="bold"))
@@ -42,6 +42,9 @@ def print_status(run: Run, now: datetime, out: Console) -> None:
         out.print(Text(run.detail, style="dim"))
     if run.outcome is None:
         out.print(panel(run, now))
+        if not supervised:
+            told = f"nobody watches over it: go on with `finsched resume {run.id}`"
+            out.print(Text(told, style="bold yellow"))
         return
     spent = money(float(spent_usd(run, now)))
     rehearsed = " there, had it been real," if run.rehearsal else ""
