@@ -22,6 +22,13 @@ _SHAPES = {
     "tuple_type": ("is not a list", "write `- ` items below it, or [a, b]"),
 }
 
+_OTHER_TOOLS_KEYS = {  # SkyPilot's and dstack's words for what stands elsewhere here
+    "accelerators": "write gpu: H100:8 under resources",
+    "use_spot": "write capacity: spot at the top level",
+    "spot_policy": "write capacity: spot at the top level",
+    "num_nodes": "write nodes: 2 under resources",
+}
+
 
 def validate(
     tree: Node,
@@ -86,6 +93,8 @@ def _unknown_key(tree: Node, path: Path) -> Problem:
 
 
 def _key_fix(key: str, path: Path) -> str:
+    if key in _OTHER_TOOLS_KEYS:
+        return _OTHER_TOOLS_KEYS[key]
     known = list(_section(path).model_fields)
     homes = [".".join(home) for home, section in SECTIONS.items() if key in section.model_fields]
     listed = f"the keys here are {', '.join(known)}"
