@@ -31,5 +31,5 @@ def test_the_help_says_where_to_start() -> None:
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_the_help_names_units_and_no_types_of_ours(command: str) -> None:
     text = finsched(*command.split(), "--help")
-    for noise in ("<bool>", "range>", "<int>", "<float>", "{job}", "[run]"):
+    for noise in ("<bool>", "range>", "<int>", "<float>", "{job}", "[run]", "[name]"):
         assert noise not in text
