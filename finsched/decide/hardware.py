@@ -32,10 +32,8 @@ def fit_machine(
     if refusal is not None:
         return refusal
     if needs.memory_gib and machine.memory_gib and machine.memory_gib < needs.memory_gib:
-        return Refusal(
-            RejectionCode.MEMORY,
-            f"needs {_gibibytes(needs.memory_gib)} of host memory, has {_gibibytes(machine.memory_gib)}",
-        )
+        need, has = _gibibytes(needs.memory_gib), _gibibytes(machine.memory_gib)
+        return Refusal(RejectionCode.MEMORY, f"needs {need} of host memory, has {has}")
     if needs.vcpus and machine.vcpus and machine.vcpus < needs.vcpus:
         return Refusal(RejectionCode.VCPUS, f"needs {needs.vcpus:g} vCPUs, has {machine.vcpus:g}")
     return _fit(needs, machine)
