@@ -70,8 +70,11 @@ class LocalCompute:
 
     def poll(self, ids: Sequence[str]) -> Mapping[str, InstanceStatus]:
         """Return how the known ones of these instances stand."""
-        folders = [InstanceFolder(self._folder / instance_id) for instance_id in ids]
-        return {folder.id: _status(folder) for folder in folders if folder.launched}
+        known = {}
+        for instance_id in ids:
+            with contextlib.suppress(FileNotFoundError):  # never launched, or removed by hand
+                known[instance_id] = _status(InstanceFolder(self._folder / instance_id))
+        return known
 
     def terminate(self, instance_id: str) -> None:
         """Order the end of an instance."""
@@ -161,12 +164,13 @@ def _bury(folder: InstanceFolder) -> InstanceStatus:
         return status
     if not kill_marked(f"{MARK}={folder.id}"):
         return replace(status, state=InstanceState.TERMINATING)
+    ended_at = folder.last_sign_of_life()
     folder.remove_scratch()
     ended = InstanceStatus(
         id=folder.id,
         state=InstanceState.TERMINATED,
         billing_from=status.billing_from,
-        ended_at=utc_now(),
+        ended_at=ended_at,
         reason=EndReason.FAILED,
         detail="the machine process was killed",
     )

@@ -234,6 +234,42 @@ def test_nothing_outlives_an_instance_however_it_ends(
     assert status.ended_at is not None
 
 
+def test_a_killed_machine_is_billed_until_its_last_sign_of_life(
+    cloud: Any, eventually: Any
+) -> None:
+    instance = cloud.launch("while :; do sleep 0.05; done")
+    eventually(lambda: cloud.messages("started"))
+    time.sleep(1.2)
+    killed_at = datetime.now(UTC)
+    for pid in machine_and_agent(cloud, instance):
+        os.kill(pid, signal.SIGKILL)
+    time.sleep(0.5)  # nobody looks
+    ended_at = cloud.wait_until_ended(instance).ended_at
+    assert killed_at - timedelta(seconds=1.1) <= ended_at <= killed_at + timedelta(seconds=0.2)
+    assert cloud.status(instance).ended_at == ended_at
+
+
+@pytest.mark.parametrize("relaunched", [False, True])
+def test_a_machine_whose_folder_is_removed_ends_with_all_its_processes(
+    cloud: Any, eventually: Any, relaunched: bool
+) -> None:
+    instance = cloud.launch(DAEMON + "sleep 100")
+    daemon_of(cloud, instance, eventually)
+    pids = cloud.living(instance)
+    subprocess.run(["rm", "-rf", cloud.folder_of(instance)], check=True)
+    if relaunched:  # the same id: the old machine must not take the new folder for its own
+        cloud.launch("sleep 100", token="r1-1", attempt=2)
+    else:
+        cloud.instances.remove(instance)
+        assert cloud.compute.poll([instance.id]) == {}
+    eventually(lambda: not any(alive(pid) for pid in pids))
+    if relaunched:
+        eventually(lambda: cloud.status(instance).state == "running")
+    else:
+        cloud.require_nothing_left(instance)
+        assert not cloud.folder_of(instance).exists()
+
+
 def machine_and_agent(cloud: Any, instance: Any) -> tuple[int, int]:
     lines = {
         pid: Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
