@@ -390,6 +390,14 @@ def test_a_doubtful_price_of_the_winner_is_a_caution(
     assert said in caution if said else not caution
 
 
+def test_a_price_is_compared_with_another_provider_before_another_region() -> None:
+    cheap = quote(offer("azure", "eastus", price=3.6), 100.0)
+    twin = quote(offer("azure", "westus", price=3.7), 110.0)
+    other = quote(offer("aws", "us-east-1", price=8.0), 200.0)
+    assert "aws us-east-1, $1.00 per GPU-hour" in fact("caution", JOB, decision(cheap, twin, other))
+    assert not fact("caution", JOB, decision(cheap, twin))
+
+
 def test_a_price_says_its_age_in_few_letters() -> None:
     def age(earliest: date | None, latest: date | None) -> str:
         return words.short_age(replace(PRICE, earliest=earliest, latest=latest), NOW.date())

@@ -28,9 +28,13 @@ def price_cautions(decision: Decision, best: Quote) -> Iterator[str]:
 
 
 def _next_price(decision: Decision, best: Quote) -> Quote | None:
-    """The lowest price of the same GPU and capacity type at another place."""
+    """The lowest price of the same GPU and capacity type at another provider, else place.
+
+    Another provider first: a list that is wrong is wrong in all of its regions.
+    """
     others = [quote for quote in decision.quotes if _kind(quote) == _kind(best)]
-    elsewhere = [quote for quote in others if _place(quote) != _place(best)]
+    elsewhere = [quote for quote in others if quote.offer.provider != best.offer.provider]
+    elsewhere = elsewhere or [quote for quote in others if _place(quote) != _place(best)]
     return min(elsewhere, key=_per_gpu, default=None)
 
 
