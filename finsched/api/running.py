@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -11,7 +12,7 @@ from finsched import quoting, settings
 from finsched.accounting.account import Account, account
 from finsched.accounting.verdict import Verdict
 from finsched.accounting.verdict import verdict as judge
-from finsched.errors import SpecError
+from finsched.errors import LedgerProblem, SpecError
 from finsched.jobfile.problems import Wrong
 from finsched.jobfile.units import duration
 from finsched.model.event import Recorded
@@ -103,9 +104,15 @@ def supervised(run_id: str) -> bool:
 
 
 def runs(limit: int) -> list[tuple[Run, datetime]]:
-    """Return the newest runs, each with its present moment."""
+    """Return the newest runs, each with its present moment; stderr names what is unreadable."""
     ledger = open_ledger(settings.load().state_dir)
-    return [_at_present(ledger.run(run_id)) for run_id in ledger.run_ids()[:limit]]
+    found = []
+    for run_id in ledger.run_ids()[:limit]:
+        try:
+            found.append(_at_present(ledger.run(run_id)))
+        except LedgerProblem as problem:
+            print(f"finsched: {problem.message}", file=sys.stderr)
+    return found
 
 
 def events(run: str | None = None) -> list[Recorded]:
