@@ -59,7 +59,7 @@ def legend(lines: Sequence[ShortlistLine], basis: Basis) -> str:
         signs.append("+n dearer places (--all)")
     spot = [line for line in lines if line.quote.offer.capacity_type is CapacityType.SPOT]
     if spot:
-        per = "" if basis is Basis.RUN else " an hour"
+        per = "" if basis is Basis.RUN else "/h"
         signs.append(f"{_capacity(spot[0])}: interruptions{per}")
     if any(_guessed(line) for line in lines):
         signs.append("~ derived price")

@@ -39,7 +39,8 @@ def print_table(
     heading, best, *others = _rows(lines, chosen, console.width)
     rows = [Text(heading, style="dim"), Text(best, style="bold green"), *map(Text, others)]
     console.print(*rows, sep="\n")
-    console.print(Text(legend(lines, basis), style="dim"))
+    if signs := legend(lines, basis):
+        console.print(Text(signs, style="dim"))
 
 
 def print_title(console: Console, title: str, remark: str) -> None:
