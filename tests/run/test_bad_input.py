@@ -1,5 +1,9 @@
 """Bad input through the real command line: words, an exit code, no traceback."""
 
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
 import pytest
 
 from finsched.ledger import Ledger
@@ -9,6 +13,27 @@ from finsched.testing.builders import NOW, job
 from .conftest import Machine
 
 pytestmark = pytest.mark.slow
+
+
+class _Refusing(BaseHTTPRequestHandler):
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(404)
+        self.end_headers()
+        self.wfile.write(b"<Error><Code>NoSuchBucket</Code></Error>")
+
+    def log_message(self, *_: object) -> None:
+        """Stay silent."""
+
+
+@pytest.fixture
+def no_bucket() -> Iterator[str]:
+    """An endpoint that answers as S3 does for a bucket that does not exist."""
+    server = HTTPServer(("127.0.0.1", 0), _Refusing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
 
 
 def test_a_run_that_cannot_be_read_hides_no_other(machine: Machine) -> None:
@@ -32,3 +57,39 @@ def test_a_ledger_deleted_under_a_run_ends_it_with_exit_1(machine: Machine) -> N
     assert process.returncode == 1, err
     assert "deleted or replaced" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "store",
+    ["http://x/y", "foo://x", "s3://", "s3:///folder", "file://folder/x", "://", "http://[/a"],
+)
+def test_a_store_of_an_unknown_kind_is_refused_in_a_line(machine: Machine, store: str) -> None:
+    machine.finsched("launch", machine.job(), "--store", store, code=2)
+    message, fix = machine.errors.splitlines()
+    assert store in message
+    assert "s3://bucket/folder" in fix
+    assert not machine.document("runs")["runs"]
+
+
+@pytest.mark.parametrize("workdir", ["", "workdir: work\n"])
+def test_a_store_that_takes_nothing_is_found_out_before_the_run(
+    machine: Machine, workdir: str
+) -> None:
+    job = machine.job()
+    job.write_text(job.read_text().replace("workdir: work\n", workdir))
+    (machine.folder / "file").write_text("where the store's folder should be")
+    machine.finsched("launch", job, "--store", machine.folder / "file" / "store", code=1)
+    assert "the run's store cannot be used: cannot open" in machine.errors
+    assert not machine.document("runs")["runs"]
+
+
+def test_a_bucket_that_is_not_there_is_found_out_before_the_run(
+    machine: Machine, no_bucket: str
+) -> None:
+    machine.environ |= {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    machine.environ |= {"AWS_ENDPOINT_URL": no_bucket, "AWS_ALLOW_HTTP": "true"}
+    job = machine.job()
+    job.write_text(job.read_text().replace("workdir: work\n", ""))
+    machine.finsched("launch", job, "--store", "s3://no-such-bucket/runs", code=1)
+    assert "cannot write to s3://no-such-bucket/runs/count-" in machine.errors
+    assert not machine.document("runs")["runs"]
