@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,6 +33,11 @@ class InstanceFolder:
     def node_config(self) -> Path:
         """The node agent's document; its folder is where the agent works."""
         return self.path / "node.json"
+
+    @property
+    def agent_command(self) -> Sequence[str]:
+        """What Python runs as this instance's agent, and as no other."""
+        return ("-m", "finsched.node", str(self.node_config))
 
     @property
     def scratch(self) -> Path:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from finsched.node.bound_process import bound_command
-from finsched.node.process_tree import become_subreaper, kill_descendants
+from finsched.node.process_tree import become_subreaper, hide_environment, kill_descendants
 from finsched.provider import EndReason, InstanceState, InstanceStatus
 from finsched_local.folder import MARK, InstanceFolder, utc_now
 from finsched_local.metadata import MetadataServer
@@ -51,6 +51,7 @@ class Machine:
     def live(self, secrets: bytes) -> None:
         """Run from power-on to power-off."""
         become_subreaper()
+        hide_environment()
         signal.signal(signal.SIGTERM, self._on_shutdown)
         metadata = MetadataServer(self._folder.id)
         agent = self._start_agent(metadata.url, secrets)
@@ -75,7 +76,7 @@ class Machine:
         )
 
     def _start_agent(self, metadata_url: str, secrets: bytes) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "finsched.node", str(self._folder.node_config)]
+        command = [sys.executable, *self._folder.agent_command]
         agent = subprocess.Popen(  # noqa: S603 - our own program
             bound_command(signal.SIGHUP, command),
             cwd=self._folder.path,

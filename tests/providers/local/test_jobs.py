@@ -211,7 +211,9 @@ def test_a_daemon_that_the_job_leaves_behind_ends_with_it(cloud: Any) -> None:
     assert not alive(int(cloud.output(cloud.instances[0])))
 
 
-@pytest.mark.parametrize("how", ["terminate", "kill the machine", "kill the agent", "kill both"])
+@pytest.mark.parametrize(
+    "how", ["terminate", "kill the machine", "kill the agent", "kill both", "freeze the agent"]
+)
 def test_nothing_outlives_an_instance_however_it_ends(
     cloud: Any, eventually: Any, how: str
 ) -> None:
@@ -223,7 +225,9 @@ def test_nothing_outlives_an_instance_however_it_ends(
         cloud.compute.terminate(instance.id)
     if how in {"kill the agent", "kill both"}:
         os.kill(agent, signal.SIGKILL)
-    if how in {"kill the machine", "kill both"}:
+    if how == "freeze the agent":  # it does not hear that the machine dies
+        os.kill(agent, signal.SIGSTOP)
+    if how in {"kill the machine", "kill both", "freeze the agent"}:
         os.kill(machine, signal.SIGKILL)
     if how == "kill the machine":  # the agent cleans up, without anybody asking for the status
         eventually(lambda: not alive(daemon))
@@ -409,6 +413,17 @@ def test_the_jobs_environment_is_small(cloud: Any, monkeypatch: pytest.MonkeyPat
     of_the_shell = {"PWD", "SHLVL", "_", "OLDPWD", "LC_CTYPE"}
     declared = {"AWS_REGION", "AWS_SECRET_ACCESS_KEY"}
     assert given - of_the_shell == ours | declared | {"HOME", "LANG", "PATH", "TMPDIR"}
+
+
+def test_the_job_finds_nothing_of_the_callers_in_the_processes_above_it(
+    cloud: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("RUNPOD_API_KEY", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "canary-of-the-caller")
+    cloud.run("cat /proc/$PPID/environ /proc/$(cut -d' ' -f4 /proc/$PPID/stat)/environ")
+    seen = cloud.output(cloud.instances[0])
+    assert "canary" not in seen
+    assert seen.count("PATH=") >= 2 if os.geteuid() == 0 else "PATH=" not in seen
 
 
 def test_the_job_runs_in_its_unpacked_workdir_with_our_python(cloud: Any, tmp_path: Path) -> None:
