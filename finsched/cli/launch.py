@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from finsched.cli.arguments import finite
+
 if TYPE_CHECKING:
     from finsched.api.running import RehearsalRequest
 
@@ -19,13 +21,19 @@ def launch(
     interruptions: Annotated[
         int | None,
         typer.Option(
-            min=0, metavar="N", help="Rehearsal: how many machines are taken back; 2 if left out."
+            min=0,
+            max=1000,
+            metavar="N",
+            help="Rehearsal: how many machines are taken back; 2 if left out.",
         ),
     ] = None,
     hazard: Annotated[
         float | None,
         typer.Option(
-            min=0, metavar="PER_HOUR", help="Rehearsal: interruptions by chance, so many an hour."
+            min=0,
+            max=1000,
+            metavar="PER_HOUR",
+            help="Rehearsal: interruptions by chance, so many an hour.",
         ),
     ] = None,
     seed: Annotated[
@@ -33,15 +41,30 @@ def launch(
     ] = 0,
     speed: Annotated[
         float | None,
-        typer.Option(min=0.1, metavar="X", help="Rehearsal: seconds there in one second here."),
+        typer.Option(
+            min=0.1,
+            max=10_000,
+            metavar="X",
+            help="Rehearsal: seconds there in one second here.",
+        ),
     ] = None,
     max_cost: Annotated[
         float | None,
-        typer.Option(min=0, metavar="USD", help="Most for the run; replaces budget.max_cost."),
+        typer.Option(
+            min=0,
+            callback=finite,
+            metavar="USD",
+            help="Most for the run; replaces budget.max_cost.",
+        ),
     ] = None,
     max_hourly: Annotated[
         float | None,
-        typer.Option(min=0, metavar="USD", help="Most for an hour; replaces budget.max_hourly."),
+        typer.Option(
+            min=0,
+            callback=finite,
+            metavar="USD",
+            help="Most for an hour; replaces budget.max_hourly.",
+        ),
     ] = None,
     store: Annotated[
         str | None,

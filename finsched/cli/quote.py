@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from finsched.cli.arguments import finite
 from finsched.errors import FinschedError, SpecError
 
 if TYPE_CHECKING:
@@ -24,10 +25,12 @@ def quote(
     job_file: Annotated[Path, typer.Argument(metavar="JOB.YAML", help="The job to price.")],
     *,
     max_cost: Annotated[
-        float | None, typer.Option(min=0, metavar="USD", help="Most for the whole run.")
+        float | None,
+        typer.Option(min=0, callback=finite, metavar="USD", help="Most for the whole run."),
     ] = None,
     max_hourly: Annotated[
-        float | None, typer.Option(min=0, metavar="USD", help="Most for an hour of all nodes.")
+        float | None,
+        typer.Option(min=0, callback=finite, metavar="USD", help="Most for an hour of all nodes."),
     ] = None,
     clouds: Annotated[str, typer.Option(metavar="A,B", help="Only these providers.")] = "",
     launchable: Annotated[

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from finsched.cli.arguments import RunArgument
+from finsched.cli.arguments import RunArgument, finite
 
 
 def resume(
     run: RunArgument = None,
     max_cost: Annotated[
-        float | None, typer.Option(min=0, metavar="USD", help="A new budget.max_cost.")
+        float | None,
+        typer.Option(min=0, callback=finite, metavar="USD", help="A new budget.max_cost."),
     ] = None,
     deadline: Annotated[
         str | None,

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from typer.testing import CliRunner
 
+from finsched.cli import app
 from finsched.ledger import Ledger
 from finsched.model.event import Submitted, Warned
 from finsched.testing.builders import NOW, job
@@ -93,3 +95,31 @@ def test_a_bucket_that_is_not_there_is_found_out_before_the_run(
     machine.finsched("launch", job, "--store", "s3://no-such-bucket/runs", code=1)
     assert "cannot write to s3://no-such-bucket/runs/count-" in machine.errors
     assert not machine.document("runs")["runs"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "--speed=1e300",
+        "--speed=inf",
+        "--speed=nan",
+        "--hazard=1e300",
+        "--hazard=inf",
+        "--hazard=nan",
+        "--interruptions=1000000000",
+        "--max-cost=inf",
+        "--max-cost=nan",
+        "--max-hourly=inf",
+    ],
+)
+def test_a_number_beyond_all_sense_is_a_usage_error(wrong: str) -> None:
+    ended = CliRunner().invoke(app, ["launch", "job.yaml", "--rehearse", wrong])
+    assert ended.exit_code == 2
+    assert f"Invalid value for '{wrong.partition('=')[0]}'" in ended.output
+
+
+@pytest.mark.parametrize("command", ["quote", "resume"])
+def test_money_is_finite_wherever_it_is_given(command: str) -> None:
+    ended = CliRunner().invoke(app, [command, "job", "--max-cost=inf"])
+    assert ended.exit_code == 2
+    assert "not a finite number" in ended.output
