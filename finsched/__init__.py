@@ -12,18 +12,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from finsched.api import quote as quote
-    from finsched.running import launch as launch
-    from finsched.running import report as report
-    from finsched.running import status as status
-    from finsched.running import stop as stop
+    from finsched.api.pricing import quote as quote
+    from finsched.api.running import launch as launch
+    from finsched.api.running import report as report
+    from finsched.api.running import status as status
+    from finsched.api.running import stop as stop
 
 _HOMES = {
-    "quote": "finsched.api",
-    "launch": "finsched.running",
-    "status": "finsched.running",
-    "stop": "finsched.running",
-    "report": "finsched.running",
+    "quote": "finsched.api.pricing",
+    "launch": "finsched.api.running",
+    "status": "finsched.api.running",
+    "stop": "finsched.api.running",
+    "report": "finsched.api.running",
 }
 
 __all__ = ["launch", "quote", "report", "status", "stop"]

@@ -28,6 +28,7 @@ BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS events_remain BEFORE DELETE ON events
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 """
+_FIX = "use the finsched that wrote it; `finsched runs` lists the runs that can be read"
 _KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__args__}
 
 
@@ -46,6 +47,7 @@ class Ledger:
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
             self._connection.executescript(_TABLES)
+            self._file = _identity(path)
 
     def close(self) -> None:
         """Close the file; the ledger cannot be used afterwards."""
@@ -54,7 +56,7 @@ class Ledger:
     def append(self, run: str, event: Event, at: datetime) -> Recorded:
         """Write one event durably and return it as recorded."""
         row = (run, at.isoformat(), type(event).__name__, json.dumps(encode(event)))
-        with _explained(self.path):
+        with self._in_place():
             cursor = self._connection.execute(
                 "INSERT INTO events (run, at, kind, body) VALUES (?, ?, ?, ?)", row
             )
@@ -66,7 +68,7 @@ class Ledger:
             "SELECT sequence, run, at, kind, body FROM events"
             " WHERE run = ? AND sequence > ? ORDER BY sequence"
         )
-        with _explained(self.path):
+        with self._in_place():
             rows = self._connection.execute(query, (run, after)).fetchall()
         return [_recorded(*row) for row in rows]
 
@@ -75,7 +77,11 @@ class Ledger:
         records = self.records(run)
         if not records:
             raise SpecError(f"there is no run {run!r}", fix="`finsched runs` lists them")
-        return fold(records)
+        try:
+            return fold(records)
+        except TypeError as error:
+            row = f"its events from row {records[0].sequence} on make no run: {error}"
+            raise LedgerProblem(f"the ledger cannot tell of run {run}: {row}", fix=_FIX) from error
 
     def run_ids(self) -> list[str]:
         """Return every run, newest first."""
@@ -86,20 +92,50 @@ class Ledger:
     def resolve(self, prefix: str | None) -> str:
         """Return the one run whose id starts so; without a prefix, the newest."""
         ids = self.run_ids()
-        matches = [run for run in ids if run.startswith(prefix or "")]
-        if prefix is None and ids:
-            return ids[0]
-        if prefix in matches:
-            return str(prefix)
+        if not ids:
+            raise SpecError("there are no runs yet", fix="`finsched launch JOB` makes the first")
+        if prefix is None or prefix in ids:
+            return prefix or ids[0]
+        matches = [run for run in ids if run.startswith(prefix)]
         if len(matches) == 1:
             return matches[0]
-        found = f"matches {', '.join(matches[:5])}" if matches else "is no run of this ledger"
-        raise SpecError(f"{prefix or 'the ledger'} {found}", fix="`finsched runs` lists the runs")
+        found = f"could be {', '.join(matches[:5])}" if matches else "is no run of this ledger"
+        raise SpecError(f"{prefix} {found}", fix="`finsched runs` lists the runs")
+
+    @contextmanager
+    def _in_place(self) -> Iterator[None]:
+        """Use the file that everybody else would open, not one that was deleted meanwhile."""
+        with _explained(self.path):
+            if _identity(self.path) != self._file:
+                raise LedgerProblem(
+                    f"the ledger {self.path} was deleted or replaced while it was in use",
+                    fix="put the file back, then `finsched resume`; the checkpoints are in the"
+                    " run's store",
+                )
+            yield
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _kind(name: str) -> type[Event]:
+    if name not in _KINDS:
+        raise ValueError(f"{name} is no kind of event")
+    return _KINDS[name]
 
 
 def _recorded(sequence: int, run: str, at: str, kind: str, body: str) -> Recorded:
-    event = decode(_KINDS[kind], json.loads(body))
-    return Recorded(sequence=sequence, run=run, at=datetime.fromisoformat(at), event=event)
+    try:
+        event = decode(_kind(kind), json.loads(body))
+        return Recorded(sequence=sequence, run=run, at=datetime.fromisoformat(at), event=event)
+    except ValueError as error:  # DocumentError and JSONDecodeError are such
+        message = f"the ledger's row {sequence}, of run {run}, cannot be read: {error}"
+        raise LedgerProblem(message, fix=_FIX) from error
 
 
 @contextmanager

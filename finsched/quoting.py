@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from finsched import catalog, jobfile, plugins
 from finsched.decide.paths import places_of
@@ -18,6 +19,9 @@ from finsched.model.market import Market, Offer
 from finsched.model.quote import Decision, Quote, Rejection, RejectionCode
 from finsched.settings import Settings
 
+if TYPE_CHECKING:
+    from finsched.provider import Provider
+
 LOCAL = "local"
 
 
@@ -26,8 +30,12 @@ def read_job(path: Path, settings: Settings) -> JobSpec:
 
     Raises SpecError with the line of every problem.
     """
-    gpus = catalog.known_gpus(settings.cache_dir)
-    return jobfile.read(path, known_gpus=gpus, known_clouds=_known_clouds(settings))
+    return jobfile.read(
+        path,
+        known_gpus=catalog.known_gpus(settings.cache_dir),
+        known_clouds=_known_clouds(settings),
+        known_places=catalog.places(settings.cache_dir),
+    )
 
 
 def overridden(
@@ -59,18 +67,20 @@ def check_clouds(clouds: Sequence[str], settings: Settings) -> None:
 
 
 def _known_clouds(settings: Settings) -> tuple[str, ...]:
-    return (*catalog.providers(settings.cache_dir), LOCAL)
+    return tuple(dict.fromkeys((*catalog.providers(settings.cache_dir), *plugins.names())))
 
 
 def read_market(job: JobSpec, settings: Settings, *, now: datetime) -> Market:
     """Return what is known of the market for a job, at the prices this user pays."""
     market = catalog.load_market(now=now, locations=places_of(job), cache_dir=settings.cache_dir)
-    if LOCAL in job.where.clouds:
-        market = _with_this_machine(market, settings)
+    ready = _ready(job, settings)
+    for provider in ready:
+        if provider.name not in market.terms:
+            market = _with_offers_of(market, provider)
     return replace(
         market,
         offers=tuple(_discounted(market.offers, settings.discounts)),
-        launchable=_launchable(job, settings),
+        launchable=frozenset(provider.name for provider in ready if provider.compute),
     )
 
 
@@ -97,27 +107,31 @@ def quote_in(
     )
 
 
-def _with_this_machine(market: Market, settings: Settings) -> Market:
-    prices = plugins.load(LOCAL, settings).prices
-    terms = {**market.terms, LOCAL: prices.terms()}
-    return replace(market, offers=(*market.offers, *prices.offers()), terms=terms)
-
-
-def _launchable(job: JobSpec, settings: Settings) -> frozenset[str]:
-    """The providers that are set up and can start machines; this machine only when it is named."""
+def _ready(job: JobSpec, settings: Settings) -> list[Provider]:
+    """The providers that are set up here; this machine only when the job names it."""
     enabled = settings.providers or plugins.names()
-    return frozenset(
-        name
-        for name in enabled
-        if (name != LOCAL or LOCAL in job.where.clouds) and _can_launch(name, settings)
-    )
+    wanted = (name for name in enabled if name != LOCAL or LOCAL in job.where.clouds)
+    loaded = (_loaded(name, settings) for name in wanted)
+    return [provider for provider in loaded if provider is not None]
 
 
-def _can_launch(name: str, settings: Settings) -> bool:
+def _loaded(name: str, settings: Settings) -> Provider | None:
     try:
-        return plugins.load(name, settings).compute is not None
+        return plugins.load(name, settings)
     except FinschedError:
-        return False  # not set up: it is quoted all the same
+        return None  # not set up: the catalog's offers of it are quoted all the same
+
+
+def _with_offers_of(market: Market, provider: Provider) -> Market:
+    """The market joined by a provider that the catalog does not know, such as this machine."""
+    prices = provider.prices
+    told = {each.name: each for each in prices.accelerators()}
+    return replace(
+        market,
+        offers=(*market.offers, *prices.offers()),
+        terms={**market.terms, provider.name: prices.terms()},
+        accelerators={**told, **market.accelerators},
+    )
 
 
 def _discounted(offers: tuple[Offer, ...], discounts: Mapping[str, float]) -> Iterator[Offer]:
@@ -126,7 +140,7 @@ def _discounted(offers: tuple[Offer, ...], discounts: Mapping[str, float]) -> It
         if factor is None:
             yield offer
         else:
-            yield replace(offer, price_usd_per_hour=offer.price_usd_per_hour * factor)
+            yield offer._replace(price_usd_per_hour=offer.price_usd_per_hour * factor)
 
 
 def _with_discount(quote: Quote, discounts: Mapping[str, float]) -> Quote:

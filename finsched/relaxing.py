@@ -7,29 +7,33 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from finsched.decide.rank import decide
+from finsched.decide.where import data_problem
 from finsched.model.job import Budget, CapacityPreference, CheckpointSpec, JobSpec
 from finsched.model.market import Market
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relaxation:
-    """One change to a job that lets offers in, with the cheapest of them in USD."""
+    """One change to a job that lets offers in, with the cheapest in USD, the fastest in hours."""
 
     change: str
     offers: int
     cheapest_usd: float
+    fastest_hours: float
 
 
+DROP_DEADLINE = "drop the deadline"
+DROP_RESIDENCY = "drop where.residency"
 CHANGES: tuple[tuple[str, Callable[[JobSpec], JobSpec]], ...] = (
     (
         "declare a checkpoint",
         lambda job: replace(job, checkpoint=job.checkpoint or CheckpointSpec()),
     ),
     ("set capacity: auto", lambda job: replace(job, capacity=CapacityPreference.AUTO)),
-    ("drop the deadline", lambda job: replace(job, deadline=None)),
+    (DROP_DEADLINE, lambda job: replace(job, deadline=None)),
     ("drop where.regions", lambda job: replace(job, where=replace(job.where, regions=()))),
     ("drop where.clouds", lambda job: replace(job, where=replace(job.where, clouds=()))),
-    ("drop where.residency", lambda job: replace(job, where=replace(job.where, residency=()))),
+    (DROP_RESIDENCY, lambda job: replace(job, where=replace(job.where, residency=()))),
     (
         "drop resources.memory",
         lambda job: replace(job, requirements=replace(job.requirements, memory_gib=None)),
@@ -44,7 +48,10 @@ CHANGES: tuple[tuple[str, Callable[[JobSpec], JobSpec]], ...] = (
 def relaxations(job: JobSpec, market: Market, *, now: datetime) -> Iterator[Relaxation]:
     """Yield every single change after which some offer can run the job, thresholds aside."""
     job = replace(job, budget=Budget())
+    homeless = data_problem(job, market.geography) is not None
     for change, apply in CHANGES:
+        if homeless and change == DROP_RESIDENCY:  # the data would leave as well: no help
+            continue
         changed = apply(job)
         if changed == job:
             continue
@@ -54,4 +61,5 @@ def relaxations(job: JobSpec, market: Market, *, now: datetime) -> Iterator[Rela
                 change=change,
                 offers=len(decision.quotes),
                 cheapest_usd=decision.best.total_usd,
+                fastest_hours=min(quote.hours.expected for quote in decision.quotes),
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -104,16 +103,24 @@ def _read(path: Path, *, must_exist: bool) -> dict[str, Any]:
 
 def _document(path: Path, *, must_exist: bool) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except FileNotFoundError:
         if must_exist:
             fix = f"correct {CONFIG_VARIABLE} or unset it"
             raise SpecError(f"{path}: no such config file", fix=fix) from None
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path}: not TOML: {error}", fix="correct that line") from None
     except (OSError, ValueError) as error:
         raise SpecError(f"{path}: cannot be read: {error}", fix="check the path") from None
+    return _parsed(content, path)
+
+
+def _parsed(content: bytes, path: Path) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - most people have no config file
+
+    try:
+        return tomllib.loads(content.decode())
+    except ValueError as error:
+        raise SpecError(f"{path}: not TOML: {error}", fix="correct that line") from None
 
 
 def _nearest(key: str) -> str:

@@ -146,6 +146,28 @@ def test_a_scalar_is_the_text_that_was_typed() -> None:
     assert spec.env == {"DEBUG": "true", "EMPTY": ""}
 
 
+def test_on_demand_may_be_written_with_a_dash() -> None:
+    assert job("capacity: on-demand").capacity is CapacityPreference.ON_DEMAND
+    assert job("capacity: on_demand").capacity is CapacityPreference.ON_DEMAND
+
+
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        ("resources: {gpu: 8xH100}\nrun: make", "write H100:8"),
+        ("resources: {gpu: 'h100 x 4'}\nrun: make", "write H100:4"),
+        ("resources: {gpu: 2x A100-80GB}\nrun: make", "write A100-80GB:2"),
+        ("resources: {gpu: 8xH1000}\nrun: make", "did you mean H100?"),
+        ("resources: {accelerators: 'H100:8'}\nrun: make", "write gpu: H100:8 under resources"),
+        ("resources: {use_spot: true}\nrun: make", "write capacity: spot at the top level"),
+        ("resources: {}\nnum_nodes: 2\nrun: make", "write nodes: 2 under resources"),
+    ],
+)
+def test_the_spelling_of_other_tools_is_translated(text: str, fix: str) -> None:
+    (problem,) = problems(text)
+    assert problem.fix == fix
+
+
 def test_one_value_may_stand_for_a_list() -> None:
     spec = job("where: {clouds: aws, regions: us-*, residency: EU}\nsecrets: HF_TOKEN")
     assert spec.where == Where(clouds=("aws",), regions=("us-*",), residency=("eu",))
@@ -203,7 +225,7 @@ def test_anchors_and_aliases_are_allowed() -> None:
         ("where:", "where", "has no value", "remove the key"),
         ("where: {regions: ['a/b']}", "where.regions[0]", "not a pattern", "us-*"),
         ("where: {residency: [e1]}", "where.residency[0]", "not an area", "eu"),
-        ("capacity: on-demand", "capacity", "is 'on-demand'", "did you mean on_demand?"),
+        ("capacity: ondemand", "capacity", "is 'ondemand'", "did you mean on_demand?"),
         ("name: My Job", "name", "lower-case", "write my-job"),
         ("work: {reference: H100}", "work.hours", "is missing", "add hours: 40"),
         ("work: {hours: 0}", "work.hours", "is 0", "above 0"),

@@ -7,7 +7,7 @@ import pytest
 
 from finsched.errors import LedgerProblem, SpecError
 from finsched.ledger import Ledger
-from finsched.model.event import Submitted, fold
+from finsched.model.event import Submitted, Warned, fold
 from finsched.model.run import AttemptEnd
 from finsched.testing.builders import NOW, job
 from finsched.testing.runs import Story
@@ -74,7 +74,70 @@ def test_a_run_is_found_by_the_start_of_its_name(tmp_path: Path) -> None:
         ledger.append(name, Submitted(job=job(), store_uri=""), NOW)
     assert ledger.resolve("llama") == "llama-c3"
     assert ledger.resolve(None) == "llama-c3"
-    with pytest.raises(SpecError, match="matches"):
+    with pytest.raises(SpecError, match="could be"):
         ledger.resolve("digits")
     with pytest.raises(SpecError, match="no run"):
         ledger.resolve("bert")
+
+
+def test_an_empty_ledger_says_how_the_first_run_is_made(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="no runs yet"):
+        Ledger(tmp_path / "ledger.sqlite").resolve(None)
+
+
+def written_by_others(path: Path, kind: str, body: str, at: str = NOW.isoformat()) -> None:
+    with sqlite3.connect(path) as connection:
+        row = ("r-1", at, kind, body)
+        connection.execute("INSERT INTO events (run, at, kind, body) VALUES (?, ?, ?, ?)", row)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "why"),
+    [
+        ("Teleported", "{}", "Teleported is no kind of event"),
+        ("Warned", "{bad", "Expecting property name"),
+        ("Warned", "[]", "expected an object"),
+        ("Warned", '{"colour": 1}', "Warned lacks"),
+        ("StopRequested", '{"reason": 1}', "reason"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_named(tmp_path: Path, kind: str, body: str, why: str) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    told(ledger, Story())
+    row = len(ledger.records("r-1")) + 1
+    written_by_others(ledger.path, kind, body)
+    with pytest.raises(LedgerProblem, match=f"row {row}, of run r-1, cannot be read") as caught:
+        ledger.run("r-1")
+    assert why in caught.value.message
+    assert caught.value.fix
+
+
+def test_a_row_without_a_moment_is_named(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    written_by_others(ledger.path, "StopRequested", '{"reason": "x"}', at="yesterday")
+    with pytest.raises(LedgerProblem, match="row 1, of run r-1"):
+        ledger.run("r-1")
+
+
+def test_events_without_a_beginning_are_a_problem_of_that_run(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.append("r-1", Warned(attempt=7, text="of no attempt"), NOW)
+    with pytest.raises(LedgerProblem, match="run r-1: its events from row 1 on make no run"):
+        ledger.run("r-1")
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_ledger_that_is_deleted_in_use_takes_no_more_events(
+    tmp_path: Path, replaced: bool
+) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    told(ledger, Story())
+    for file in tmp_path.iterdir():
+        file.rename(tmp_path / f"old-{file.name}")
+    if replaced:
+        Ledger(ledger.path)
+    with pytest.raises(LedgerProblem, match="deleted or replaced"):
+        told(ledger, Story())
+    with pytest.raises(LedgerProblem, match="deleted or replaced"):
+        ledger.records("r-1")

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from finsched.decide.spend import attempt_usd, billed_seconds
-from finsched.model.job import CheckpointSpec
+from finsched.decide.spend import (
+    attempt_usd,
+    billed_seconds,
+    money,
+    storage_usd,
+    transfer_usd,
+)
 from finsched.model.run import Attempt, AttemptEnd, Outcome, Placement, Run
 
 _MICRODOLLAR = Decimal("0.000001")
-_HOURS_PER_MONTH = 730
-KEPT_CHECKPOINTS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +79,8 @@ def account(run: Run, now: datetime) -> Account:
         rehearsed=run.rehearsal is not None,
         lines=lines,
         compute_usd=sum((line.usd for line in lines), Decimal(0)),
-        transfer_usd=_transfer_usd(run),
-        storage_usd=_storage_usd(run, now),
+        transfer_usd=transfer_usd(run),
+        storage_usd=storage_usd(run, now),
         useful_seconds=useful_seconds,
         on_demand=run.best_on_demand,
         on_demand_usd=_on_demand_usd(run, now),
@@ -128,52 +131,5 @@ def _on_demand_usd(run: Run, now: datetime) -> Decimal | None:
         _useful_seconds(run, attempt, now) * attempt.placement.speedup / best.speedup
         for attempt in run.attempts
     )
-    moved_usd = best.input_transfer_usd + best.output_transfer_usd
-    return _money(best.usd_per_hour * seconds / 3600 + moved_usd)
-
-
-def _transfer_usd(run: Run) -> Decimal:
-    return _money(_input_usd(run) + _restore_usd(run) + _output_usd(run))
-
-
-def _input_usd(run: Run) -> float:
-    regions: dict[tuple[str, str], float] = {}
-    for attempt in run.attempts:
-        if attempt.started_at is not None:
-            place = attempt.placement.offer.provider, attempt.placement.offer.region
-            usd = attempt.placement.input_transfer_usd
-            regions[place] = max(regions.get(place, 0.0), usd)
-    return sum(regions.values())
-
-
-def _restore_usd(run: Run) -> float:
-    return sum(
-        attempt.placement.restore_usd_per_gb * _billed_gb(run.job.checkpoint, attempt)
-        for attempt in run.attempts
-        if attempt.restore
-    )
-
-
-def _billed_gb(checkpoint: CheckpointSpec | None, attempt: Attempt) -> float:
-    moved_gb = attempt.restore.size_bytes / 1e9 if attempt.restore else 0.0
-    declared_gb = checkpoint.size_gb if checkpoint and moved_gb else 0.0
-    return max(moved_gb, declared_gb)
-
-
-def _output_usd(run: Run) -> float:
-    finished = run.outcome is Outcome.FINISHED and run.attempts
-    return run.attempts[-1].placement.output_transfer_usd if finished else 0.0
-
-
-def _storage_usd(run: Run, now: datetime) -> Decimal:
-    if not run.checkpoints:
-        return Decimal(0)
-    declared_gb = run.job.checkpoint.size_gb if run.job.checkpoint else 0.0
-    size_gb = KEPT_CHECKPOINTS * max(run.checkpoints[-1].size_bytes / 1e9, declared_gb)
-    hours = ((run.ended_at or now) - run.checkpoints[0].at).total_seconds() / 3600
-    rate = run.attempts[-1].placement.storage_usd_per_gb_month
-    return _money(rate * size_gb * hours / _HOURS_PER_MONTH)
-
-
-def _money(usd: float) -> Decimal:
-    return Decimal(str(usd)).quantize(_MICRODOLLAR)
+    moved_usd = best.copy_usd + best.restage_usd + best.stream_usd + best.output_transfer_usd
+    return money(best.usd_per_hour * seconds / 3600 + moved_usd)

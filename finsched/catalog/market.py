@@ -29,7 +29,7 @@ from finsched.model.market import (
 )
 
 HAZARDS_OF_POOLS = """
-    SELECT DISTINCT offer.provider, offer.region, offer.zone, offer.instance_type, hazard.rowid,
+    SELECT offer.provider, offer.region, offer.zone, offer.instance_type, hazard.rowid,
         hazard.shape, hazard.exposure_hours, hazard.saturated, hazard.evidence
     FROM offer JOIN hazard USING (instance_type, region)
     WHERE offer.capacity_type = 'spot'"""
@@ -64,6 +64,11 @@ def providers(cache_dir: Path | None = None) -> tuple[str, ...]:
     return read(query, cache_dir)
 
 
+def places(cache_dir: Path | None = None) -> Mapping[Location, Geography]:
+    """Return every region whose place is known, whether anything is sold there or not."""
+    return read(_geography, cache_dir)
+
+
 def _market(
     connection: sqlite3.Connection,
     now: datetime,
@@ -72,13 +77,13 @@ def _market(
 ) -> Market:
     types = _instance_types(connection)
     offers = _offers(connection, types, clouds)
-    regions = {Location(offer.instance_type.provider, offer.region) for offer in offers}
+    regions = {(offer.instance_type.provider, offer.region) for offer in offers}
     return Market(
         as_of=now,
         offers=offers,
         accelerators=load_accelerators(connection),
         hazards=_hazards(connection, types),
-        paths=load_paths(connection, locations, regions),
+        paths=load_paths(connection, locations, {Location(*region) for region in regions}),
         terms=_terms(connection),
         geography=_geography(connection),
     )
@@ -181,6 +186,6 @@ def _provider_terms(row: tuple[Any, ...], evidence: dict[int, Evidence]) -> Prov
 
 def _geography(connection: sqlite3.Connection) -> Mapping[Location, Geography]:
     return {
-        Location(provider, region): Geography(area=area, country=country)
-        for provider, region, area, country in connection.execute("SELECT * FROM geography")
+        Location(provider, region): Geography(area=area, country=country.lower(), in_eu=bool(in_eu))
+        for provider, region, area, country, in_eu in connection.execute("SELECT * FROM geography")
     }

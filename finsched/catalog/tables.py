@@ -34,7 +34,8 @@ CREATE TABLE terms (
     provider TEXT, minimum_seconds INTEGER, granularity_seconds INTEGER, first_hour_free INTEGER,
     billing_evidence INTEGER, notice_seconds INTEGER, storage_usd_per_gb_month REAL,
     storage_evidence INTEGER, boot_seconds INTEGER, boot_evidence INTEGER);
-CREATE TABLE geography (provider TEXT, region TEXT, area TEXT, country TEXT);
+CREATE TABLE geography (
+    provider TEXT, region TEXT, area TEXT, country TEXT, in_eu INTEGER);
 CREATE INDEX offer_provider ON offer (provider);
 CREATE INDEX egress_source ON egress (source_provider, source_region);
 CREATE INDEX throughput_source ON throughput (source_provider, source_region);
@@ -122,7 +123,7 @@ COLUMNS: dict[str, tuple[str | Evidence, ...]] = {
         "boot_seconds",
         Evidence("boot", "boot_source"),
     ),
-    "geography": ("provider", "region", "area", "country"),
+    "geography": ("provider", "region", "area", "country", "in_eu"),
 }
 
 

@@ -6,7 +6,8 @@ import atexit
 import gc
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from inspect import get_annotations
+from typing import Annotated, Any
 
 import typer
 
@@ -25,14 +26,17 @@ from finsched.cli import (
     stop,
     validate,
 )
-from finsched.errors import ExitCode, FinschedError
+from finsched.cli.help import Command, Group
+from finsched.errors import ExitCode, FinschedError, MachineProblem
 
 app = typer.Typer(
     name="finsched",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
-    help="Buys GPU time for training jobs: quote the finished run, launch it, account for it.",
+    cls=Group,
+    help="Buys GPU time for training jobs: quote the finished run, launch it, account for it.\n\n"
+    "Start here: write a job.yaml, then `finsched quote job.yaml`; nothing is bought.",
 )
 
 # Reading the market makes more objects than this; hardly any of them is garbage.
@@ -55,6 +59,26 @@ _COMMANDS: tuple[Callable[..., int | None], ...] = (
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"finsched {version('finsched')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
 def main() -> None:
     """Run the command line."""
     _collect_garbage_rarely()
@@ -69,6 +93,7 @@ def _collect_garbage_rarely() -> None:
 
 def _with_exit_code(command: Callable[..., int | None]) -> Callable[..., None]:
     """Turn what a command returns or raises into its exit code: no traceback for people."""
+    command.__annotations__ = get_annotations(command, eval_str=True)  # typer would, four times
 
     @wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
@@ -77,6 +102,11 @@ def _with_exit_code(command: Callable[..., int | None]) -> Callable[..., None]:
         except FinschedError as error:
             _show(error)
             code = error.exit_code
+        except BrokenPipeError:
+            raise  # the reader has left: typer ends quietly
+        except OSError as error:
+            _show(MachineProblem(f"this machine said no: {error}"))
+            code = ExitCode.OUR_FAULT
         except KeyboardInterrupt:
             code = ExitCode.INTERRUPTED
         raise typer.Exit(int(code or ExitCode.DONE))
@@ -91,4 +121,4 @@ def _show(error: FinschedError) -> None:
 
 
 for _command in _COMMANDS:
-    app.command()(_with_exit_code(_command))
+    app.command(cls=Command)(_with_exit_code(_command))

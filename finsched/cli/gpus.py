@@ -26,7 +26,9 @@ LEGEND = (
 
 
 def gpus(
-    name: Annotated[str | None, typer.Argument(help="A GPU's name or alias.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A GPU's name or alias.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
     """List the GPUs of the market, or who sells one of them."""

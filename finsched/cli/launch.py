@@ -3,47 +3,81 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from finsched.cli.arguments import finite
+
+if TYPE_CHECKING:
+    from finsched.api.running import RehearsalRequest
+
 
 def launch(
-    job: Annotated[Path, typer.Argument(help="The job file.")],
+    job: Annotated[Path, typer.Argument(metavar="JOB.YAML", help="The job to run.")],
     rehearse: Annotated[
         bool, typer.Option("--rehearse", help="Run it here as if there, to prove that it resumes.")
     ] = False,
     interruptions: Annotated[
-        int | None, typer.Option(min=0, help="Rehearsal: how many machines are taken back [2].")
+        int | None,
+        typer.Option(
+            min=0,
+            max=1000,
+            metavar="N",
+            help="Rehearsal: how many machines are taken back; 2 if left out.",
+        ),
     ] = None,
     hazard: Annotated[
-        float | None, typer.Option(min=0, help="Rehearsal: interruptions an hour, by chance.")
+        float | None,
+        typer.Option(
+            min=0,
+            max=1000,
+            metavar="PER_HOUR",
+            help="Rehearsal: interruptions by chance, so many an hour.",
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Rehearsal: the same seed, the same points.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Rehearsal: the same seed, the same points.")
+    ] = 0,
     speed: Annotated[
-        float | None, typer.Option(min=0.1, help="Rehearsal: seconds there in one second here.")
+        float | None,
+        typer.Option(
+            min=0.1,
+            max=10_000,
+            metavar="X",
+            help="Rehearsal: seconds there in one second here.",
+        ),
     ] = None,
     max_cost: Annotated[
-        float | None, typer.Option(min=0, help="USD, in place of budget.max_cost.")
+        float | None,
+        typer.Option(
+            min=0,
+            callback=finite,
+            metavar="USD",
+            help="Most for the run; replaces budget.max_cost.",
+        ),
     ] = None,
     max_hourly: Annotated[
-        float | None, typer.Option(min=0, help="USD, in place of budget.max_hourly.")
+        float | None,
+        typer.Option(
+            min=0,
+            callback=finite,
+            metavar="USD",
+            help="Most for an hour; replaces budget.max_hourly.",
+        ),
     ] = None,
     store: Annotated[
-        str | None, typer.Option(help="Where checkpoints go, in place of checkpoint.uri.")
+        str | None,
+        typer.Option(metavar="URI", help="Where checkpoints go; replaces checkpoint.uri."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
 ) -> int:
-    """Place the job on the cheapest feasible placement and carry it to its end."""
-    from finsched import running
+    """Run the job on the cheapest offer that can, and carry it to its end."""
+    from finsched.api import running
     from finsched.cli.render.conclusion import conclude
     from finsched.cli.render.watch import watching
 
-    request = None
-    if rehearse:
-        request = running.RehearsalRequest(
-            seed=seed, interruptions=interruptions, hazard_per_hour=hazard, speed=speed
-        )
+    request = _request(rehearse, interruptions, hazard, seed, speed)
     with watching() as listener:
         run = running.launch(
             job,
@@ -54,3 +88,24 @@ def launch(
             listener=listener,
         )
     return conclude(run, as_json=as_json)
+
+
+def _request(
+    rehearse: bool,
+    interruptions: int | None,
+    hazard: float | None,
+    seed: int,
+    speed: float | None,
+) -> RehearsalRequest | None:
+    from finsched.api.running import RehearsalRequest
+    from finsched.errors import SpecError
+
+    if not rehearse and (interruptions, hazard, speed) != (None, None, None):
+        raise SpecError("--interruptions, --hazard and --speed rehearse", fix="add --rehearse")
+    if interruptions is not None and hazard is not None:
+        raise SpecError("--interruptions and --hazard exclude each other", fix="give one of them")
+    if not rehearse:
+        return None
+    return RehearsalRequest(
+        seed=seed, interruptions=interruptions, hazard_per_hour=hazard, speed=speed
+    )

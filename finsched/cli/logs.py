@@ -7,16 +7,19 @@ from typing import Annotated
 
 import typer
 
+from finsched.cli.arguments import RunArgument
+
 
 def logs(
-    run: Annotated[str | None, typer.Argument(help="The run, or its beginning [newest].")] = None,
+    run: RunArgument = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Stay until it ends.")] = False,
     attempt: Annotated[
-        int | None, typer.Option(min=1, help="One attempt only [all, in order].")
+        int | None,
+        typer.Option(min=1, metavar="N", help="One attempt only; all in order if left out."),
     ] = None,
 ) -> int:
     """Print the output of a run's attempts; declared secrets are shown as ***."""
-    from finsched import running
+    from finsched.api import running
 
     for piece in running.output(run, attempt=attempt, follow=follow):
         sys.stdout.buffer.write(piece)

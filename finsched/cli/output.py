@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from json import JSONEncoder
+
     from rich.console import Console
 
 SCHEMA_VERSION = 1
@@ -24,7 +25,9 @@ def console(*, stderr: bool = False) -> Console:
 
 def print_json(document: dict[str, Any]) -> None:
     """Print one JSON document with its `schema_version` first, one line an item of its lists."""
-    encoder = json.JSONEncoder(default=str)  # indenting would take Python's slow encoder
+    from json import JSONEncoder
+
+    encoder = JSONEncoder(default=str)  # indenting would take Python's slow encoder
     members = [
         f"  {encoder.encode(key)}: {_lines(encoder, value)}"
         for key, value in {"schema_version": SCHEMA_VERSION, **document}.items()
@@ -32,7 +35,7 @@ def print_json(document: dict[str, Any]) -> None:
     sys.stdout.write("{\n" + ",\n".join(members) + "\n}\n")
 
 
-def _lines(encoder: json.JSONEncoder, value: object) -> str:
+def _lines(encoder: JSONEncoder, value: object) -> str:
     if not isinstance(value, list) or not value:
         return encoder.encode(value)
     return "[\n    " + ",\n    ".join(map(encoder.encode, value)) + "\n  ]"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from finsched.cli.arguments import finite
 from finsched.errors import FinschedError, SpecError
 
 if TYPE_CHECKING:
@@ -24,10 +25,12 @@ def quote(
     job_file: Annotated[Path, typer.Argument(metavar="JOB.YAML", help="The job to price.")],
     *,
     max_cost: Annotated[
-        float | None, typer.Option(min=0, metavar="USD", help="Most for the whole run.")
+        float | None,
+        typer.Option(min=0, callback=finite, metavar="USD", help="Most for the whole run."),
     ] = None,
     max_hourly: Annotated[
-        float | None, typer.Option(min=0, metavar="USD", help="Most for an hour of all nodes.")
+        float | None,
+        typer.Option(min=0, callback=finite, metavar="USD", help="Most for an hour of all nodes."),
     ] = None,
     clouds: Annotated[str, typer.Option(metavar="A,B", help="Only these providers.")] = "",
     launchable: Annotated[
@@ -44,13 +47,13 @@ def quote(
 
     Exit 0 with quotes, 3 when no offer can run the job, 4 when all cost too much.
     """
-    from finsched import api
+    from finsched.api import pricing
 
     _at_most_one({"--json": json, "--csv": csv, "--markdown": markdown})
     _at_most_one({"--all": every, "--top": top is not None})
     _at_most_one({"--explain": explain, "--json": json, "--csv": csv})
     job = _read(job_file, max_cost, max_hourly, clouds)
-    decision = api.quote(job, launchable_only=launchable)
+    decision = pricing.quote(job, launchable_only=launchable)
     if json:
         _print_json(decision, top)
     elif csv:
@@ -119,13 +122,13 @@ def _print_page(page: _Page, *, markdown: bool) -> None:
     if markdown:
         from finsched.cli.render.quote_export import print_markdown
 
-        print_markdown(title(page.job, page.decision), lines, page.decision.basis, found)
+        print_markdown(title(page.job, page.decision), lines, page.decision, found)
     else:
         _print_for_people(page, lines, found)
 
 
 def _lines(page: _Page) -> list[ShortlistLine]:
-    from finsched.cli.render.quote_refusal import over_threshold
+    from finsched.cli.render.quote_summary import over_threshold
     from finsched.cli.render.shortlist import LINES, every_place, shortlist
 
     if not page.decision.quotes:
@@ -145,13 +148,14 @@ def _print_for_people(
     out, decision = console(), page.decision
     print_title(out, title(page.job, decision), considered(decision))
     if lines:
-        print_table(out, lines, decision.basis)
+        print_table(out, lines, decision.basis, decision.as_of.date())
     step = [] if decision.best is None else [[next_step(page.job_file, decision)]]
     print_sections(out, [*sections, *step], best=decision.best)
 
 
 def _refusal(job: JobSpec, decision: Decision) -> FinschedError:
-    from finsched.cli.render.quote_refusal import nothing_feasible, over_threshold, too_dear
+    from finsched.cli.render.quote_refusal import nothing_feasible, too_dear
+    from finsched.cli.render.quote_summary import over_threshold
 
     if quotes := over_threshold(decision):
         return too_dear(job, quotes)

@@ -6,13 +6,15 @@ from typing import Annotated
 
 import typer
 
+from finsched.cli.arguments import RunArgument
+
 
 def report(
-    run: Annotated[str | None, typer.Argument(help="The run, or its beginning [newest].")] = None,
+    run: RunArgument = None,
     as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
 ) -> int:
-    """Account for a run: all attempts at the prices in force, and what on-demand had cost."""
-    from finsched import running
+    """Account for a run: every attempt at its price, and what on-demand would have cost."""
+    from finsched.api import running
     from finsched.cli.output import console, print_json
     from finsched.cli.render.account import account_document, print_account
 

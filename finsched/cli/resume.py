@@ -6,19 +6,23 @@ from typing import Annotated
 
 import typer
 
+from finsched.cli.arguments import RunArgument, finite
+
 
 def resume(
-    run: Annotated[str | None, typer.Argument(help="The run, or its beginning [newest].")] = None,
+    run: RunArgument = None,
     max_cost: Annotated[
-        float | None, typer.Option(min=0, help="A new budget.max_cost in USD.")
+        float | None,
+        typer.Option(min=0, callback=finite, metavar="USD", help="A new budget.max_cost."),
     ] = None,
     deadline: Annotated[
-        str | None, typer.Option(help="A new deadline from now on, such as 12h.")
+        str | None,
+        typer.Option(metavar="TIME", help="A new deadline from now on, such as 12h."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
 ) -> int:
-    """Go on with a run that stopped, failed or lost its supervisor; its machine is adopted."""
-    from finsched import running
+    """Go on with a run that stopped, failed or lost its launcher, from its last checkpoint."""
+    from finsched.api import running
     from finsched.cli.render.conclusion import conclude
     from finsched.cli.render.watch import watching
 

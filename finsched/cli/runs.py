@@ -9,10 +9,10 @@ import typer
 
 def runs(
     as_json: Annotated[bool, typer.Option("--json", help="The list as JSON.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many, newest first.")] = 20,
 ) -> int:
     """List the runs, newest first."""
-    from finsched import running
+    from finsched.api import running
     from finsched.cli.output import console, print_json
     from finsched.cli.render.status import print_runs, run_document
 

@@ -26,7 +26,8 @@ class SchemaName(StrEnum):
 
 def schema(
     name: Annotated[
-        SchemaName, typer.Argument(help="`job`.yaml, or the command that prints --json.")
+        SchemaName,
+        typer.Argument(metavar="NAME", help="`job`.yaml, or the command that prints --json."),
     ] = SchemaName.JOB,
 ) -> int:
     """Print the JSON Schema of job.yaml, for editors, or of what a command prints."""

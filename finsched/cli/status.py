@@ -6,15 +6,17 @@ from typing import Annotated
 
 import typer
 
+from finsched.cli.arguments import RunArgument
+
 
 def status(
-    run: Annotated[str | None, typer.Argument(help="The run, or its beginning [newest].")] = None,
+    run: RunArgument = None,
     watch: Annotated[bool, typer.Option("--watch", help="Stay and follow it.")] = False,
     why: Annotated[bool, typer.Option("--why", help="Every event, with its reason.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The state as JSON.")] = False,
 ) -> int:
-    """Show progress, spend, burn and what is at risk since the last commit."""
-    from finsched import running
+    """Show progress, what was spent, what an hour costs and what is at risk until the next save."""
+    from finsched.api import running
     from finsched.cli.output import console, print_json
     from finsched.cli.render.status import print_events, print_status, run_document
     from finsched.cli.render.watch import watching
@@ -28,5 +30,5 @@ def status(
         return 0
     if why:
         print_events(running.events(state.id), console())
-    print_status(state, now, console())
+    print_status(state, now, console(), supervised=running.supervised(state.id))
     return 0

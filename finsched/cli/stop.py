@@ -6,18 +6,26 @@ from typing import Annotated
 
 import typer
 
+from finsched.cli.arguments import RunArgument
+
 
 def stop(
-    run: Annotated[str | None, typer.Argument(help="The run, or its beginning [newest].")] = None,
+    run: RunArgument = None,
     as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
 ) -> int:
     """Ask a run to save and end; works from any terminal, also when its launcher is dead."""
-    from finsched import running
+    from finsched.api import running
     from finsched.cli.render.conclusion import conclude
     from finsched.cli.render.watch import watching
     from finsched.errors import ExitCode
 
+    state, _ = running.status(run)
+    if state.outcome is not None:
+        typer.echo(f"run {state.id} has already ended: {state.outcome}", err=True)
+        if as_json:
+            conclude(state, as_json=True)
+        return ExitCode.DONE
     with watching() as listener:
-        ended = running.stop(run, listener=listener)
+        ended = running.stop(state.id, listener=listener)
     code = conclude(ended, as_json=as_json)
     return ExitCode.DONE if code is ExitCode.INTERRUPTED else code

@@ -39,7 +39,12 @@ def _read(job_file: Path) -> JobSpec:
     from finsched import catalog, jobfile, plugins
 
     known_clouds = {*catalog.providers(), *plugins.names()}
-    return jobfile.read(job_file, known_gpus=catalog.known_gpus(), known_clouds=known_clouds)
+    return jobfile.read(
+        job_file,
+        known_gpus=catalog.known_gpus(),
+        known_clouds=known_clouds,
+        known_places=catalog.places(),
+    )
 
 
 def _errors(error: SpecError) -> list[dict[str, Any]]:

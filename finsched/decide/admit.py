@@ -54,7 +54,7 @@ def _placement(decision: Decision) -> Refused | None:
     over = [each for each in decision.rejections if each.code in THRESHOLDS]
     if not over:
         count = len(decision.rejections)
-        reason = f"none of {count} offers can run this job"
+        reason = f"none of {count:,} offers can run this job"
         return Refused(objection=Objection.NOTHING_FEASIBLE, reason=reason)
     nearest = min(over, key=lambda each: each.quote.total_usd if each.quote else 0.0)
     reason = f"{len(over)} offers can run this job, all over a threshold; the nearest: "

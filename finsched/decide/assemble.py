@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from finsched.decide.checkpoint_store import KEPT_CHECKPOINTS
 from finsched.decide.cost import Expected, Setting
 from finsched.decide.ending import Ending
 from finsched.decide.facts import PlaceFacts
 from finsched.decide.feasible import Candidate
 from finsched.decide.speed import Speed
-from finsched.decide.store import KEPT_CHECKPOINTS
 from finsched.decide.transfer import HOURS_PER_MONTH, DataPlan
 from finsched.model.evidence import Evidence, Quality
 from finsched.model.interruption import Hazard

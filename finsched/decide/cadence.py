@@ -12,6 +12,7 @@ ROUND_MINUTES = (
     *(1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 75, 90, 105, 120, 150, 180),
     *(240, 300, 360, 480, 600, 720, 960, 1440, 2160, 2880, 4320, 5760, 7200, 10080, 14400, 20160),
 )
+LONGEST_INTERVAL_HOURS = 2.0  # never more at risk by choice: hazards are guesses, hardware fails
 _ROUND_HOURS = tuple(minutes / 60 for minutes in ROUND_MINUTES)
 
 
@@ -40,21 +41,31 @@ def interval_hours(
     hazard_per_hour: float,
     at_least_hours: float = 0.0,
 ) -> float:
-    """The round interval nearest Daly's that wastes least; never longer than the work.
+    """The round interval nearest Daly's that wastes least; never longer than the work or two hours.
 
-    `at_least_hours` is the time one upload takes: a shorter interval would never drain.
+    `at_least_hours` is the time one upload takes: a shorter interval would never drain, so only
+    that makes it longer than two hours. Without interruptions there is one interval, the work.
     """
     if hazard_per_hour <= 0:
         return work_hours
+    longest = min(work_hours, _longest_hours(at_least_hours))
     target = daly_interval_hours(save_hours, hazard_per_hour) if save_hours > 0 else 0.0
     target = max(target, at_least_hours)
-    if target >= work_hours:
-        return work_hours
-    best, least = work_hours, stretch(work_hours, save_hours, hazard_per_hour)
+    if target >= longest:
+        return longest
+    best, least = longest, stretch(longest, save_hours, hazard_per_hour)
     place = bisect_left(_ROUND_HOURS, target)
     for hours in _ROUND_HOURS[max(0, place - 1) : place + 1]:
-        if at_least_hours <= hours < work_hours:
+        if at_least_hours <= hours < longest:
             waste = stretch(hours, save_hours, hazard_per_hour)
             if waste < least:
                 best, least = hours, waste
     return best
+
+
+def _longest_hours(at_least_hours: float) -> float:
+    """Two hours, or the first round interval in which an upload drains."""
+    if at_least_hours <= LONGEST_INTERVAL_HOURS:
+        return LONGEST_INTERVAL_HOURS
+    place = bisect_left(_ROUND_HOURS, at_least_hours)
+    return _ROUND_HOURS[place] if place < len(_ROUND_HOURS) else at_least_hours

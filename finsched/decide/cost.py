@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from finsched.decide.store import KEPT_CHECKPOINTS, CheckpointStore
+from finsched.decide.checkpoint_store import KEPT_CHECKPOINTS, CheckpointStore
 from finsched.decide.transfer import HOURS_PER_MONTH, DataPlan
 from finsched.decide.walltime import WallTime, expected_wall_time
 from finsched.model.market import BillingRule

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from finsched.decide.checkpoint_store import CheckpointStore, checkpoint_store
 from finsched.decide.hazard import ON_DEMAND_HAZARD, spot_hazard
 from finsched.decide.paths import Roads
 from finsched.decide.speed import Speed, speed_of
-from finsched.decide.store import CheckpointStore, checkpoint_store
 from finsched.decide.transfer import DataPlan, data_plans
 from finsched.model.evidence import Evidence
 from finsched.model.interruption import Hazard, Observation

@@ -32,10 +32,8 @@ def fit_machine(
     if refusal is not None:
         return refusal
     if needs.memory_gib and machine.memory_gib and machine.memory_gib < needs.memory_gib:
-        return Refusal(
-            RejectionCode.MEMORY,
-            f"needs {needs.memory_gib:g} GiB of host memory, has {machine.memory_gib:g} GiB",
-        )
+        need, has = _gibibytes(needs.memory_gib), _gibibytes(machine.memory_gib)
+        return Refusal(RejectionCode.MEMORY, f"needs {need} of host memory, has {has}")
     if needs.vcpus and machine.vcpus and machine.vcpus < needs.vcpus:
         return Refusal(RejectionCode.VCPUS, f"needs {needs.vcpus:g} vCPUs, has {machine.vcpus:g}")
     return _fit(needs, machine)
@@ -86,8 +84,8 @@ def _request_refusal(
     if request.name is not None and request.name != machine.gpu:
         return Refusal(RejectionCode.GPU, f"needs {request.name}, has {machine.gpu}")
     if request.memory_gib is not None and (memory_gib is None or memory_gib < request.memory_gib):
-        has = "does not say" if memory_gib is None else f"has {memory_gib:g} GiB"
-        need = f"needs {request.memory_gib:g} GiB per GPU"
+        has = "does not say" if memory_gib is None else f"has {_gibibytes(memory_gib)}"
+        need = f"needs {_gibibytes(request.memory_gib)} per GPU"
         return Refusal(RejectionCode.GPU_MEMORY, f"{need}, {machine.gpu} {has}")
     if request.count != machine.gpu_count:
         size = f"{machine.gpu_count}-GPU machine"
@@ -103,5 +101,9 @@ def _label(request: GpuRequest) -> str:
     if request.name is not None:
         return f"{request.name}:{request.count}"
     if request.memory_gib is not None:
-        return f"{request.memory_gib:g}GiB:{request.count}"
+        return f"{round(request.memory_gib, 1):g}GiB:{request.count}"
     return f"any GPU:{request.count}"
+
+
+def _gibibytes(size_gib: float) -> str:
+    return f"{round(size_gib, 1):g} GiB"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from finsched.model.market import CapacityType
-from finsched.model.quote import Decision, Quote
+from finsched.model.quote import Basis, Decision, Quote
 from finsched.model.run import Attempt, AttemptEnd, Outcome, Run
 
 NODE_FAILURES_IN_A_ROW = 3
@@ -68,14 +69,12 @@ def next_step(
     last = run.last_attempt
     if last and last.end in _FINAL:
         return End(outcome=_FINAL[last.end], why=last.detail)
-    if last and last.end is AttemptEnd.LIMIT:
-        return End(outcome=_limit_met(run, now, reserve), why=last.detail)
-    limit = _limit(run, now, spent_usd, reserve)
+    limit = _limit(run, now, spent_usd, reserve) or _limit_met(run, last, now, reserve)
     if limit:
         return limit
     if run.live_attempt:
         return Stay()
-    return _launch(run, last, now, decision)
+    return _launch(run, now, spent_usd, decision)
 
 
 def _limit(run: Run, now: datetime, spent_usd: Decimal, reserve: timedelta) -> End | None:
@@ -91,32 +90,50 @@ def _limit(run: Run, now: datetime, spent_usd: Decimal, reserve: timedelta) -> E
     return None
 
 
-def _limit_met(run: Run, now: datetime, reserve: timedelta) -> Outcome:
+def _limit_met(run: Run, last: Attempt | None, now: datetime, reserve: timedelta) -> End | None:
+    """The node met a limit: of the run, unless the run has been given others since."""
+    if last is None or last.end is not AttemptEnd.LIMIT or last.number <= run.limits_since:
+        return None
     late = run.deadline_at is not None and now + 2 * reserve >= run.deadline_at
-    return Outcome.DEADLINE if late else Outcome.BUDGET
+    return End(outcome=Outcome.DEADLINE if late else Outcome.BUDGET, why=last.detail)
 
 
 def _over_budget(run: Run, spent_usd: Decimal, reserve: timedelta) -> bool:
+    """Whether a last checkpoint at the last attempt's price, and delivering, no longer fit."""
     limit = run.job.budget.max_cost_usd
     if limit is None:
         return False
-    live = run.live_attempt
-    burn_usd_per_hour = live.placement.usd_per_hour if live else 0.0
-    reserved_usd = burn_usd_per_hour * reserve.total_seconds() / 3600
-    return float(spent_usd) + reserved_usd >= limit
+    held_usd = 0.0
+    if run.attempts:
+        placement = run.attempts[-1].placement
+        held_usd = placement.usd_per_hour * reserve.total_seconds() / 3600
+        held_usd += placement.output_transfer_usd
+    return float(spent_usd) + held_usd >= limit
 
 
-def _launch(run: Run, last: Attempt | None, now: datetime, decision: Decision | None) -> Step:
+def _launch(run: Run, now: datetime, spent_usd: Decimal, decision: Decision | None) -> Step:
+    last = run.last_attempt
     if _in_a_row(run, AttemptEnd.NODE_FAILED) >= NODE_FAILURES_IN_A_ROW:
         why = f"{NODE_FAILURES_IN_A_ROW} machines in a row broke: {last.detail if last else ''}"
         return End(outcome=Outcome.BROKEN, why=why)
     wait = _back_off(run, last, now)
     if wait:
         return wait
-    quote = _choice(run, decision)
-    if quote is None:
+    quotes = _allowed(run, decision)
+    if not quotes:
         return End(outcome=Outcome.NO_PLACEMENT, why="no feasible offer is left for the rest")
+    quote = next((each for each in quotes if _affordable(run, each, spent_usd)), None)
+    if quote is None:
+        return End(outcome=Outcome.BUDGET, why="what is left does not pay for another start")
     return Launch(quote=quote, why=_why(run, quote))
+
+
+def _affordable(run: Run, quote: Quote, spent_usd: Decimal) -> bool:
+    """Whether moving the data and a first minute still fit into the budget."""
+    limit = run.job.budget.max_cost_usd
+    if limit is None or quote.basis is Basis.HOUR:
+        return True
+    return float(spent_usd) + quote.cost.transfer_usd + quote.price_usd_per_hour / 60 < limit
 
 
 def _back_off(run: Run, last: Attempt | None, now: datetime) -> Wait | None:
@@ -130,14 +147,13 @@ def _back_off(run: Run, last: Attempt | None, now: datetime) -> Wait | None:
     )
 
 
-def _choice(run: Run, decision: Decision | None) -> Quote | None:
-    if decision is None:
-        return None
+def _allowed(run: Run, decision: Decision | None) -> Sequence[Quote]:
+    """The quotes in order; only calm ones once the allowed interruptions are used up."""
+    quotes = decision.quotes if decision else ()
     allowed = run.job.budget.max_interruptions
-    if allowed is not None and run.interruptions >= allowed:
-        calm = (q for q in decision.quotes if q.offer.capacity_type is CapacityType.ON_DEMAND)
-        return next(calm, None)
-    return decision.best
+    if allowed is None or run.interruptions < allowed:
+        return quotes
+    return [each for each in quotes if each.offer.capacity_type is CapacityType.ON_DEMAND]
 
 
 def _why(run: Run, quote: Quote) -> str:

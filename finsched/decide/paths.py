@@ -32,7 +32,9 @@ def egress_usd(tiers: tuple[EgressTier, ...], size_gb: float) -> float:
     """
     usd = 0.0
     for tier, following in pairwise(tiers):
-        usd += max(0.0, min(size_gb, following.start_gb) - tier.start_gb) * tier.usd_per_gb
+        if size_gb <= following.start_gb:
+            return usd + max(0.0, size_gb - tier.start_gb) * tier.usd_per_gb
+        usd += (following.start_gb - tier.start_gb) * tier.usd_per_gb
     if not tiers:
         return usd
     return usd + max(0.0, size_gb - tiers[-1].start_gb) * tiers[-1].usd_per_gb

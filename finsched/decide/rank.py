@@ -7,7 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from finsched.decide.feasible import Cooling, feasible
-from finsched.decide.quoting import Quoter
+from finsched.decide.quoter import Quoter
 from finsched.decide.where import data_problem
 from finsched.model.interruption import Observation
 from finsched.model.job import JobSpec

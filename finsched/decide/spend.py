@@ -1,12 +1,22 @@
-"""What a run has cost so far, from its attempts and the prices frozen when they were chosen."""
+"""What a run has cost so far, from its attempts and the prices frozen when they were chosen.
+
+Compute is metered. Transfer and storage are estimated from declared sizes and the bytes that
+moved; they count against the budget all the same, because the invoice has them.
+"""
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from finsched.model.run import Attempt, Run
+from finsched.decide.checkpoint_store import KEPT_CHECKPOINTS
+from finsched.decide.paths import egress_usd
+from finsched.decide.transfer import HOURS_PER_MONTH
+from finsched.model.market import EgressTier
+from finsched.model.run import Attempt, AttemptEnd, Outcome, Placement, Run
 
 SECONDS_PER_HOUR = Decimal(3600)
 _MICRODOLLAR = Decimal("0.000001")
@@ -29,17 +39,105 @@ def attempt_usd(attempt: Attempt, now: datetime) -> Decimal:
     return usd.quantize(_MICRODOLLAR)
 
 
-def spent_usd(run: Run, now: datetime) -> Decimal:
+def compute_usd(run: Run, now: datetime) -> Decimal:
     """Return the compute cost of all attempts up to `now`."""
     return sum((attempt_usd(attempt, now) for attempt in run.attempts), Decimal(0))
 
 
+def transfer_usd(run: Run) -> Decimal:
+    """Return what moving inputs, checkpoints and outputs has cost, estimated."""
+    moved_usd = _inputs_usd(run) + _outputs_usd(run)
+    moved_usd += _checkpoints_usd(run, lambda placement: placement.restore_tiers, _restored_gb)
+    moved_usd += _checkpoints_usd(run, lambda placement: placement.upload_tiers, _committed_gb)
+    return money(moved_usd)
+
+
+def storage_usd(run: Run, now: datetime) -> Decimal:
+    """Return what keeping the last checkpoints has cost, estimated."""
+    if not run.checkpoints or not run.attempts:
+        return Decimal(0)
+    size_gb = KEPT_CHECKPOINTS * _size_gb(run, run.checkpoints[-1].size_bytes)
+    hours = ((run.ended_at or now) - run.checkpoints[0].at).total_seconds() / 3600
+    rate_usd = run.attempts[-1].placement.storage_usd_per_gb_month
+    return money(rate_usd * size_gb * max(hours, 0.0) / HOURS_PER_MONTH)
+
+
+def spent_usd(run: Run, now: datetime) -> Decimal:
+    """Return what the run has cost up to `now`: compute, transfer and storage."""
+    return compute_usd(run, now) + transfer_usd(run) + storage_usd(run, now)
+
+
 def budget_ends_at(run: Run, attempt: Attempt, now: datetime) -> datetime | None:
-    """Return when this attempt, running on, will have used up `budget.max_cost`."""
+    """Return when this attempt, running on, leaves just enough of `budget.max_cost` to deliver."""
     limit = run.job.budget.max_cost_usd
     price_usd_per_hour = attempt.placement.usd_per_hour
     if limit is None or price_usd_per_hour <= 0:
         return None
-    left_usd = Decimal(str(limit)) - spent_usd(run, now)
-    hours_left = max(float(left_usd) / price_usd_per_hour, 0.0)
+    left_usd = limit - float(spent_usd(run, now)) - attempt.placement.output_transfer_usd
+    hours_left = max(left_usd / price_usd_per_hour, 0.0)
     return now + min(timedelta(hours=hours_left), timedelta(days=3650))
+
+
+def money(usd: float) -> Decimal:
+    """Return an estimate as an amount, to the millionth of a dollar."""
+    return Decimal(str(usd)).quantize(_MICRODOLLAR)
+
+
+def _inputs_usd(run: Run) -> float:
+    """A copy in a region's storage is paid once, one on the machine at every start."""
+    copied: dict[tuple[str, str], float] = defaultdict(float)
+    each_time = 0.0
+    for attempt in run.attempts:
+        placement, place = attempt.placement, _place(attempt)
+        if attempt.end is not AttemptEnd.NOT_LAUNCHED:
+            copied[place] = max(copied[place], placement.copy_usd)
+            each_time += placement.restage_usd + placement.stream_usd * _share(attempt)
+    return sum(copied.values()) + each_time
+
+
+def _share(attempt: Attempt) -> float:
+    """How much of the work that was left an attempt has done, lost or not; all if it is silent."""
+    begun = attempt.restore.progress if attempt.restore else None
+    if attempt.progress is None:
+        return 1.0 if attempt.started_at else 0.0
+    left = 1.0 - (begun or 0.0)
+    return min(max(attempt.progress - (begun or 0.0), 0.0) / left, 1.0) if left > 0 else 0.0
+
+
+def _checkpoints_usd(
+    run: Run,
+    tiers_of: Callable[[Placement], tuple[EgressTier, ...]],
+    moved_gb: Callable[[Run, Attempt], float],
+) -> float:
+    """Tiers are marginal: what moved over one way is priced together."""
+    moved: dict[tuple[str, str], float] = defaultdict(float)
+    tiers: dict[tuple[str, str], tuple[EgressTier, ...]] = {}
+    for attempt in run.attempts:
+        moved[_place(attempt)] += moved_gb(run, attempt)
+        tiers[_place(attempt)] = tiers_of(attempt.placement)
+    return sum(egress_usd(tiers[place], size_gb) for place, size_gb in moved.items())
+
+
+def _restored_gb(run: Run, attempt: Attempt) -> float:
+    restore = attempt.restore
+    return _size_gb(run, restore.size_bytes) if restore and restore.size_bytes else 0.0
+
+
+def _committed_gb(run: Run, attempt: Attempt) -> float:
+    sizes = (each.size_bytes for each in run.checkpoints if each.attempt == attempt.number)
+    return sum(_size_gb(run, size_bytes) for size_bytes in sizes)
+
+
+def _size_gb(run: Run, size_bytes: int) -> float:
+    """What moved here, but not less than declared: a rehearsal's checkpoint is a small one."""
+    declared_gb = run.job.checkpoint.size_gb if run.job.checkpoint else 0.0
+    return max(size_bytes / 1e9, declared_gb)
+
+
+def _outputs_usd(run: Run) -> float:
+    finished = run.outcome is Outcome.FINISHED and run.attempts
+    return run.attempts[-1].placement.output_transfer_usd if finished else 0.0
+
+
+def _place(attempt: Attempt) -> tuple[str, str]:
+    return attempt.placement.offer.provider, attempt.placement.offer.region

@@ -55,7 +55,9 @@ def data_plans(
     cheapest = tuple(moves[0] for moves in options)
     streamed = tuple(min(moves, key=_is_copy) for moves in options)
     copied = tuple(max(moves, key=_is_copy) for moves in options)
-    return tuple(_together(moves) for moves in dict.fromkeys((cheapest, streamed, copied)))
+    # By identity: hashing a move by value costs more than putting the plan together.
+    distinct = {tuple(map(id, moves)): moves for moves in (cheapest, streamed, copied)}
+    return tuple(_together(moves) for moves in distinct.values())
 
 
 def _is_copy(move: Move) -> bool:

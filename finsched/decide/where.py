@@ -8,11 +8,24 @@ from fnmatch import fnmatchcase
 from finsched.model.job import JobSpec
 from finsched.model.market import ANY_REGION, Geography, Location
 
+AREAS = {  # the codes of the geography table; the United States, Canada and China are areas
+    "af": "Africa",
+    "ap": "Asia and the Pacific",
+    "ca": "Canada",
+    "cn": "China",
+    "eu": "Europe",
+    "me": "the Middle East",
+    "sa": "South and Central America",
+    "us": "the United States",
+}
+CONTINENT = "europe"  # under `residency`, where `eu` is the European Union
+
 
 def matches(pattern: str, location: Location, geography: Geography | None) -> bool:
     """Whether a pattern such as `us-*`, `eu` or `aws/us-*` names this region.
 
-    A pattern matches by spelling, or by the area or country of the geography table.
+    A pattern matches by spelling, or by the area or country of the geography table: `eu` is all of
+    geographic Europe here.
     """
     cloud, _, region = pattern.lower().rpartition("/")
     if cloud and not fnmatchcase(location.provider, cloud):
@@ -23,8 +36,21 @@ def matches(pattern: str, location: Location, geography: Geography | None) -> bo
 
 
 def in_area(area: str, geography: Geography | None) -> bool:
-    """Whether a region lies in an area such as `eu`, or in a country such as `de`."""
-    return bool(area) and geography is not None and area in (geography.area, geography.country)
+    """Whether a region lies in an area such as `us` or `europe`, or in a country such as `de`.
+
+    A code that is both (`sa`: South America, Saudi Arabia) is the area.
+    """
+    if geography is None:
+        return False
+    if area == CONTINENT:
+        return geography.area == "eu"
+    code = geography.area if area in AREAS else geography.country
+    return bool(area) and area == code
+
+
+def resides_in(area: str, geography: Geography) -> bool:
+    """Whether a region satisfies a residency: `eu` means the member states of the Union."""
+    return geography.in_eu if area == "eu" else in_area(area, geography)
 
 
 def region_problem(
@@ -48,11 +74,13 @@ def residency_problem(
     """Why this place breaks `where.residency`, or None; an unknown place always does."""
     if not areas:
         return None
+    if location is not None and location.region == ANY_REGION:
+        return f"must stay in {', '.join(areas)}, {location.provider} does not say in which region"
     known = None if location is None else geography.get(location)
     if known is None:
         place = "an unknown region" if location is None else f"{location} (unknown area)"
         return f"must stay in {', '.join(areas)}, is in {place}"
-    if any(in_area(area.lower(), known) for area in areas):
+    if any(resides_in(area.lower(), known) for area in areas):
         return None
     return f"must stay in {', '.join(areas)}, is in {location}"
 

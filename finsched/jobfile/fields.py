@@ -151,7 +151,7 @@ Place = Annotated[
 ]
 Capacity = Annotated[
     CapacityPreference,
-    _text(values.capacity, enum=[str(choice) for choice in CapacityPreference]),
+    _text(values.capacity, enum=[*(str(choice) for choice in CapacityPreference), "on-demand"]),
 ]
 Signal = Annotated[str, _text(values.signal_name, pattern="^SIG[A-Z0-9]+$", examples=["SIGTERM"])]
 Variable = Annotated[str, _text(values.variable, pattern=_VARIABLE_PATTERN)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from pydantic import ValidationError
 
 from finsched.jobfile.convert import contradictions
+from finsched.jobfile.places import Places, wrong_places
 from finsched.jobfile.problems import JobFileError, Problem, Wrong, nearest, shown
 from finsched.jobfile.schema import SECTIONS, Job, Section
 from finsched.jobfile.yaml_tree import Node, walk
@@ -20,9 +22,20 @@ _SHAPES = {
     "tuple_type": ("is not a list", "write `- ` items below it, or [a, b]"),
 }
 
+_OTHER_TOOLS_KEYS = {  # SkyPilot's and dstack's words for what stands elsewhere here
+    "accelerators": "write gpu: H100:8 under resources",
+    "use_spot": "write capacity: spot at the top level",
+    "spot_policy": "write capacity: spot at the top level",
+    "num_nodes": "write nodes: 2 under resources",
+}
+
 
 def validate(
-    tree: Node, source: str, known_gpus: Mapping[str, str], known_clouds: Collection[str]
+    tree: Node,
+    source: str,
+    known_gpus: Mapping[str, str],
+    known_clouds: Collection[str],
+    known_places: Places,
 ) -> Job:
     """Return the checked job, or raise one JobFileError that lists all problems."""
     context = {"gpus": dict(known_gpus), "clouds": frozenset(known_clouds)}
@@ -31,7 +44,8 @@ def validate(
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         raise JobFileError(source, [_problem(tree, detail) for detail in details]) from None
-    if found := [problem_at(tree, path, wrong) for path, wrong in contradictions(job)]:
+    wrongs = chain(contradictions(job), wrong_places(job, known_places) if known_places else ())
+    if found := [problem_at(tree, path, wrong) for path, wrong in wrongs]:
         raise JobFileError(source, found)
     return job
 
@@ -79,6 +93,8 @@ def _unknown_key(tree: Node, path: Path) -> Problem:
 
 
 def _key_fix(key: str, path: Path) -> str:
+    if key in _OTHER_TOOLS_KEYS:
+        return _OTHER_TOOLS_KEYS[key]
     known = list(_section(path).model_fields)
     homes = [".".join(home) for home, section in SECTIONS.items() if key in section.model_fields]
     listed = f"the keys here are {', '.join(known)}"

@@ -17,6 +17,9 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _PROVIDER = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 _REGION_PATTERN = re.compile(r"!?[\w*?][\w*?., ()-]{0,99}")
 _AREA = re.compile(r"[a-z]{2,20}(?:-[a-z]{2,20})*", re.ASCII)
+_COUNTED_GPU = re.compile(  # 8xH100 or H100x8
+    r"(?P<count>\d+) ?[x*] ?(?P<name>\S.*)|(?P<first>.*\S) ?[x*] ?(?P<last>\d+)", re.ASCII
+)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
 _TAG_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,62}", re.ASCII)
 _RESERVED = "FINSCHED_"
@@ -54,8 +57,8 @@ def command(value: Any) -> str:
 
 
 def capacity(value: Any) -> CapacityPreference:
-    """Read `auto`, `spot` or `on_demand`."""
-    text = text_of(value)
+    """Read `auto`, `spot` or `on_demand`, which people also write `on-demand`."""
+    text = text_of(value).replace("-", "_")
     if text not in set(CapacityPreference):
         choices = [str(choice) for choice in CapacityPreference]
         hint = nearest(text, choices, otherwise=f"write one of {', '.join(choices)}")
@@ -68,10 +71,18 @@ def gpu(value: Any, known: dict[str, str]) -> str:
     text = text_of(value)
     name = normalise_gpu_name(text)
     if name not in known:
-        close = closest(name, known)
-        hint = f"did you mean {known[close]}?" if close else "`finsched gpus` lists them all"
-        raise Wrong(f"{shown(text)} is not a known GPU", hint)
+        raise Wrong(f"{shown(text)} is not a known GPU", _gpu_hint(text, known))
     return known[name]
+
+
+def _gpu_hint(text: str, known: dict[str, str]) -> str:
+    counted = _COUNTED_GPU.fullmatch(text)
+    if counted is not None:
+        name = normalise_gpu_name(counted["name"] or counted["first"])
+        if name in known:
+            return f"write {known[name]}:{counted['count'] or counted['last']}"
+    close = closest(normalise_gpu_name(text), known)
+    return f"did you mean {known[close]}?" if close else "`finsched gpus` lists them all"
 
 
 def cloud(value: Any, known: frozenset[str]) -> str:

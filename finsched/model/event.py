@@ -217,7 +217,8 @@ def _resumed(run: Run, event: Resumed) -> Run:
     return replace(
         run,
         job=job,
-        resumed_after=len(run.attempts),
+        resumed_after=sum(not attempt.live for attempt in run.attempts),
+        limits_since=len(run.attempts),
         outcome=None,
         ended_at=None,
         stop_requested=None,

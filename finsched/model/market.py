@@ -84,8 +84,8 @@ class Pool(NamedTuple):
         return f"{self.provider}/{self.zone or self.region}/{self.instance_type}"
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+# A named tuple: a decision makes thousands.
+class Offer(NamedTuple):
     """A pool at a capacity type with a price and a time: something we could buy.
 
     `price_usd_per_hour` is for one whole instance. `region` is "*" where the provider has one
@@ -174,10 +174,15 @@ class ProviderTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Geography:
-    """Where a region lies: a continent code such as `us`, `eu`, `ap`, and a country if known."""
+    """Where a region lies: a continent code such as `us`, `eu`, `ap`, and a country if known.
+
+    `area` is geography: London and Zurich lie in the area `eu`; `in_eu` is membership of the
+    European Union.
+    """
 
     area: str
-    country: str = ""
+    country: str = ""  # ISO 3166-1 alpha-2, lower case
+    in_eu: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from finsched.model.evidence import Evidence
 from finsched.model.interruption import Hazard
@@ -144,8 +145,8 @@ class Quote:
         return self.offer.price_usd_per_hour * self.nodes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejection:
+# A named tuple: a decision makes thousands.
+class Rejection(NamedTuple):
     """An offer that is not feasible, with the reason; `price` thresholds keep their quote."""
 
     offer: Offer

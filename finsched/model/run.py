@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from finsched.model.job import JobSpec
-from finsched.model.market import BillingRule, Offer
+from finsched.model.market import BillingRule, EgressTier, Offer
 
 
 class AttemptState(StrEnum):
@@ -55,10 +55,13 @@ class Placement:
     checkpoint_every_seconds: float | None
     expected_total_usd: float
     speedup: float = 1.0
-    input_transfer_usd: float = 0.0  # estimated from the job file
-    copied_uris: tuple[str, ...] = ()  # inputs that stay in the region's storage from now on
+    copy_usd: float = 0.0  # inputs copied to the region's storage: paid once per region
+    copied_uris: tuple[str, ...] = ()
+    restage_usd: float = 0.0  # inputs copied to the machine: paid at every start
+    stream_usd: float = 0.0  # inputs read from afar during all of the work that is left
     output_transfer_usd: float = 0.0
-    restore_usd_per_gb: float = 0.0
+    restore_tiers: tuple[EgressTier, ...] = ()
+    upload_tiers: tuple[EgressTier, ...] = ()
     storage_usd_per_gb_month: float = 0.0
     notice_seconds: float = 0.0
     why: str = ""
@@ -123,10 +126,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
-    """How a rehearsal differs from the real thing: real seconds count `speed` times.
+    """A run of the real command on this machine, interrupted and priced as on the chosen placement.
 
-    Interruptions fall at `interruptions` seeded points of the job's progress, or at the
-    seeded arrivals of `hazard_per_hour`.
+    Real seconds count `speed` times. Interruptions fall at `interruptions` seeded points of the
+    job's progress, or at the seeded arrivals of `hazard_per_hour`.
     """
 
     speed: float
@@ -160,6 +163,7 @@ class Run:
     checkpoints: tuple[Checkpoint, ...] = ()
     stop_requested: str | None = None
     resumed_after: int = 0  # attempts up to this one no longer decide how the run ends
+    limits_since: int = 0  # attempts up to this one were launched under other limits
     outcome: Outcome | None = None
     ended_at: datetime | None = None
     detail: str = ""

@@ -16,7 +16,7 @@ from finsched.node.ending import End, Watch
 from finsched.node.mailbox import Mailbox
 from finsched.node.notice import InterruptionNotice, NoticeWatch
 from finsched.node.orders import Orders
-from finsched.node.process_tree import become_subreaper, kill_descendants
+from finsched.node.process_tree import become_subreaper, hide_environment, kill_descendants
 from finsched.node.store import Store, StoreError
 from finsched.node.workspace import Workspace
 
@@ -25,6 +25,7 @@ def main() -> int:
     """Run the attempt; 0 when it ended as it should, whatever became of the job."""
     umask = os.umask(0o077)
     become_subreaper()
+    hide_environment()  # it may hold the credentials of the store
     signal.signal(signal.SIGHUP, _machine_is_gone)
     try:
         around = _surroundings(Path(sys.argv[1]), umask)

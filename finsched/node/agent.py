@@ -195,6 +195,7 @@ class Agent:
                 parts=parts,
                 progress=self._progress,
                 mailbox=self._around.mailbox,
+                marker=self._around.workspace.committed,
             ),
             every_seconds=checkpoint.every_seconds,
         )

@@ -30,6 +30,7 @@ class CommitTools:
     parts: Parts
     progress: Progress
     mailbox: Mailbox
+    marker: Path  # touched at every commit
 
 
 class Committer:
@@ -146,6 +147,7 @@ class Committer:
             raise Changed("a file was written to")
 
     def _report(self, commit: Committed) -> None:
+        self._tools.marker.touch()
         self._tools.mailbox.post(
             "committed",
             sequence=commit.number,

@@ -39,9 +39,11 @@ class NoticeWatch:
     def _watch(self, metadata_url: str) -> None:
         while self.notice is None and not self._closed.wait(self._poll_seconds):
             try:
-                self.notice = _ask(metadata_url)
+                answer = _ask(metadata_url)
             except (OSError, http.client.HTTPException, ValueError):
                 continue  # notices are a bonus: an endpoint that does not answer changes nothing
+            if answer is not None:  # a signal may have brought a notice meanwhile
+                self.notice = answer
 
 
 def _ask(metadata_url: str) -> InterruptionNotice | None:

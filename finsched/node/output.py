@@ -26,10 +26,13 @@ def read_output(store: Store, attempt: int, *, after: int = 0) -> list[tuple[int
 
 
 class Redactor:
-    """Replaces secrets in a stream by `***`, also where one is cut by the blocks of the stream."""
+    """Replaces secrets in a stream by `***`, also where one is cut by the blocks of the stream.
+
+    Each line of a secret counts as one too: a program may print them one by one.
+    """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        values = {secret.encode() for secret in secrets if len(secret) >= _SHORTEST_SECRET}
+        values = {piece for secret in secrets for piece in _pieces(secret)}
         self._secrets = sorted(values, key=len, reverse=True)
         self._pattern = re.compile(b"|".join(map(re.escape, self._secrets)))
         self._held = b""
@@ -39,13 +42,12 @@ class Redactor:
         if not self._secrets:
             return block
         text, position, shown = self._held + block, 0, []
-        while True:
-            held_from = self._first_beginning(text, position)
-            match = self._pattern.search(text, position)
-            if match is None or match.start() >= held_from:
-                break
+        held_from = self._first_beginning(text, position)
+        while (match := self._pattern.search(text, position)) and match.start() < held_from:
             shown += [text[position : match.start()], b"***"]
             position = match.end()
+            if position > held_from:
+                held_from = self._first_beginning(text, position)
         self._held = text[held_from:]
         return b"".join([*shown, text[position:held_from]])
 
@@ -56,12 +58,22 @@ class Redactor:
 
     def _first_beginning(self, text: bytes, position: int) -> int:
         """Find where the unfinished beginning of a secret may stand at the end of the text."""
-        longest = len(self._secrets[0])
-        for start in range(max(position, len(text) - longest + 1), len(text)):
-            tail = text[start:]
-            if any(len(tail) < len(secret) and secret.startswith(tail) for secret in self._secrets):
-                return start
-        return len(text)
+        return min(_beginning(secret, text, position) for secret in self._secrets)
+
+
+def _pieces(secret: str) -> list[bytes]:
+    """Return what of a secret must not be shown; values that are not UTF-8 keep their bytes."""
+    pieces = [secret, *secret.splitlines()]
+    return [
+        piece.encode(errors="surrogateescape") for piece in pieces if len(piece) >= _SHORTEST_SECRET
+    ]
+
+
+def _beginning(secret: bytes, text: bytes, position: int) -> int:
+    start = text.find(secret[:1], max(position, len(text) - len(secret) + 1))
+    while start != -1 and not secret.startswith(text[start:]):
+        start = text.find(secret[:1], start + 1)
+    return len(text) if start == -1 else start
 
 
 class OutputLog:

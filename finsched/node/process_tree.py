@@ -10,9 +10,11 @@ import ctypes
 import os
 import signal
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
+_PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -25,6 +27,14 @@ class _Process(NamedTuple):
 def become_subreaper() -> None:
     """Let orphaned descendants come to this process instead of to init."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def hide_environment() -> None:
+    """Let other processes of this user read neither our environment nor our memory; root still can.
+
+    `kill_marked` no longer sees our mark then, only our command line.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def descendants() -> list[int]:
@@ -58,10 +68,15 @@ def reap(*, keep_status_of: int | None = None) -> None:
                 os.waitpid(process.pid, os.WNOHANG)
 
 
-def kill_marked(mark: str, *, timeout_seconds: float = 10.0) -> bool:
-    """Kill every process that was started with `mark` (NAME=value) in its environment."""
+def kill_marked(
+    mark: str, *, or_command: Collection[str] = (), timeout_seconds: float = 10.0
+) -> bool:
+    """Kill every process that was started with `mark` (NAME=value) in its environment.
+
+    `or_command` finds one that hides its environment: all these words are in its command line.
+    """
     give_up_at = time.monotonic() + timeout_seconds
-    while pids := _marked(mark):
+    while pids := _marked(mark, or_command):
         for pid in pids:
             _kill(pid)
         if time.monotonic() > give_up_at:
@@ -70,14 +85,21 @@ def kill_marked(mark: str, *, timeout_seconds: float = 10.0) -> bool:
     return True
 
 
-def _marked(mark: str) -> list[int]:
-    found = []
-    for process in _processes():
-        with contextlib.suppress(OSError):
-            environment = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
-            if mark.encode() in environment and not process.zombie and process.pid != os.getpid():
-                found.append(process.pid)
-    return found
+def _marked(mark: str, or_command: Collection[str]) -> list[int]:
+    others = [p for p in _processes() if not p.zombie and p.pid != os.getpid()]
+    words = {os.fsencode(word) for word in or_command}
+    return [
+        process.pid
+        for process in others
+        if os.fsencode(mark) in _strings(process, "environ")
+        or (words and words <= _strings(process, "cmdline"))
+    ]
+
+
+def _strings(process: _Process, file: str) -> set[bytes]:
+    with contextlib.suppress(OSError):  # it has ended, or is another user's
+        return set(Path(f"/proc/{process.pid}/{file}").read_bytes().split(b"\0"))
+    return set()
 
 
 def _below_me() -> list[_Process]:

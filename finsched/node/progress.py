@@ -3,10 +3,37 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import stat
 from collections import deque
 from pathlib import Path
+from typing import NamedTuple
 
 _SAMPLES_AT_MOST = 4096
+_LONGEST_REPORT_BYTES = 64
+
+
+class Report(NamedTuple):
+    """What the progress file says, and when it was written."""
+
+    fraction: float
+    written_ns: int
+
+
+def read_report(path: Path) -> Report | None:
+    """Return what the job reports; None for anything but a number from 0 to 1 in a plain file."""
+    with contextlib.suppress(OSError, ValueError):
+        # The job decides what lies here: a FIFO must not hold us up, nor a huge file fill us up.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                return None
+            fraction = float(os.read(descriptor, _LONGEST_REPORT_BYTES))
+        finally:
+            os.close(descriptor)
+        return Report(fraction, status.st_mtime_ns) if 0.0 <= fraction <= 1.0 else None
+    return None
 
 
 class Progress:
@@ -19,12 +46,10 @@ class Progress:
 
     def read(self) -> float | None:
         """Look at the file; what is not a fraction between 0 and 1 is ignored."""
-        with contextlib.suppress(OSError, ValueError):
-            written_ns = self._path.stat().st_mtime_ns
-            fraction = float(self._path.read_text()[:64])
-            if 0.0 <= fraction <= 1.0 and fraction != self.latest:
-                self.latest = fraction
-                self._samples.append((written_ns, fraction))
+        report = read_report(self._path)
+        if report and report.fraction != self.latest:
+            self.latest = report.fraction
+            self._samples.append((report.written_ns, report.fraction))
         return self.latest
 
     def at(self, moment_ns: int) -> float | None:

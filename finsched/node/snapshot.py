@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,7 @@ Snapshot = tuple[FileMark, ...]
 
 def look(directory: Path) -> Snapshot:
     """Return the marks of all regular files in order; temporary names and links are left out."""
-    return tuple(sorted(_marks(str(directory), "")))
+    return tuple(sorted(_marks(str(directory))))
 
 
 def mark(path: Path, name: str) -> FileMark:
@@ -37,22 +38,30 @@ def is_checkpoint(snapshot: Snapshot) -> bool:
     return any(file.size for file in snapshot)
 
 
-def _marks(directory: str, prefix: str) -> Iterator[FileMark]:
+def _marks(directory: str) -> Iterator[FileMark]:
+    waiting = [(directory, "")]  # not by recursion: a job may nest directories as deep as it likes
+    while waiting:
+        path, prefix = waiting.pop()
+        for entry in _visible(path):
+            name = prefix + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append((entry.path, f"{name}/"))
+            elif entry.is_file(follow_symlinks=False):
+                with contextlib.suppress(OSError):
+                    status = entry.stat(follow_symlinks=False)
+                    yield FileMark(name, status.st_size, status.st_mtime_ns)
+
+
+def _visible(directory: str) -> list[os.DirEntry[str]]:
     try:
         entries = list(os.scandir(directory))
     except OSError:
-        return  # removed while we looked: the next look differs
-    for entry in entries:
-        if entry.name.startswith(".") or entry.name.endswith(_TEMPORARY_SUFFIXES):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _marks(entry.path, f"{prefix}{entry.name}/")
-        elif entry.is_file(follow_symlinks=False):
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except OSError:
-                continue
-            yield FileMark(prefix + entry.name, status.st_size, status.st_mtime_ns)
+        return []  # removed while we looked: the next look differs
+    return [
+        entry
+        for entry in entries
+        if not entry.name.startswith(".") and not entry.name.endswith(_TEMPORARY_SUFFIXES)
+    ]
 
 
 class Quiescence:

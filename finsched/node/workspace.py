@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from finsched.node.removal import remove_tree
 from finsched.node.store import Store
 
 
@@ -53,6 +53,11 @@ class Workspace:
         return self.scratch / "started"
 
     @property
+    def committed(self) -> Path:
+        """Exists from this attempt's first committed checkpoint on."""
+        return self.scratch / "committed"
+
+    @property
     def output(self) -> Path:
         """The job's redacted output."""
         return self.base / "job.log"
@@ -65,14 +70,12 @@ class Workspace:
     def clear(self) -> None:
         """Give the space of the job back; what it reported stays."""
         for directory in (self.job, self.temporary, self.restored, self.staging):
-            shutil.rmtree(directory, ignore_errors=True)
+            remove_tree(directory)
 
 
 def make_empty(directory: Path) -> None:
     """Make a directory anew: an old checkpoint in a packed working directory is not this run's."""
-    if directory.is_symlink():
-        directory.unlink()
-    shutil.rmtree(directory, ignore_errors=True)
+    remove_tree(directory)
     directory.mkdir(parents=True)
 
 

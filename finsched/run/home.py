@@ -49,3 +49,12 @@ def supervision(state_dir: Path, run_id: str) -> Iterator[None]:
                 fix=f"watch it with `finsched status {run_id} --watch`",
             ) from error
         yield
+
+
+def is_supervised(state_dir: Path, run_id: str) -> bool:
+    """Return whether a process holds the run's lock right now."""
+    try:
+        with supervision(state_dir, run_id):
+            return False
+    except Supervised:
+        return True

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from finsched.ledger import Ledger
@@ -31,6 +33,8 @@ class Journal:
         records = ledger.records(run_id)
         self.run = fold(records)
         self._last_sequence = records[-1].sequence
+        if not self.run.attempts:
+            self._tell(partial(_heard, self.run, records[0]))
 
     def record(self, event: Event, at: datetime) -> None:
         """Write one event, after those that others wrote meanwhile."""
@@ -42,10 +46,21 @@ class Journal:
         for record in self._ledger.records(self.run.id, after=self._last_sequence):
             self.run = apply(self.run, record)
             self._last_sequence = record.sequence
-            if self._listener:
-                self._listener.heard(self.run, record)
+            self._tell(partial(_heard, self.run, record))
 
     def looked(self, now: datetime) -> None:
         """Tell the listener that time has passed."""
-        if self._listener:
-            self._listener.looked(self.run, now)
+        self._tell(lambda listener: listener.looked(self.run, now))
+
+    def _tell(self, news: Callable[[Listener], None]) -> None:
+        """A terminal that went away must not take the run with it."""
+        if self._listener is None:
+            return
+        try:
+            news(self._listener)
+        except OSError:
+            self._listener = None
+
+
+def _heard(run: Run, record: Recorded, listener: Listener) -> None:
+    listener.heard(run, record)

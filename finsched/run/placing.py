@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from finsched.decide.cadence import LONGEST_INTERVAL_HOURS
+from finsched.decide.paths import Roads
 from finsched.model.job import JobSpec
-from finsched.model.market import Location, Market, ProviderTerms
-from finsched.model.quote import Movement, Quote
+from finsched.model.market import EgressTier, Location, Market, ProviderTerms
+from finsched.model.quote import Movement, Quote, TransferPlan
 from finsched.model.run import Placement
 
-LONGEST_INTERVAL_SECONDS = 2 * 3600.0
+LONGEST_INTERVAL_SECONDS = LONGEST_INTERVAL_HOURS * 3600
 INTERVAL_UNQUOTED_SECONDS = 600.0
 
 
 def placement(job: JobSpec, quote: Quote, market: Market, why: str = "") -> Placement:
     """Return the placement of a quote, with every price that its account will need."""
     terms = market.terms.get(quote.offer.provider, ProviderTerms(provider=quote.offer.provider))
-    inputs = {dataset.uri for dataset in job.inputs}
+    stored = _inputs(job, quote, Movement.COPY_ONCE) if terms.storage else ()
+    staged = () if terms.storage else _inputs(job, quote, Movement.COPY_ONCE)
     outputs = {dataset.uri for dataset in job.outputs}
+    restore, upload = _checkpoint_tiers(job, quote, market)
     return Placement(
         offer=quote.offer,
         nodes=quote.nodes,
@@ -23,10 +27,13 @@ def placement(job: JobSpec, quote: Quote, market: Market, why: str = "") -> Plac
         checkpoint_every_seconds=_checkpoint_every_seconds(job, quote),
         expected_total_usd=quote.total_usd,
         speedup=quote.speedup,
-        input_transfer_usd=sum(plan.usd for plan in quote.transfers if plan.uri in inputs),
-        copied_uris=_copied(job, quote) if terms.storage else (),
+        copy_usd=sum(plan.usd for plan in stored),
+        copied_uris=tuple(plan.uri for plan in stored),
+        restage_usd=sum(plan.usd for plan in staged),
+        stream_usd=sum(plan.usd for plan in _inputs(job, quote, Movement.STREAM)),
         output_transfer_usd=sum(plan.usd for plan in quote.transfers if plan.uri in outputs),
-        restore_usd_per_gb=_restore_usd_per_gb(job, quote, market),
+        restore_tiers=restore,
+        upload_tiers=upload,
         storage_usd_per_gb_month=terms.storage.usd_per_gb_month if terms.storage else 0.0,
         notice_seconds=terms.notice.total_seconds() if terms.notice else 0.0,
         why=why,
@@ -43,16 +50,20 @@ def _checkpoint_every_seconds(job: JobSpec, quote: Quote) -> float | None:
     return min(quoted, LONGEST_INTERVAL_SECONDS)
 
 
-def _copied(job: JobSpec, quote: Quote) -> tuple[str, ...]:
-    inputs = {dataset.uri for dataset in job.inputs}
-    copies = (plan for plan in quote.transfers if plan.movement is Movement.COPY_ONCE)
-    return tuple(plan.uri for plan in copies if plan.uri in inputs)
+def _inputs(job: JobSpec, quote: Quote, movement: Movement) -> tuple[TransferPlan, ...]:
+    uris = {dataset.uri for dataset in job.inputs}
+    return tuple(plan for plan in quote.transfers if plan.uri in uris and plan.movement is movement)
 
 
-def _restore_usd_per_gb(job: JobSpec, quote: Quote, market: Market) -> float:
+def _checkpoint_tiers(
+    job: JobSpec, quote: Quote, market: Market
+) -> tuple[tuple[EgressTier, ...], tuple[EgressTier, ...]]:
+    """What restoring from and uploading to the checkpoint's place costs here."""
     kept_at = job.checkpoint.location if job.checkpoint else None
     here = Location(quote.offer.provider, quote.offer.region)
     if kept_at is None or kept_at == here:
-        return 0.0
-    path = market.paths.get((kept_at, here))
-    return path.tiers[0].usd_per_gb if path and path.tiers else 0.0
+        return (), ()
+    roads = Roads(market.paths)
+    ways = roads.between(kept_at, here).path, roads.between(here, kept_at).path
+    restore, upload = (way.tiers if way else () for way in ways)
+    return restore, upload

@@ -6,7 +6,6 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from finsched.model.quote import Quote
 from finsched.model.run import Placement, Rehearsal, Run
 
 EARLIEST_POINT = 0.08
@@ -14,13 +13,13 @@ LATEST_POINT = 0.92
 SHORTEST_NOTICE_SECONDS = 1.0
 INTERVAL_HERE_SECONDS = 2.0
 ELAPSED_SECONDS = 1.0
-LONGEST_SPEED = 10_000.0
+HIGHEST_SPEED = 10_000.0
 
 
-def default_speed(quote: Quote) -> float:
+def default_speed(chosen: Placement) -> float:
     """Return the speed that brings the placement's checkpoint interval down to two seconds."""
-    every = quote.checkpoint_every_seconds or 0.0
-    return min(max(1.0, every / INTERVAL_HERE_SECONDS), LONGEST_SPEED)
+    every_seconds = chosen.checkpoint_every_seconds or 0.0
+    return min(max(1.0, every_seconds / INTERVAL_HERE_SECONDS), HIGHEST_SPEED)
 
 
 def hints(run: Run, placement: Placement) -> Mapping[str, Any]:
@@ -38,7 +37,6 @@ def hints(run: Run, placement: Placement) -> Mapping[str, Any]:
             "at_progress": points(rehearsal)[done],
             "after_seconds": _elapsed(rehearsal, done),
             "notice_seconds": _notice_seconds(rehearsal, placement, done),
-            "checkpoint_path": run.job.checkpoint.path if run.job.checkpoint else None,
         }
     }
 

@@ -33,6 +33,7 @@ from finsched.run.supervisor import Supervisor, Surroundings
 from finsched.settings import Settings
 
 _LOOK_AGAIN_SECONDS = 0.3
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ class Session:
     listener: Listener | None = None
 
     def supervise(self, run_id: str) -> Run:
-        """Carry a run to its end; Ctrl-C and SIGTERM stop it cleanly.
+        """Carry a run to its end; Ctrl-C, SIGTERM and SIGHUP stop it cleanly.
 
         Raises `Supervised` when another process does so already.
         """
@@ -157,14 +158,12 @@ def _store(uri: str) -> Store:
 
 @contextmanager
 def _signals_to(handle: Callable[[], None]) -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into a request while a run is supervised."""
+    """Turn Ctrl-C, SIGTERM and a closed terminal into a request while a run is supervised."""
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         handle()
 
-    before: dict[int, Any] = {
-        number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    before: dict[int, Any] = {number: signal.signal(number, on_signal) for number in _STOPPING}
     try:
         yield
     finally:

@@ -63,6 +63,8 @@ def start(
     Raises the error that says why it may not start; nothing was started then.
     """
     now = datetime.now(UTC)
+    if isinstance(job.deadline, datetime) and job.deadline <= now:
+        raise SpecError(f"the deadline {job.deadline:%F %T} UTC is past", fix="set a later one")
     market = quoting.read_market(job, settings, now=now)
     if request is None:
         _refuse_without_a_door(job, market)
@@ -70,7 +72,7 @@ def start(
         job, market, now=now, discounts=settings.discounts, launchable_only=request is None
     )
     best = _admitted(job, decision, settings)
-    rehearsal = _rehearsal(request, best) if request else None
+    rehearsal = _rehearsal(request, placement(job, best, market)) if request else None
     submission = Submission(
         job=job,
         store_base=_store_base(job, settings, store, rehearsed=request is not None),
@@ -106,12 +108,12 @@ def _refusal(refused: Refused) -> FinschedError:
     return _ERRORS[refused.objection](refused.reason, fix=_FIXES[refused.objection])
 
 
-def _rehearsal(request: RehearsalRequest, best: Quote) -> Rehearsal:
+def _rehearsal(request: RehearsalRequest, chosen: Placement) -> Rehearsal:
     count = request.interruptions
     if count is None and request.hazard_per_hour is None:
         count = 2
     return Rehearsal(
-        speed=request.speed or default_speed(best),
+        speed=request.speed or default_speed(chosen),
         seed=request.seed,
         interruptions=count if request.hazard_per_hour is None else None,
         hazard_per_hour=request.hazard_per_hour,

@@ -6,14 +6,17 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from finsched.errors import StoreProblem
+from finsched.errors import SpecError, StoreProblem
 from finsched.ledger import Ledger
 from finsched.model.event import ClockAnchored, Submitted
 from finsched.model.job import JobSpec
 from finsched.model.run import Placement, Rehearsal
 from finsched.node.store import Store, StoreError
 from finsched.run.clock import AnchoredClock
-from finsched.run.packing import pack
+from finsched.run.packing import Package, pack
+
+SCHEMES = ("file", "s3", "gs", "az")
+MARK = "submitted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,17 +30,20 @@ class Submission:
 
 
 def submit(ledger: Ledger, submission: Submission, clock: AnchoredClock) -> str:
-    """Pack the workdir, write the run down and return its id.
+    """Pack the workdir, try the store, write the run down and return its id.
 
-    Raises `SpecError` for a workdir that cannot be packed and `StoreProblem` for a store that
-    cannot be written; the ledger then knows nothing of the run.
+    Raises `SpecError` for a workdir that cannot be packed or a store of an unknown kind, and
+    `StoreProblem` for a store that cannot be written; the ledger then knows nothing of the run.
     """
+    _refuse_unknown(submission.store_base)
     run_id = f"{submission.job.name}-{secrets.token_hex(3)}"
     store_uri = f"{submission.store_base.rstrip('/')}/{run_id}"
+    package = pack(Path(submission.job.workdir)) if submission.job.workdir else None
+    _fill(store_uri, run_id, package)
     submitted = Submitted(
         job=submission.job,
         store_uri=store_uri,
-        workdir_key=_upload_workdir(submission.job, store_uri),
+        workdir_key=package.key if package else None,
         rehearsal=submission.rehearsal,
         best_on_demand=submission.best_on_demand,
     )
@@ -47,15 +53,27 @@ def submit(ledger: Ledger, submission: Submission, clock: AnchoredClock) -> str:
     return run_id
 
 
-def _upload_workdir(job: JobSpec, store_uri: str) -> str | None:
-    if job.workdir is None:
-        return None
-    package = pack(Path(job.workdir))
+def _refuse_unknown(store: str) -> None:
+    """A bucket's URI names a bucket, a folder's URI no host."""
+    scheme, _, rest = store.partition("://")
+    if scheme in SCHEMES and rest.startswith("/") == (scheme == "file") and rest.strip("/"):
+        return
+    raise SpecError(
+        f"store: {store} is no place for a run's checkpoints",
+        fix="write s3://bucket/folder, gs://bucket/folder, az://container/folder,"
+        " file:///folder or the path of a folder",
+    )
+
+
+def _fill(store_uri: str, run_id: str, package: Package | None) -> None:
+    """Write a mark first: a store that takes it will take checkpoints."""
     try:
-        Store(store_uri).create(package.key, package.content)
+        store = Store(store_uri)
+        store.create(MARK, run_id.encode())
+        if package:
+            store.create(package.key, package.content)
     except StoreError as error:
         raise StoreProblem(
-            f"the workdir cannot be uploaded: {error}",
+            f"the run's store cannot be used: {error}",
             fix="make the store writable, or choose another with --store",
         ) from error
-    return package.key

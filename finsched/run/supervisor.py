@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -14,13 +15,13 @@ from finsched.model.event import Ended, Event, StopRequested, Warned
 from finsched.model.quote import Decision, Quote
 from finsched.model.run import Attempt, Outcome, Placement, Run
 from finsched.node.store import Store
-from finsched.provider import Provider
+from finsched.provider import InstanceState, Provider
 from finsched.run.clock import Clock
 from finsched.run.correspondence import Correspondence
 from finsched.run.journal import Journal
 from finsched.run.launching import LaunchTerms, launch, reserve_seconds
 from finsched.run.reconcile import reconcile
-from finsched.run.watching import watch
+from finsched.run.watching import give_up, watch
 
 SLACK_SECONDS = 5.0
 _ORDERS = {Outcome.BUDGET: "limit", Outcome.DEADLINE: "limit", Outcome.STOPPED: "stopped"}
@@ -48,6 +49,7 @@ class Supervisor:
         self._post: Correspondence | None = None
         self._signals = 0
         self._warned_of: tuple[int, int] | None = None
+        self._unknown_since: datetime | None = None
 
     def interrupt(self) -> None:
         """Ask for a clean stop; asked twice, the machine is switched off at once."""
@@ -56,7 +58,7 @@ class Supervisor:
     def supervise(self) -> Run:
         """Go on until the run has an outcome, and return it.
 
-        When this machine fails (a full disk), the node is told to save and end first.
+        When this machine fails (a full disk), the node saves, and nothing goes on billing.
         """
         try:
             self._settle()
@@ -64,10 +66,6 @@ class Supervisor:
                 self._tick()
         except MachineProblem:
             self._abandon()
-            raise
-        except ProviderProblem as problem:
-            self._abandon()
-            self._record(Ended(outcome=Outcome.NO_PLACEMENT, detail=problem.message))
             raise
         return self._journal.run
 
@@ -81,11 +79,28 @@ class Supervisor:
         self._hear_signals()
         attempt = self._journal.run.live_attempt
         if attempt:
-            around = self._around
-            provider = self._provider(attempt.provider)
-            watch(self._journal, attempt, provider, self._letters(attempt), around.clock)
+            self._watch(attempt)
         self._act(self._step())
         self._journal.looked(self._around.clock.now())
+
+    def _watch(self, attempt: Attempt) -> None:
+        """Look once; a cloud that does not answer says nothing about the machine."""
+        provider, around = self._provider(attempt.provider), self._around
+        known = True
+        with suppress(ProviderProblem):
+            known = watch(self._journal, attempt, provider, self._letters(attempt), around.clock)
+        self._give_up_on_the_vanished(attempt, known=known)
+
+    def _give_up_on_the_vanished(self, attempt: Attempt, *, known: bool) -> None:
+        if known:
+            self._unknown_since = None
+            return
+        now = datetime.now(UTC)
+        self._unknown_since = self._unknown_since or now
+        patience = self._around.terms.lease + timedelta(seconds=SLACK_SECONDS)
+        if now - self._unknown_since > patience or self._signals > 1:
+            give_up(self._journal, attempt)
+            self._unknown_since = None
 
     def _hear_signals(self) -> None:
         if self._signals and self._journal.run.stop_requested is None:
@@ -120,8 +135,12 @@ class Supervisor:
         run = self._journal.run
         name = "local" if run.rehearsal else chosen.offer.provider
         self._stop_by = None
-        terms = self._around.terms
-        launch(self._journal, self._provider(name), self._around.clock, terms, chosen)
+        provider, around = self._provider(name), self._around
+        try:
+            launch(self._journal, provider, around.clock, around.terms, chosen)
+        except ProviderProblem as problem:
+            self._record(Ended(outcome=Outcome.NO_PLACEMENT, detail=problem.message))
+            raise
 
     def _end(self, outcome: Outcome, why: str) -> None:
         attempt = self._journal.run.live_attempt
@@ -169,10 +188,24 @@ class Supervisor:
         return self._post
 
     def _abandon(self) -> None:
-        """Switch the machine off without a word in the ledger: nothing may go on billing."""
+        """Without a ledger to write to: let the node save, then switch its machine off."""
         attempt = self._journal.run.live_attempt
-        if attempt:
-            self._switch_off(attempt)
+        if attempt is None:
+            return
+        self._letters(attempt).stop("stopped")
+        seconds = reserve_seconds(self._journal.run, self._around.clock) + SLACK_SECONDS
+        until = datetime.now(UTC) + timedelta(seconds=seconds)
+        while datetime.now(UTC) < until and not self._is_gone(attempt):
+            self._pause()
+        self._switch_off(attempt)
+
+    def _is_gone(self, attempt: Attempt) -> bool:
+        compute = self._provider(attempt.provider).compute
+        statuses = compute.poll(attempt.instance_ids) if compute else {}
+        states = [status.state for status in statuses.values()]
+        return len(states) == len(attempt.instance_ids) and all(
+            state is InstanceState.TERMINATED for state in states
+        )
 
     def _pause(self) -> None:
         attempt = self._journal.run.live_attempt

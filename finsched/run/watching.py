@@ -38,8 +38,11 @@ class Farewell:
 
 def watch(
     journal: Journal, attempt: Attempt, provider: Provider, post: Correspondence, clock: Clock
-) -> None:
-    """Hear the node, ask the provider, and end the attempt once nothing of it bills any more."""
+) -> bool:
+    """Hear the node, ask the provider, and end the attempt once nothing of it bills any more.
+
+    Returns whether the provider knew of every instance; what it does not list is unknown, not gone.
+    """
     statuses = provider.compute.poll(attempt.instance_ids) if provider.compute else {}
     farewell = _hear(journal, attempt, post, clock)
     if farewell and _any_running(statuses):
@@ -49,6 +52,29 @@ def watch(
         end, detail = _ending(attempt, statuses, farewell)
         event = AttemptEnded(attempt=attempt.number, end=end, detail=detail)
         journal.record(event, clock.at(ended_at))
+    return all(_is_known(statuses.get(instance_id)) for instance_id in attempt.instance_ids)
+
+
+def give_up(journal: Journal, attempt: Attempt) -> None:
+    """End an attempt whose provider has known nothing of it for longer than its lease.
+
+    Without a lease the node has ended itself by then; it is billed up to its last sign of life.
+    """
+    is_spot = attempt.placement.offer.capacity_type is CapacityType.SPOT
+    end = AttemptEnd.INTERRUPTED if is_spot else AttemptEnd.NODE_FAILED
+    detail = "the provider knows nothing of the machine any more"
+    event = AttemptEnded(attempt=attempt.number, end=end, detail=detail)
+    journal.record(event, _last_sign_of_life(journal, attempt))
+
+
+def _last_sign_of_life(journal: Journal, attempt: Attempt) -> datetime:
+    commits = [point.at for point in journal.run.checkpoints if point.attempt == attempt.number]
+    moments = (attempt.billing_from, attempt.started_at, attempt.progress_at, *commits)
+    return max((moment for moment in moments if moment), default=attempt.intended_at)
+
+
+def _is_known(status: InstanceStatus | None) -> bool:
+    return status is not None and status.state is not InstanceState.UNKNOWN
 
 
 def _hear(
@@ -119,8 +145,7 @@ def _checkpoint(attempt: int, message: Document, at: datetime) -> Checkpoint:
 
 def _detail(message: Document) -> str:
     code = message.get("exit_code")
-    status = f"exit status {code}" if code not in {None, 0} else ""
-    return ", ".join(part for part in (status, message.get("detail") or "") if part)
+    return message.get("detail") or (f"exit status {code}" if code else "")
 
 
 def _any_running(statuses: Mapping[str, InstanceStatus]) -> bool:

@@ -54,9 +54,11 @@ ACCELERATORS: Mapping[str, Accelerator] = {
 GEOGRAPHY: Mapping[Location, Geography] = {
     Location("aws", "us-east-1"): Geography(area="us", country="us"),
     Location("aws", "us-gov-west-1"): Geography(area="us", country="us"),
-    Location("aws", "eu-north-1"): Geography(area="eu", country="se"),
+    Location("aws", "eu-north-1"): Geography(area="eu", country="se", in_eu=True),
+    Location("aws", "eu-west-2"): Geography(area="eu", country="gb"),
+    Location("aws", "eu-central-2"): Geography(area="eu", country="ch"),
     Location("azure", "eastus"): Geography(area="us", country="us"),
-    Location("gcp", "europe-west4"): Geography(area="eu", country="nl"),
+    Location("gcp", "europe-west4"): Geography(area="eu", country="nl", in_eu=True),
 }
 
 

@@ -25,6 +25,7 @@ from finsched.provider import (
     LaunchRequest,
     OwnedResource,
 )
+from finsched_local.environment import machine_environment
 from finsched_local.folder import MARK, InstanceFolder, open_private, utc_now, write_atomically
 
 _LAUNCH_SECONDS = 30.0
@@ -70,8 +71,11 @@ class LocalCompute:
 
     def poll(self, ids: Sequence[str]) -> Mapping[str, InstanceStatus]:
         """Return how the known ones of these instances stand."""
-        folders = [InstanceFolder(self._folder / instance_id) for instance_id in ids]
-        return {folder.id: _status(folder) for folder in folders if folder.launched}
+        known = {}
+        for instance_id in ids:
+            with contextlib.suppress(FileNotFoundError):  # never launched, or removed by hand
+                known[instance_id] = _status(InstanceFolder(self._folder / instance_id))
+        return known
 
     def terminate(self, instance_id: str) -> None:
         """Order the end of an instance."""
@@ -120,6 +124,7 @@ def _start(folder: InstanceFolder, request: LaunchRequest, lock: int) -> None:
         machine = subprocess.run(  # noqa: S603 - our own program
             [sys.executable, "-m", "finsched_local.machine", str(folder.path), str(lock)],
             input=json.dumps(dict(request.secrets)).encode(),
+            env=machine_environment(os.environ, str(request.node_config.get("store_uri", ""))),
             stdout=log,
             stderr=log,
             pass_fds=[lock],
@@ -159,14 +164,15 @@ def _bury(folder: InstanceFolder) -> InstanceStatus:
     status = folder.status()
     if status.state is InstanceState.TERMINATED:
         return status
-    if not kill_marked(f"{MARK}={folder.id}"):
+    if not kill_marked(f"{MARK}={folder.id}", or_command=folder.agent_command):
         return replace(status, state=InstanceState.TERMINATING)
+    ended_at = folder.last_sign_of_life()
     folder.remove_scratch()
     ended = InstanceStatus(
         id=folder.id,
         state=InstanceState.TERMINATED,
         billing_from=status.billing_from,
-        ended_at=utc_now(),
+        ended_at=ended_at,
         reason=EndReason.FAILED,
         detail="the machine process was killed",
     )

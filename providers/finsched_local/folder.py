@@ -5,14 +5,14 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from finsched.node.removal import remove_tree
 from finsched.provider import EndReason, InstanceState, InstanceStatus
 
 MARK = "FINSCHED_INSTANCE"  # in the environment of every process of an instance
@@ -33,6 +33,11 @@ class InstanceFolder:
     def node_config(self) -> Path:
         """The node agent's document; its folder is where the agent works."""
         return self.path / "node.json"
+
+    @property
+    def agent_command(self) -> Sequence[str]:
+        """What Python runs as this instance's agent, and as no other."""
+        return ("-m", "finsched.node", str(self.node_config))
 
     @property
     def scratch(self) -> Path:
@@ -94,12 +99,32 @@ class InstanceFolder:
 
     def remove_scratch(self) -> None:
         """Give the job's disk space back."""
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        remove_tree(self.scratch)
+
+    def last_sign_of_life(self) -> datetime:
+        """Return when the machine (it touches its lock), the agent or the job last did a thing."""
+        signs = (
+            self._state_file,
+            self._lock_file,
+            self.path / "job.log",
+            self.scratch / "progress",
+        )
+        moments = [
+            datetime.fromtimestamp(sign.stat().st_mtime, UTC) for sign in signs if sign.exists()
+        ]
+        return min(max(moments), utc_now())
+
+    def is_locked_by(self, lock: int) -> bool:
+        """Say whether this descriptor still is the folder's lock: a folder may be removed."""
+        try:
+            return os.path.samestat(self._lock_file.stat(), os.fstat(lock))
+        except FileNotFoundError:
+            return False
 
     @contextmanager
     def lock_if_free(self) -> Iterator[int | None]:
         """Hold the lock as a file descriptor, or give None where a machine or a launch has it."""
-        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(self._lock_file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -114,6 +139,10 @@ class InstanceFolder:
     @property
     def _state_file(self) -> Path:
         return self.path / "state.json"
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.path / "lock"
 
     @property
     def _end_order(self) -> Path:

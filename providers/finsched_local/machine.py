@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from finsched.node.bound_process import bound_command
-from finsched.node.process_tree import become_subreaper, kill_descendants
+from finsched.node.process_tree import become_subreaper, hide_environment, kill_descendants
 from finsched.provider import EndReason, InstanceState, InstanceStatus
 from finsched_local.folder import MARK, InstanceFolder, utc_now
 from finsched_local.metadata import MetadataServer
 from finsched_local.rehearsal import PlannedInterruption
 
 _TICK_SECONDS = 0.03
+_SIGN_OF_LIFE_EVERY_SECONDS = 1.0
 
 
 class _Ending(NamedTuple):
@@ -35,26 +36,34 @@ class _Ending(NamedTuple):
 class Machine:
     """The life of one instance."""
 
-    def __init__(self, folder: InstanceFolder) -> None:
+    def __init__(self, folder: InstanceFolder, lock: int) -> None:
         self._folder = folder
+        self._lock = lock
         self._status = InstanceStatus(
             id=folder.id, state=InstanceState.PENDING, billing_from=utc_now()
         )
         self._plan = PlannedInterruption.from_hints(folder.facts["hints"])
         self._taken_back_at: float | None = None
         self._shut_down = False
+        self._shown_life_at = 0.0
         folder.write_status(self._status)
 
     def live(self, secrets: bytes) -> None:
         """Run from power-on to power-off."""
         become_subreaper()
+        hide_environment()
         signal.signal(signal.SIGTERM, self._on_shutdown)
         metadata = MetadataServer(self._folder.id)
         agent = self._start_agent(metadata.url, secrets)
         self._say(replace(self._status, state=InstanceState.RUNNING))
         while (ending := self._ending(agent, metadata)) is None:
+            self._show_life()
             time.sleep(_TICK_SECONDS)
         kill_descendants()
+        if self._folder.is_locked_by(self._lock):  # or else it is gone, or another machine's
+            self._power_off(ending)
+
+    def _power_off(self, ending: _Ending) -> None:
         self._folder.remove_scratch()
         self._say(
             replace(
@@ -67,7 +76,7 @@ class Machine:
         )
 
     def _start_agent(self, metadata_url: str, secrets: bytes) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "finsched.node", str(self._folder.node_config)]
+        command = [sys.executable, *self._folder.agent_command]
         agent = subprocess.Popen(  # noqa: S603 - our own program
             bound_command(signal.SIGHUP, command),
             cwd=self._folder.path,
@@ -82,6 +91,8 @@ class Machine:
 
     def _ending(self, agent: subprocess.Popen[bytes], metadata: MetadataServer) -> _Ending | None:
         exit_code = agent.poll()
+        if not self._folder.is_locked_by(self._lock):
+            return _Ending(EndReason.FAILED, "the machine's folder was removed")
         if self._folder.end_ordered:
             return _Ending(EndReason.TERMINATED_BY_US, "")
         if self._shut_down:
@@ -100,6 +111,12 @@ class Machine:
         self._taken_back_at = time.monotonic() + plan.notice_seconds
         if plan.notice_seconds > 0:
             metadata.give_notice(utc_now() + timedelta(seconds=plan.notice_seconds))
+
+    def _show_life(self) -> None:
+        now = time.monotonic()
+        if now - self._shown_life_at >= _SIGN_OF_LIFE_EVERY_SECONDS:
+            self._shown_life_at = now
+            os.utime(self._lock)
 
     def _say(self, status: InstanceStatus) -> None:
         self._status = status
@@ -120,7 +137,7 @@ def main() -> NoReturn:
     folder, lock = InstanceFolder(Path(sys.argv[1])), int(sys.argv[2])
     os.set_inheritable(lock, False)
     secrets = sys.stdin.buffer.read()
-    machine = Machine(folder)
+    machine = Machine(folder, lock)
     if os.fork() == 0:
         os.setsid()
         machine.live(secrets)

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from finsched.node.progress import read_report
+
 # A job that reports progress may load its libraries for this long before it does.
 PATIENCE_SECONDS = 15.0
-# An interruption before the first checkpoint proves little: it waits for one this much longer.
-PATIENCE_PROGRESS = 0.1
+# An interruption before the first commit proves nothing: it waits for one up to here.
+LATEST_PROGRESS = 0.95
 
 
 @dataclass(slots=True, kw_only=True)
 class PlannedInterruption:
     """At a point of the job's progress; of time where no point is given or no progress reported.
 
-    With a point, time counts from the job's first file in `checkpoint_path`, a sign of work
-    without reports, or from the end of our patience; without one, from the job's start.
+    With a point, time counts from the first commit, a sign of work without reports, or from the
+    end of our patience; without one, from the job's start.
     """
 
     at_progress: float | None
     after_seconds: float
     notice_seconds: float
-    checkpoint_path: str | None = None
     _counting_from: float | None = None
     _started_at: float | None = None
     _progress: float | None = None
@@ -41,39 +41,30 @@ class PlannedInterruption:
             at_progress=plan.get("at_progress"),
             after_seconds=float(plan["after_seconds"]),
             notice_seconds=float(plan["notice_seconds"]),
-            checkpoint_path=plan.get("checkpoint_path"),
         )
 
     def due(self, scratch: Path) -> bool:
-        """Say whether the moment has come; `started` and `progress` are the node agent's files."""
+        """Say whether the moment has come, by the files that the agent and the job keep."""
         now = time.monotonic()
         if self._started_at is None and (scratch / "started").exists():
             self._started_at = now
         if self._started_at is None:
             return False
-        if (progress := _read_progress(scratch / "progress")) is not None:
-            self._progress = progress
+        if report := read_report(scratch / "progress"):
+            self._progress = report.fraction
         if self.at_progress is not None and self._progress is not None:
-            return self._reached(self._progress - self.at_progress, scratch)
+            return self._reached(self._progress, self.at_progress, scratch)
         if self._counting_from is None and self._counts(scratch, now - self._started_at):
             self._counting_from = now
         return self._counting_from is not None and now - self._counting_from >= self.after_seconds
 
     def _counts(self, scratch: Path, running_seconds: float) -> bool:
-        if self.at_progress is None or running_seconds >= PATIENCE_SECONDS:
-            return True
-        return self._has_saved(scratch)
+        patient = self.at_progress is not None and running_seconds < PATIENCE_SECONDS
+        return not patient or _has_committed(scratch)
 
-    def _reached(self, beyond: float, scratch: Path) -> bool:
-        return beyond >= PATIENCE_PROGRESS or (beyond >= 0 and self._has_saved(scratch))
-
-    def _has_saved(self, scratch: Path) -> bool:
-        folder = scratch / "job" / self.checkpoint_path if self.checkpoint_path else None
-        return folder is not None and folder.is_dir() and any(folder.iterdir())
+    def _reached(self, progress: float, point: float, scratch: Path) -> bool:
+        return progress >= LATEST_PROGRESS or (progress >= point and _has_committed(scratch))
 
 
-def _read_progress(path: Path) -> float | None:
-    with contextlib.suppress(OSError, ValueError):
-        fraction = float(path.read_text()[:64])
-        return fraction if 0.0 <= fraction <= 1.0 else None
-    return None
+def _has_committed(scratch: Path) -> bool:
+    return (scratch / "committed").exists()

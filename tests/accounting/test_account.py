@@ -5,12 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finsched.accounting.account import account
+from finsched.decide.spend import spent_usd
 from finsched.model.job import CheckpointSpec
-from finsched.model.market import BillingRule
+from finsched.model.market import BillingRule, EgressTier
 from finsched.model.run import AttemptEnd, Outcome
 from finsched.testing.builders import job, offer, spot
 from finsched.testing.runs import Story, placement
 
+PAID = (
+    EgressTier(start_gb=0.0, usd_per_gb=0.0),
+    EgressTier(start_gb=1.0, usd_per_gb=0.09),
+)
 ENDS = st.sampled_from([AttemptEnd.INTERRUPTED, AttemptEnd.STOPPED, AttemptEnd.LEASE_EXPIRED])
 
 
@@ -31,7 +36,7 @@ def test_the_parts_sum_to_the_total_and_lost_work_is_part_of_compute(
 ) -> None:
     story = Story(job=job(checkpoint=CheckpointSpec(size_gb=1)))
     for price, hours, end in attempts:
-        story.launched(spot(price), input_transfer_usd=moved_usd)
+        story.launched(spot(price), copy_usd=moved_usd)
         story.after(hours=hours / 2).committed(0.1).after(hours=hours / 2).ended(end)
     told = account(story.run, story.now)
     assert told.total_usd == told.compute_usd + told.transfer_usd + told.storage_usd
@@ -48,15 +53,38 @@ def test_work_behind_a_commit_is_not_lost() -> None:
 def test_an_input_copied_to_a_region_is_paid_once_there() -> None:
     story = Story()
     for usd in (13.0, 0.0):
-        story.launched(input_transfer_usd=usd).after(hours=1).ended(AttemptEnd.INTERRUPTED)
+        story.launched(copy_usd=usd).after(hours=1).ended(AttemptEnd.INTERRUPTED)
     assert account(story.run, story.now).transfer_usd == Decimal(13)
+
+
+def test_an_input_copied_to_the_machine_is_paid_at_every_start() -> None:
+    story = Story()
+    for _ in range(3):
+        story.launched(restage_usd=40.0).after(hours=1).ended(AttemptEnd.INTERRUPTED)
+    assert account(story.run, story.now).transfer_usd == Decimal(120)
+
+
+def test_a_streamed_input_is_paid_as_far_as_it_was_read() -> None:
+    story = Story().launched(stream_usd=80.0).after(hours=1).progressed(0.5)
+    assert account(story.run, story.now).transfer_usd == Decimal(40)
+
+
+def test_uploading_checkpoints_to_another_cloud_pays_its_egress() -> None:
+    story = Story(job=job(checkpoint=CheckpointSpec(size_gb=10)))
+    story.launched(upload_tiers=PAID).after(hours=1).committed(0.5).committed(0.7)
+    assert account(story.run, story.now).transfer_usd == Decimal("1.71")  # the first GB is free
+
+
+def test_moved_data_counts_against_the_budget() -> None:
+    story = Story().launched(spot(4.0), copy_usd=13.0).after(hours=1)
+    assert spent_usd(story.run, story.now) == Decimal(17)
 
 
 def test_a_restore_from_afar_pays_its_egress() -> None:
     story = Story(job=job(checkpoint=CheckpointSpec(size_gb=10))).launched()
     story.after(hours=1).committed(0.5, size_bytes=20_000_000_000).ended(AttemptEnd.INTERRUPTED)
-    story.launched(restore_usd_per_gb=0.09).after(hours=1).ended(AttemptEnd.FINISHED)
-    assert account(story.run, story.now).transfer_usd == Decimal("1.8")
+    story.launched(restore_tiers=PAID).after(hours=1).ended(AttemptEnd.FINISHED)
+    assert account(story.run, story.now).transfer_usd == Decimal("1.71")
 
 
 def test_outputs_are_paid_when_the_run_has_finished_and_not_before() -> None:

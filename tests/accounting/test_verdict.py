@@ -47,7 +47,9 @@ def test_going_back_behind_a_commit_fails() -> None:
     story = working(rehearsed(), begin=0.0, end=0.4).committed(0.4).ended(AttemptEnd.INTERRUPTED)
     working(story, begin=0.0, end=0.7).committed(0.7).ended(AttemptEnd.INTERRUPTED)
     working(story, begin=0.7, end=1.0).ended(AttemptEnd.FINISHED).finished()
-    assert judged(story).went_back
+    proven = judged(story)
+    assert proven.went_back
+    assert any("attempt 2 was given 40% and began at 0%" in each for each in proven.failures)
 
 
 def test_a_job_that_ends_before_its_interruptions_proves_nothing() -> None:
@@ -67,3 +69,26 @@ def test_a_job_that_never_resumed_from_a_commit_proves_nothing() -> None:
 def test_an_unfinished_job_fails() -> None:
     story = working(rehearsed(), begin=0.0, end=0.4).committed(0.4).ended(AttemptEnd.JOB_FAILED)
     assert not judged(story).passed
+
+
+def test_a_restart_is_not_counted_as_a_resume() -> None:
+    story = working(rehearsed(), begin=0.0, end=0.1).ended(AttemptEnd.INTERRUPTED)
+    working(story, begin=0.0, end=0.5).committed(0.5).ended(AttemptEnd.INTERRUPTED)
+    working(story, begin=0.5, end=1.0).ended(AttemptEnd.FINISHED).finished()
+    proven = judged(story)
+    assert (proven.resumed, proven.started_over) == (1, 1)
+
+
+def test_without_an_interruption_nothing_is_proven() -> None:
+    story = rehearsed(Rehearsal(speed=1.0, seed=0, interruptions=0))
+    working(story, begin=0.0, end=1.0).ended(AttemptEnd.FINISHED).finished()
+    assert any("nothing was interrupted" in failure for failure in judged(story).failures)
+
+
+def test_a_silent_job_cannot_prove_that_it_went_on() -> None:
+    story = rehearsed(Rehearsal(speed=1.0, seed=0, interruptions=1))
+    story.launched(checkpoint_every_seconds=10.0).after(seconds=5).committed().after(seconds=2)
+    story.ended(AttemptEnd.INTERRUPTED).launched().after(seconds=9).ended(AttemptEnd.FINISHED)
+    proven = judged(story.finished())
+    assert proven.resumed == 1
+    assert any("never wrote FINSCHED_PROGRESS" in failure for failure in proven.failures)

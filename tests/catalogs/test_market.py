@@ -15,7 +15,7 @@ from finsched.model.evidence import Quality
 from finsched.model.market import ANY_REGION, CapacityType, Location, Market, Offer, Tier
 from tests.catalogs.conftest import NOW
 
-MONTH_HOURS = 730
+LIFE_HOURS = 24
 BANDS = {"<5%": (0.0, 0.05), "5-10%": (0.05, 0.1), "10-15%": (0.1, 0.15), "15-20%": (0.15, 0.2)}
 
 
@@ -29,7 +29,7 @@ def find(market: Market, provider: str, name: str, region: str, kind: str) -> li
 
 
 def hazard_of_share(share: float) -> float:
-    return -math.log(1 - share) / MONTH_HOURS
+    return -math.log(1 - share) / LIFE_HOURS
 
 
 def test_every_written_offer_is_loaded(market: Market) -> None:
@@ -87,6 +87,19 @@ def test_spot_dearer_than_on_demand_is_kept_and_derived(market: Market) -> None:
     assert "dearer" in spot[0].evidence.note
 
 
+def test_no_list_of_a_single_price_sells_spot_above_its_on_demand(market: Market) -> None:
+    listed: dict[tuple[str, ...], list[float]] = {}
+    for offer in market.offers:
+        if offer.region == ANY_REGION:
+            key = (offer.provider, str(offer.instance_type.gpu), offer.evidence.source)
+            price = offer.price_usd_per_hour / offer.instance_type.gpu_count
+            listed.setdefault((*key, offer.capacity_type), []).append(price)
+    for (*key, capacity_type), prices in listed.items():
+        on_demand = listed.get((*key, "on_demand"))
+        if capacity_type == "spot" and on_demand:
+            assert max(prices) <= max(on_demand), key
+
+
 def test_aws_spot_is_measured_by_zone_or_derived_for_the_region(market: Market) -> None:
     for offer in market.offers:
         if offer.provider == "aws" and offer.capacity_type is CapacityType.SPOT:
@@ -125,12 +138,12 @@ def test_every_region_lies_somewhere(market: Market) -> None:
 @pytest.mark.parametrize(
     ("location", "area", "country"),
     [
-        (Location("azure", "eastus"), "us", "US"),
-        (Location("gcp", "europe-west4"), "eu", "NL"),
-        (Location("nebius", "eu-north1"), "eu", "FI"),
-        (Location("lambda", "europe-central-1"), "eu", "DE"),
-        (Location("aws", "us-gov-west-1"), "us", "US"),
-        (Location("aws", "eu-west-2"), "eu", "GB"),
+        (Location("azure", "eastus"), "us", "us"),
+        (Location("gcp", "europe-west4"), "eu", "nl"),
+        (Location("nebius", "eu-north1"), "eu", "fi"),
+        (Location("lambda", "europe-central-1"), "eu", "de"),
+        (Location("aws", "us-gov-west-1"), "us", "us"),
+        (Location("aws", "eu-west-2"), "eu", "gb"),
     ],
 )
 def test_known_places(market: Market, location: Location, area: str, country: str) -> None:
@@ -154,7 +167,7 @@ def test_a_band_prior_is_weak_and_covers_its_band(market: Market) -> None:
             assert tenth == pytest.approx(hazard_of_share(0.2), rel=1e-3)
         else:
             low, high = BANDS[row["band"]]
-            assert tenth <= max(hazard_of_share(low), 1e-5)
+            assert tenth <= max(hazard_of_share(low), 3e-4)
             assert ninetieth >= hazard_of_share(high)
         checked += 1
     assert checked > 400

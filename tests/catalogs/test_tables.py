@@ -137,5 +137,6 @@ def test_every_quarantined_price_has_a_reason() -> None:
         "local_zone",
         "not_sold_on_demand",
         "out_of_band",
+        "spot_above_list",
     }
     assert reasons["out_of_band"] < 10

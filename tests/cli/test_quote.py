@@ -19,6 +19,7 @@ import jsonschema
 import pytest
 
 from finsched import catalog
+from finsched.model.market import Location
 
 LORA = """\
 name: lora
@@ -172,7 +173,7 @@ def test_json_over_a_threshold_is_still_data(run: Run) -> None:
     ("job", "fix"),
     [
         (HOURLY.replace("H100:1", "T4:3"), "ask for 1, 2, 4 or 8 GPUs a machine"),
-        (LORA.replace("[us-*, eu-*]", "[mars-*]"), "drop where.regions ("),
+        (LORA.replace("[us-*, eu-*]", "[af-*]"), "drop where.regions ("),
         (UNSAVED, "declare a checkpoint"),
     ],
     ids=["no machine with three", "no region there", "spot for long without a checkpoint"],
@@ -199,6 +200,22 @@ def test_a_bad_spec_or_flag_is_2(run: Run, job: str, flags: tuple[str, ...]) -> 
     assert done.returncode == 2
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
+
+
+def test_data_without_a_region_breaks_the_residency_by_its_own_name(run: Run) -> None:
+    done = run(LORA.replace("{regions: [us-*, eu-*]}", "{residency: [us]}"))
+    assert done.returncode == 2
+    assert "checkpoint has no region, so it cannot be shown to stay in us" in done.stderr
+    assert "fix: add region: aws/us-east-1" in done.stderr
+
+
+def test_the_documented_job_can_be_quoted(document: Callable[..., dict[str, Any]]) -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/job-yaml.md").read_text(encoding="utf-8")
+    example = page.split("```yaml\n")[1].split("```")[0]
+    places = catalog.places()
+    found = document(example)["quotes"]
+    assert found
+    assert all(places[Location(each["provider"], each["region"])].in_eu for each in found)
 
 
 def test_clouds_narrow_the_market_and_say_so(document: Callable[..., dict[str, Any]]) -> None:
@@ -232,11 +249,13 @@ def test_launchable_keeps_only_what_can_start_here(run: Run) -> None:
 def test_a_quote_loads_no_sdk_and_stays_small(home: Path, tmp_path: Path) -> None:
     (tmp_path / "job.yaml").write_text(LORA, encoding="utf-8")
     code = (
-        "import resource, sys\n"
+        "import sys\n"
         "from finsched.cli import app\n"
         "app(['quote', 'job.yaml', '--json'], standalone_mode=False)\n"
         f"loaded = [name for name in {HEAVY_MODULES!r} if name in sys.modules]\n"
-        "peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+        # not ru_maxrss: it begins with the size of the process that started this one
+        "status = dict(line.split(':', 1) for line in open('/proc/self/status'))\n"
+        "peak_mib = int(status['VmHWM'].split()[0]) / 1024\n"
         "print(loaded, peak_mib, sep=';', file=sys.stderr)\n"
     )
     done = subprocess.run(

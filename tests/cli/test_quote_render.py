@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,8 +16,14 @@ from rich.console import Console
 from finsched.cli.render import quote_export, words
 from finsched.cli.render.explanation import explanation_sections
 from finsched.cli.render.quote_document import decision_document
-from finsched.cli.render.quote_refusal import nothing_feasible, over_threshold, too_dear
-from finsched.cli.render.quote_summary import considered, sections, title
+from finsched.cli.render.quote_refusal import nothing_feasible, too_dear
+from finsched.cli.render.quote_summary import (
+    considered,
+    over_threshold,
+    rejection_counts,
+    sections,
+    title,
+)
 from finsched.cli.render.quote_table import print_sections, print_table, print_title
 from finsched.cli.render.rounding import round_parts
 from finsched.cli.render.shortlist import every_place, shortlist
@@ -35,7 +42,7 @@ from finsched.model.quote import (
     RejectionCode,
     TransferPlan,
 )
-from finsched.relaxing import Relaxation
+from finsched.relaxing import DROP_DEADLINE, Relaxation
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 SPOT, ON_DEMAND = CapacityType.SPOT, CapacityType.ON_DEMAND
@@ -130,12 +137,12 @@ THREE = decision(BEST, SAME_MACHINE, FIXED, rejections=(OUT,))
 
 GOLDEN = """\
 lora: 40 h of work on 8x A100
-3 of 4 offers at 3 providers can run it
+3 offers at 2 providers can run it, of 4 at 3
 
- # where            machine       capacity    $/h hours total $
-*1 aws us-west-2 +1 p4d.24xlarge  spot 0.8x 10.00  41.8  422.50
-*2 gcp us-central1  a2-highgpu-8g on-demand 20.00  40.5  810.00
-* cheapest of its provider; +n dearer places (--all); 1x: one interruption
+ # where            machine       capacity    $/h  age hours total $
+*1 aws us-west-2 +1 p4d.24xlarge  spot 0.8  10.00 10mo  41.8  422.50
+*2 gcp us-central1  a2-highgpu-8g on-demand 20.00 10mo  40.5  810.00
+* cheapest of its provider; +n dearer places (--all); spot 0.8: interruptions
 
 best        $422.50 for the finished run: aws us-west-2 az1, p4d.24xlarge spot
 cost        compute $400.00 + rework $12.50 + transfer $10.00
@@ -162,7 +169,7 @@ def page(shown: Decision, *, width: int = 80, colour: bool = False) -> str:
         file=stream, width=width, highlight=False, force_terminal=colour, color_system=system
     )
     print_title(out, title(JOB, shown), considered(shown))
-    print_table(out, shortlist(shown.quotes), shown.basis)
+    print_table(out, shortlist(shown.quotes), shown.basis, NOW.date())
     print_sections(out, sections(JOB, shown), best=shown.best)
     return stream.getvalue()
 
@@ -264,7 +271,7 @@ def test_markdown_is_a_table_that_nothing_breaks_out_of(
     sly = quote(offer("aws", "us-west-2", name="p4|d_<b>"), 400.0)
     shown = decision(sly)
     quote_export.print_markdown(
-        title(JOB, shown), shortlist(shown.quotes), shown.basis, sections(JOB, shown)
+        title(JOB, shown), shortlist(shown.quotes), shown, sections(JOB, shown)
     )
     rows = [row for row in capsys.readouterr().out.splitlines() if row.startswith("|")]
     assert len({row.replace("\\|", "").count("|") for row in rows}) == 1
@@ -320,6 +327,96 @@ def test_nothing_feasible_groups_reasons_and_names_what_helps() -> None:
     assert error.exit_code == 3
     assert error.message == "none of 2 offers can run lora: 2 another number of GPUs"
     assert error.fix == "ask for 4 GPUs a machine"
-    wider = Relaxation(change="drop where.regions", offers=1, cheapest_usd=5.0)
+    wider = Relaxation(change="drop where.regions", offers=1, cheapest_usd=5.0, fastest_hours=17.0)
     fix = nothing_feasible(JOB, nothing, [wider]).fix
     assert fix == "drop where.regions (1 offer, from $5.00)"
+
+
+def test_a_deadline_that_is_too_short_says_what_the_fastest_needs() -> None:
+    nothing = decision(rejections=(OUT,))
+    later = Relaxation(change=DROP_DEADLINE, offers=2, cheapest_usd=5.0, fastest_hours=17.0)
+    error = nothing_feasible(JOB, nothing, [later])
+    assert error.fix == f"{DROP_DEADLINE} (the fastest offer needs 17.0 h; 2 offers, from $5.00)"
+    assert "in the past" not in error.message
+    late = replace(JOB, deadline=NOW - timedelta(days=2))
+    said = nothing_feasible(late, nothing, [later]).message
+    assert "the deadline, 2026-11-20 00:00 UTC, is in the past; 1 another number" in said
+
+
+def fact(label: str, job: JobSpec, shown: Decision) -> str:
+    return next((f.text for part in sections(job, shown) for f in part if f.label == label), "")
+
+
+def test_on_demand_over_a_threshold_is_named_where_no_saving_is_known() -> None:
+    job = replace(JOB, budget=Budget(max_cost_usd=500.0))
+    over = rejected(FIXED, RejectionCode.MAX_COST)
+    shown = decision(BEST, rejections=(over, OUT))
+    assert fact("saving", job, shown) == "the cheapest on-demand is $810.00, over max_cost"
+    assert considered(shown) == (
+        "2 offers at 2 providers can run it (1 over a threshold), of 3 at 3"
+    )
+    assert fact("saving", job, decision(BEST)) == "not known: no on-demand offer can run this job"
+
+
+def test_how_many_can_run_it() -> None:
+    over = rejected(FIXED, RejectionCode.MAX_COST)
+    assert considered(decision(rejections=(OUT,))) == "no offer can run it, of 1 at 1"
+    all_over = considered(decision(rejections=(over, OUT)))
+    assert all_over == "1 offer at 1 provider can run it, all over a threshold, of 2 at 2"
+
+
+def test_sellers_that_do_not_say_where_they_are_are_counted() -> None:
+    nowhere = offer("oci", "*")
+    out = Rejection(offer=nowhere, code=RejectionCode.REGION, reason="")
+    counts = rejection_counts(decision(rejections=(out, out)))
+    assert counts == "2 another region; 1 provider does not say where the machines are"
+
+
+@pytest.mark.parametrize(
+    ("price", "earliest", "said"),
+    [
+        pytest.param(10.0, date(2026, 2, 1), "", id="dated and near the next"),
+        pytest.param(10.0, None, "its price has no date of its own", id="undated"),
+        pytest.param(4.9, date(2026, 2, 1), "under half of the next", id="suspiciously cheap"),
+    ],
+)
+def test_a_doubtful_price_of_the_winner_is_a_caution(
+    price: float, earliest: date | None, said: str
+) -> None:
+    dated = replace(PRICE, earliest=earliest)
+    cheap = offer("aws", "us-west-2", price=price)._replace(evidence=dated)
+    shown = decision(quote(cheap, 1.0), quote(offer("gcp", "us-central1", price=10.0), 400.0))
+    caution = fact("caution", JOB, shown)
+    assert said in caution if said else not caution
+
+
+def test_a_price_is_compared_with_another_provider_before_another_region() -> None:
+    cheap = quote(offer("azure", "eastus", price=3.6), 100.0)
+    twin = quote(offer("azure", "westus", price=3.7), 110.0)
+    other = quote(offer("aws", "us-east-1", price=8.0), 200.0)
+    assert "aws us-east-1, $1.00 per GPU-hour" in fact("caution", JOB, decision(cheap, twin, other))
+    assert not fact("caution", JOB, decision(cheap, twin))
+
+
+def test_a_price_says_its_age_in_few_letters() -> None:
+    def age(earliest: date | None, latest: date | None) -> str:
+        return words.short_age(replace(PRICE, earliest=earliest, latest=latest), NOW.date())
+
+    assert age(date(2026, 11, 10), date(2026, 11, 20)) == "12d"
+    assert age(None, date(2026, 5, 22)) == ">6mo"
+    assert age(None, None) == "?"
+
+
+def test_a_chance_is_never_certain() -> None:
+    assert [words.chance(each) for each in (1.0, 0.5, 0.001, 0.0)] == [">99%", "50%", "<1%", "0%"]
+
+
+def test_a_memory_is_said_with_one_decimal() -> None:
+    request = GpuRequest(count=2, memory_gib=80e9 / 2**30)
+    assert words.gpu_request(request) == "2x any GPU of 74.5 GiB"
+
+
+def test_what_costs_nothing_has_no_cost_line() -> None:
+    free = quote(offer("local", "local"), 0.0, cost=Cost())
+    assert fact("cost", JOB, decision(BEST))
+    assert not fact("cost", JOB, decision(free))

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finsched.decide.cadence import (
+    LONGEST_INTERVAL_HOURS,
     ROUND_MINUTES,
     daly_interval_hours,
     interval_hours,
@@ -49,11 +50,18 @@ def test_without_interruptions_the_one_interval_is_the_work() -> None:
     assert interval_hours(work_hours=40, save_hours=ONE_MINUTE, hazard_per_hour=0) == 40
 
 
+def test_a_calm_pool_saves_every_two_hours_unless_an_upload_takes_longer() -> None:
+    calm = {"work_hours": 40.0, "save_hours": ONE_MINUTE, "hazard_per_hour": 1e-4}
+    assert daly_interval_hours(ONE_MINUTE, 1e-4) > 10
+    assert interval_hours(**calm) == LONGEST_INTERVAL_HOURS == 2
+    assert interval_hours(**calm, at_least_hours=2.1) == 2.5
+
+
 @given(
     work=st.floats(0.01, 1000),
     save=st.floats(0, 0.5),
     hazard=st.floats(1e-6, 2),
-    least=st.floats(0, 1),
+    least=st.floats(0, 5),
 )
 def test_no_other_round_interval_wastes_less(
     work: float, save: float, hazard: float, least: float
@@ -63,6 +71,8 @@ def test_no_other_round_interval_wastes_less(
     )
     assert chosen <= work
     assert chosen == work or chosen >= least
-    choices = [m / 60 for m in ROUND_MINUTES if least <= m / 60 < work] + [work]
+    longest = max(LONGEST_INTERVAL_HOURS, next(m / 60 for m in ROUND_MINUTES if m / 60 >= least))
+    choices = [m / 60 for m in ROUND_MINUTES if least <= m / 60 < work and m / 60 <= longest]
+    choices += [work] if work <= longest else []
     best = min(math.expm1(min(hazard * (each + save), 700)) / each for each in choices)
     assert math.expm1(min(hazard * (chosen + save), 700)) / chosen <= best * (1 + 1e-9)

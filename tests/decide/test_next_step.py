@@ -128,3 +128,32 @@ def test_spend_counts_against_the_budget_across_attempts() -> None:
     taken = step(story)
     assert isinstance(taken, End)
     assert taken.outcome is Outcome.BUDGET
+
+
+def test_an_adopted_attempt_still_decides_how_the_run_ends() -> None:
+    story = Story().launched().after(hours=1).tell(Resumed()).after(hours=1)
+    taken = step(story.ended(AttemptEnd.FINISHED))
+    assert isinstance(taken, End)
+    assert taken.outcome is Outcome.FINISHED
+
+
+def test_an_adopted_attempt_that_met_an_old_limit_is_followed_by_another() -> None:
+    story = Story(job=job(budget=Budget(max_cost_usd=4.0))).launched(spot(4.0)).after(hours=1)
+    story.tell(Resumed(max_cost_usd=400.0)).ended(AttemptEnd.LIMIT)
+    assert isinstance(step(story), Launch)
+
+
+def test_after_a_budget_stop_no_other_machine_is_bought() -> None:
+    story = Story(job=job(budget=Budget(max_cost_usd=8.0))).launched(spot(4.0))
+    story.after(hours=1.9).ended(AttemptEnd.INTERRUPTED)
+    taken = step(story, reserve=timedelta(minutes=6))
+    assert isinstance(taken, End)
+    assert taken.outcome is Outcome.BUDGET
+
+
+def test_a_start_that_the_budget_cannot_pay_is_not_made() -> None:
+    story = Story(job=job(budget=Budget(max_cost_usd=100.0)))
+    story.launched(spot(4.0), copy_usd=99.95).after(minutes=0.5).ended(AttemptEnd.INTERRUPTED)
+    taken = step(story)
+    assert isinstance(taken, End)
+    assert taken.outcome is Outcome.BUDGET

@@ -274,9 +274,11 @@ def best_interval(saving: Saving, work: float, hazard: float) -> float:
     if hazard == 0 or saving.size_gb == 0:
         return work
     upload = 0.0 if saving.up is None else hours_on(saving.up, saving.size_gb)
-    rounds = [minutes / 60 for minutes in ROUND_MINUTES if upload <= minutes / 60 < work]
+    drains = [minutes / 60 for minutes in ROUND_MINUTES if upload <= minutes / 60]
+    longest = min(work, max(2.0, drains[0]))
+    rounds = [each for each in drains if each < longest]
     return min(
-        [*rounds, work], key=lambda each: daly_hours(hazard, 0, each, saving.save_hours, work)
+        [*rounds, longest], key=lambda each: daly_hours(hazard, 0, each, saving.save_hours, work)
     )
 
 

@@ -115,7 +115,8 @@ def test_a_dearer_identical_offer_never_ranks_higher(
     spec: JobSpec, snapshot: Market, data: st.DataObject, factor: float
 ) -> None:
     original = data.draw(st.sampled_from(snapshot.offers))
-    dearer = replace(original, zone="z", price_usd_per_hour=original.price_usd_per_hour * factor)
+    price = original.price_usd_per_hour * factor
+    dearer = original._replace(zone="z", price_usd_per_hour=price)
     priors = {**snapshot.hazards, dearer.pool: snapshot.hazards[original.pool]}
     wider = replace(snapshot, offers=(*snapshot.offers, dearer), hazards=priors)
     ranked = [quote.offer for quote in decided(spec, wider).quotes]

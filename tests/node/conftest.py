@@ -25,3 +25,13 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("disk full: mounting a small tmpfs needs root")
     yield disk
     subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[Path]:
+    """A directory at the end of a path that is nested deeper than Python recurses."""
+    top = tmp_path / "d"
+    deep = top / "/".join(["d"] * 1499)
+    subprocess.run(["mkdir", "-p", deep], check=True)
+    yield deep
+    subprocess.run(["rm", "-rf", top], check=True)  # pytest itself cannot

@@ -41,7 +41,11 @@ class Bench:
         commits = (self.restored.commit, *self.restored.older)
         self.parts.trust(reversed([commit for commit in commits if commit]))
         tools = CommitTools(
-            writer=writer, parts=self.parts, progress=self.progress, mailbox=self.mailbox
+            writer=writer,
+            parts=self.parts,
+            progress=self.progress,
+            mailbox=self.mailbox,
+            marker=folder / f"committed-{attempt}",
         )
         self.committer = Committer(
             self.directory, folder / f"staging-{attempt}", tools, every_seconds=1.0

@@ -51,3 +51,9 @@ def test_every_change_starts_the_rest_anew(tmp_path: Path) -> None:
     (tmp_path / "b").unlink()
     rest.observe(look(tmp_path), 15.0)
     assert rest.seconds(15.0) == 0.0
+
+
+def test_directories_may_be_nested_deeper_than_python_recurses(tmp_path: Path, deep: Path) -> None:
+    (deep / "a").write_text("x")
+    [mark] = look(tmp_path)
+    assert mark.name == "d/" * 1500 + "a"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -111,6 +111,30 @@ def test_a_notice_is_seen_when_it_comes(body: str, ends_at: datetime | None) -> 
         server.shutdown()
     assert watch.notice == InterruptionNotice(ends_at)
     assert not Endpoint.asked_without_token
+
+
+class SlowEndpoint(Endpoint):
+    """It thinks before it says that there is nothing."""
+
+    asked, may_answer = Event(), Event()
+
+    def do_GET(self) -> None:
+        self.asked.set()
+        self.may_answer.wait(5)
+        super().do_GET()
+
+
+def test_a_signal_while_the_endpoint_is_asked_is_not_lost() -> None:
+    Endpoint.body = None
+    with ThreadingHTTPServer(("127.0.0.1", 0), SlowEndpoint) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        watch = NoticeWatch(f"http://127.0.0.1:{server.server_port}", poll_seconds=0.01)
+        assert SlowEndpoint.asked.wait(5)
+        watch.notice = InterruptionNotice(None)  # as the signal handler does
+        SlowEndpoint.may_answer.set()
+        time.sleep(0.1)
+        server.shutdown()
+    assert watch.notice == InterruptionNotice(None)
 
 
 def test_an_endpoint_that_does_not_answer_changes_nothing() -> None:

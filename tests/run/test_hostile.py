@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -122,3 +123,37 @@ def test_a_full_state_disk_leaves_nothing_running(machine: Machine) -> None:
     ended = tiny_disk(machine, "launch", job, at=machine.folder / "state")
     assert ended.returncode in {1, 6}, ended.stdout + ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_ledger_that_breaks_ends_the_run_with_its_work_kept(machine: Machine) -> None:
+    process = machine.start("launch", machine.job(STEPS="2000"))
+    machine.wait_for(lambda run: run.live_attempt and run.live_attempt.progress)
+    store = Path(machine.run().store_uri.removeprefix("file://"))
+    for file in machine.state_dir.glob("ledger.sqlite*"):
+        file.unlink()
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 1, out + err
+    assert "the ledger" in err
+    assert "Traceback" not in err
+    kinds = [json.loads(path.read_text())["kind"] for path in sorted((store / "log").iterdir())]
+    assert kinds[-1] == "committed"
+
+
+def test_a_machine_that_its_provider_forgot_does_not_hold_the_launcher(machine: Machine) -> None:
+    machine.settings("lease_seconds = 10")
+    process = machine.start("launch", machine.job(STEPS="2000"))
+    machine.wait_for(lambda run: run.live_attempt and run.live_attempt.progress)
+    shutil.rmtree(machine.state_dir / "local", ignore_errors=True)
+    run = machine.wait_for(lambda run: run.attempts[0].end, seconds=40)
+    assert run.attempts[0].end is AttemptEnd.NODE_FAILED
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+
+
+def test_a_closed_terminal_saves_and_stops(machine: Machine) -> None:
+    process = machine.start("launch", machine.job(STEPS="2000"))
+    machine.wait_for(lambda run: run.live_attempt and run.live_attempt.progress)
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=30)
+    assert machine.run().outcome is Outcome.STOPPED
+    assert machine.run().checkpoints

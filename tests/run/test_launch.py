@@ -44,7 +44,7 @@ def test_the_jobs_failure_is_exit_6_and_never_retried(machine: Machine) -> None:
     run = machine.run()
     assert run.outcome is Outcome.JOB_FAILED
     assert len(run.attempts) == 1
-    assert "exit status 3" in run.detail
+    assert "exited with 3" in run.detail
     assert "so far" in machine.finsched("logs")
 
 
@@ -182,3 +182,23 @@ def test_a_missing_secret_stops_the_launch_before_anything_starts(machine: Machi
     machine.finsched("launch", machine.job(more="secrets: [NOT_SET]"), code=2)
     assert "NOT_SET" in machine.errors
     assert not (machine.state_dir / "local").exists()
+
+
+def test_a_terminal_that_goes_away_does_not_take_the_run_with_it(machine: Machine) -> None:
+    process = machine.start("launch", machine.job(STEPS="60"))
+    machine.wait_for(lambda run: run.live_attempt)
+    assert process.stderr is not None
+    process.stderr.close()
+    assert process.wait(timeout=30) == 0
+    assert machine.run().outcome is Outcome.FINISHED
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+def test_status_says_when_nobody_watches_over_a_run(machine: Machine) -> None:
+    process = machine.start("launch", machine.job(STEPS="2000"))
+    machine.wait_for(lambda run: run.live_attempt and run.live_attempt.progress)
+    assert "nobody watches" not in machine.finsched("status")
+    kill(process)
+    assert "nobody watches" in machine.finsched("status")
+    machine.finsched("stop")

@@ -65,8 +65,12 @@ def test_a_job_that_reports_nothing_meets_all_its_interruptions(machine: Machine
         " echo $i > $FINSCHED_CHECKPOINT_DIR/t.tmp;"
         " mv $FINSCHED_CHECKPOINT_DIR/t.tmp $FINSCHED_CHECKPOINT_DIR/t; done'"
     )
-    ended = machine.document("launch", gpu_job(machine, run=silent), "--rehearse", "--seed", "3")
-    assert ended["verdict"]["interruptions"] == 2
+    job = gpu_job(machine, run=silent)
+    verdict = machine.document("launch", job, "--rehearse", "--seed", "3", code=6)["verdict"]
+    assert (verdict["interruptions"], verdict["resumed"]) == (2, 2)
+    assert verdict["failures"] == [
+        "the job never wrote FINSCHED_PROGRESS, so going on cannot be told from starting over"
+    ]
 
 
 @pytest.mark.slow
@@ -93,3 +97,38 @@ def test_a_hazard_takes_machines_at_seeded_times(machine: Machine) -> None:
     ends = [attempt.end for attempt in machine.run().attempts]
     assert ends[-1] is AttemptEnd.FINISHED
     assert AttemptEnd.INTERRUPTED in ends
+
+
+@pytest.mark.slow
+def test_a_job_of_unknown_length_is_rehearsed_with_a_cadence_too(machine: Machine) -> None:
+    job = gpu_job(machine, STEPS="160")
+    path = machine.folder / "job.yaml"
+    path.write_text("\n".join(line for line in path.read_text().split("\n") if "work:" not in line))
+    ended = machine.document("launch", job, "--rehearse", "--interruptions", "1", "--seed", "5")
+    assert ended["verdict"]["passed"], ended["verdict"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--speed", "3"), ("--rehearse", "--interruptions", "1", "--hazard", "0.1")],
+)
+def test_flags_that_make_no_sense_together_are_refused(
+    machine: Machine, arguments: tuple[str, ...]
+) -> None:
+    machine.finsched("launch", gpu_job(machine), *arguments, code=2)
+
+
+def test_missing_tags_stop_the_launch_before_anything_starts(machine: Machine) -> None:
+    machine.settings('required_tags = ["cost-center"]')
+    machine.finsched("launch", gpu_job(machine), "--rehearse", code=2)
+    assert "cost-center" in machine.errors
+
+
+@pytest.mark.parametrize(("limit", "code"), [("--max-cost", 4), ("--max-hourly", 4)])
+def test_over_a_threshold_nothing_is_launched(machine: Machine, limit: str, code: int) -> None:
+    machine.finsched("launch", gpu_job(machine), "--rehearse", limit, "0.01", code=code)
+
+
+def test_without_a_provider_to_launch_on_the_rehearsal_is_offered(machine: Machine) -> None:
+    machine.finsched("launch", gpu_job(machine), code=5)
+    assert "--rehearse" in machine.errors

@@ -1,21 +1,32 @@
-"""Where each region lies: a continent code and the country."""
+"""Where each region lies: a continent code, the country, and whether that is in the European Union.
+
+The area is geography alone: `eu` holds London, Zurich and Oslo too. Membership of the Union is the
+column `in_eu`, and what a residency of `eu` asks for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
-COLUMNS = ("provider", "region", "area", "country", "source")
+COLUMNS = ("provider", "region", "area", "country", "in_eu", "source")
 AREAS = {  # continent codes of countries; the United States and Canada stand for themselves
     "us": "US",
     "ca": "CA",
-    "eu": "AT BE CH DE ES FI FR GB IE IT NL NO PL SE",
-    "ap": "AU HK ID IN JP KR MY SG TW",
+    "eu": "AT BE CH DE DK ES FI FR GB IE IT NL NO PL SE",
+    "ap": "AU HK ID IN JP KR MY NZ SG TH TW",
     "cn": "CN",
     "sa": "BR CL MX",
     "me": "AE BH IL QA SA",
     "af": "ZA",
 }
+# the 27 member states since 2020-02-01
+EU_MEMBERS = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK"
+MULTI_REGIONS = (  # Cloud Storage's; the one named eu lies in member states
+    ("gcp", "us", "us", "US", False),
+    ("gcp", "eu", "eu", "", True),
+    ("gcp", "asia", "ap", "", False),
+)
 COUNTRIES = {
     "aws": """
         af-south-1:ZA ap-east-1:HK ap-northeast-1:JP ap-northeast-2:KR ap-northeast-3:JP
@@ -23,7 +34,9 @@ COUNTRIES = {
         ca-central-1:CA cn-north-1:CN cn-northwest-1:CN eu-central-1:DE eu-central-2:CH
         eu-north-1:SE eu-south-1:IT eu-south-2:ES eu-west-1:IE eu-west-2:GB eu-west-3:FR
         il-central-1:IL me-central-1:AE me-south-1:BH sa-east-1:BR us-east-1:US us-east-2:US
-        us-gov-east-1:US us-gov-west-1:US us-west-1:US us-west-2:US""",
+        us-gov-east-1:US us-gov-west-1:US us-west-1:US us-west-2:US
+        ap-east-2:TW ap-south-2:IN ap-southeast-4:AU ap-southeast-6:NZ ap-southeast-7:TH
+        ca-west-1:CA mx-central-1:MX""",
     "azure": """
         australiacentral:AU australiacentral2:AU australiaeast:AU australiasoutheast:AU
         belgiumcentral:BE brazilsouth:BR canadacentral:CA canadaeast:CA centralindia:IN
@@ -32,7 +45,12 @@ COUNTRIES = {
         northcentralus:US northeurope:IE norwayeast:NO qatarcentral:QA southafricanorth:ZA
         southafricawest:ZA southcentralus:US southeastasia:SG southindia:IN swedencentral:SE
         switzerlandnorth:CH uaenorth:AE uksouth:GB ukwest:GB westcentralus:US westeurope:NL
-        westindia:IN westus:US westus2:US westus3:US""",
+        westindia:IN westus:US westus2:US westus3:US austriaeast:AT brazilsoutheast:BR
+        chilecentral:CL chinaeast:CN chinaeast2:CN chinaeast3:CN chinanorth:CN chinanorth2:CN
+        chinanorth3:CN denmarkeast:DK germanynorth:DE indonesiacentral:ID israelcentral:IL
+        italynorth:IT jioindiacentral:IN jioindiawest:IN malaysiawest:MY mexicocentral:MX
+        newzealandnorth:NZ norwaywest:NO polandcentral:PL spaincentral:ES swedensouth:SE
+        switzerlandwest:CH uaecentral:AE usgovarizona:US usgovtexas:US usgovvirginia:US""",
     "gcp": """
         africa-south1:ZA asia-east1:TW asia-east2:HK asia-northeast1:JP asia-northeast2:JP
         asia-northeast3:KR asia-south1:IN asia-south2:IN asia-southeast1:SG asia-southeast2:ID
@@ -62,17 +80,20 @@ class PlaceRow(NamedTuple):
     region: str
     area: str
     country: str
+    in_eu: bool
     source: str
 
 
 def geography() -> list[PlaceRow]:
     """Every region known here."""
     area_of = {country: area for area, listed in AREAS.items() for country in listed.split()}
-    return [
-        PlaceRow(provider, region, area_of[country], country, "vendor")
+    members = frozenset(EU_MEMBERS.split())
+    regions = [
+        PlaceRow(provider, region, area_of[country], country, country in members, "vendor")
         for provider, text in COUNTRIES.items()
         for region, country in (place.split(":") for place in text.split())
     ]
+    return regions + [PlaceRow(*place, source="vendor") for place in MULTI_REGIONS]
 
 
 def missing(places: Iterable[PlaceRow], used: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:

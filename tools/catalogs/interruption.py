@@ -4,12 +4,14 @@ A trace gives its counts: losses in hours of being up. Traces name availability 
 differ between accounts, so the zones of a region are added up; gangs are left out, because they
 are lost when any of their machines is.
 
-The advisor gives the share f of instances interrupted in a trailing month. Taking every instance to
-run the whole month of 730 hours at a constant hazard, f = 1 - exp(-730 h), so
-h = -ln(1 - f) / 730 per hour. Instances that ran for less make the true hazard higher, and the
-figure is a regional average of one month: the prior is worth one interruption only (shape 1,
-exposure 1/h), with h at the middle of the band; its central 80 % contains the band. The open band
-">20%" bounds from below: its lower edge is put at the prior's tenth percentile.
+The advisor gives the share f of instances interrupted in a trailing month, not how long they ran.
+Most do not run for a month of 730 hours: spot is used for batch work, tests and fleets that follow
+the load. We assume that an instance runs LIFE_HOURS on average, a day, so h = -ln(1 - f) / 24 per
+hour. Months instead of a day would make h thirty times lower, and the measured traces are higher
+still: docs/reference/catalog.md compares them. The life is our assumption and the figure a regional
+average: the prior is an estimate worth one interruption (shape 1, exposure 1/h), with h at the
+middle of the band; its central 80 % contains the band. The open band ">20%" bounds from below: its
+lower edge is put at the prior's tenth percentile.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ COLUMNS = (
     "saturated",
     "source",
 )
-HOURS_PER_MONTH = 730.0
+LIFE_HOURS = 24.0  # assumed mean run of a spot instance
 BANDS = {
     "<5%": (0.0, 0.05),
     "5-10%": (0.05, 0.10),
@@ -94,14 +96,14 @@ def _row(key: tuple[str, str], band: str, counts: tuple[int, float] | None) -> H
 def band_hazard_per_hour(band: str) -> float:
     """Mean hazard of an advisor band; the formula is in this module's docstring."""
     if band == OPEN_BAND:
-        return hazard_of_monthly_share(OPEN_FROM) / TENTH_PERCENTILE
+        return hazard_of_share(OPEN_FROM) / TENTH_PERCENTILE
     low, high = BANDS[band]
-    return hazard_of_monthly_share((low + high) / 2)
+    return hazard_of_share((low + high) / 2)
 
 
-def hazard_of_monthly_share(share: float) -> float:
-    """Constant hourly hazard under which `share` of instances is lost within a month."""
-    return -math.log1p(-share) / HOURS_PER_MONTH
+def hazard_of_share(share: float) -> float:
+    """Constant hourly hazard that takes back `share` of instances within their assumed life."""
+    return -math.log1p(-share) / LIFE_HOURS
 
 
 def _trace_counts(raw: Path) -> dict[tuple[str, str], tuple[int, float]]:

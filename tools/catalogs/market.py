@@ -57,7 +57,27 @@ def flat(raw: Path) -> Collected:
             continue
         result.types.append(kind)
         result.offers.append(offer)
+    _set_aside_spot_above_list(result)
     return result
+
+
+def _set_aside_spot_above_list(result: Collected) -> None:
+    """A spot price above the provider's own on-demand of the same GPU and list is a mistake.
+
+    Here alone: where a cloud's zones are measured, spot above on-demand happens and is kept.
+    """
+    gpu_of = {(kind.provider, kind.instance_type): kind.gpu for kind in result.types}
+    listed: dict[tuple[str, ...], float] = {}
+    for offer in result.offers:
+        if offer.capacity_type == "on_demand":
+            key = (gpu_of.get(offer[:2], ""), offer.provider, offer.region, offer.source)
+            price = offer.price_usd_per_hour
+            listed[key] = max(price, listed.get(key, 0.0))
+    for offer in [each for each in result.offers if each.capacity_type == "spot"]:
+        key = (gpu_of.get(offer[:2], ""), offer.provider, offer.region, offer.source)
+        if offer.price_usd_per_hour > listed.get(key, offer.price_usd_per_hour):
+            result.offers.remove(offer)
+            result.dropped.append(Dropped(offer, "spot_above_list"))
 
 
 def _component(row: RawRow, offer: OfferRow, result: Collected) -> None:

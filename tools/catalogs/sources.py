@@ -72,11 +72,14 @@ LISTED = (
     ),
     Source("skypilot-nebius", "skypilot-catalog v8/nebius 0082b043", "", "", NONE_STATED, "listed"),
     Source("skypilot-oci", "skypilot-catalog v8/oci 05887511", "", "", NONE_STATED, "listed"),
-    _on(
+    Source(
         "spotinfo",
         "alexei-led/spotinfo 5eedf20a (AWS Spot Instance Advisor)",
         "2025-06-28",
+        "2025-06-28",
         "Apache-2.0",
+        "estimated",
+        "hazard: the share lost in a month, as if instances ran 24 hours: our assumption",
     ),
     Source("moto", "moto 5.2.5 instance types", "", "", "Apache-2.0", "listed"),
     _on(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from finsched.accounting.account import Account, Line
-from finsched.accounting.verdict import Verdict
+from finsched.accounting.verdict import COMMIT_LATENCY_SECONDS, Loss, Verdict
 from finsched.cli.output import duration, money
 from finsched.cli.render import words
 from finsched.model.run import Placement
@@ -19,9 +20,10 @@ from finsched.model.run import Placement
 
 def print_account(account: Account, console: Console) -> None:
     """Print every attempt, the parts of the total and what on-demand would have cost."""
+    console.print(_headline(account))
     console.print(_table(account))
     console.print(_parts(account))
-    if account.on_demand and account.on_demand_usd is not None:
+    if account.on_demand and account.on_demand_usd:
         console.print(_comparison(account, account.on_demand, account.on_demand_usd))
 
 
@@ -30,18 +32,13 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
     console.print()
     title = "Resume works." if verdict.passed else "Resume is not proven."
     console.print(Text(title, style="bold green" if verdict.passed else "bold red"))
-    console.print(_claim(verdict.finished, "the job finished"))
-    console.print(_claim(_all_met(verdict), _met(verdict)))
-    for loss in verdict.losses:
-        kind = "with a notice" if loss.noticed else "without any notice"
-        told = f"attempt {loss.attempt}, taken {kind}, lost {loss.seconds:.1f} s of work"
-        allowed = f" (allowed {loss.allowed_seconds:.1f} s)"
-        console.print(_claim(loss.within_one_interval, told + allowed))
-    console.print(_claim(not verdict.went_back, "progress never went back behind a commit"))
+    for claim in _claims(verdict):
+        console.print(claim)
     for failure in verdict.failures:
-        console.print(Text(f"  ! {failure}", style="red"))
-    cost = money(float(verdict.would_have_cost_usd))
-    console.print(Text(f"  This run would have cost {cost} there.", style="bold"))
+        console.print(_hanging("!", failure, style="red"))
+    for hint in _hints(verdict):
+        console.print(_hanging("?", hint, style="yellow"))
+    console.print(_costs(verdict))
 
 
 def account_document(account: Account) -> dict[str, Any]:
@@ -72,6 +69,7 @@ def verdict_document(verdict: Verdict) -> dict[str, Any]:
         "planned_interruptions": verdict.planned_interruptions,
         "interruptions": verdict.interruptions,
         "resumed": verdict.resumed,
+        "started_over": verdict.started_over,
         "went_back": verdict.went_back,
         "losses": [
             {
@@ -85,6 +83,7 @@ def verdict_document(verdict: Verdict) -> dict[str, Any]:
             for loss in verdict.losses
         ],
         "would_have_cost_usd": _cents(verdict.would_have_cost_usd),
+        "quoted_usd": verdict.quoted_usd,
         "failures": list(verdict.failures),
     }
 
@@ -135,28 +134,78 @@ def _parts(account: Account) -> Table:
 def _comparison(account: Account, on_demand: Placement, on_demand_usd: Decimal) -> Text:
     hours = duration(account.useful_seconds / 3600)
     saved = account.saved_usd or Decimal(0)
-    share = saved / on_demand_usd if on_demand_usd else Decimal(0)
     word = "saved" if saved >= 0 else "dearer by"
-    text = Text(f"{word} {money(float(abs(saved)))} ({abs(share):.0%})")
+    share = f" ({abs(saved / on_demand_usd):.0%})" if on_demand_usd >= 1 else ""
+    text = Text(f"{word} {money(float(abs(saved)))}{share}")
     text.stylize("green" if saved >= 0 else "red")
     text.append(f" against {money(float(on_demand_usd))} for the same {hours} of useful work", "")
     text.append(f"\n  on {words.place_and_machine(on_demand.offer)}, never interrupted", "dim")
     return text
 
 
-def _claim(holds: bool, sentence: str) -> Text:
-    return Text(f"  {'ok' if holds else '!!'}  {sentence}", style="" if holds else "red")
+def _headline(account: Account) -> Text:
+    text = Text(f"{account.run}: {str(account.outcome or 'running').replace('_', ' ')}", "bold")
+    if account.rehearsed:
+        text.append(", a rehearsal: nothing was billed", style="not bold yellow")
+    return text
 
 
-def _all_met(verdict: Verdict) -> bool:
-    planned = verdict.planned_interruptions
-    return verdict.resumed == verdict.interruptions and verdict.interruptions >= (planned or 0)
+def _claims(verdict: Verdict) -> Iterator[Table]:
+    yield _claim(verdict.finished, "the job finished")
+    met = verdict.interruptions >= max(verdict.planned_interruptions or 0, 1)
+    yield _claim(met and bool(verdict.resumed), _met(verdict))
+    for loss in verdict.losses:
+        yield _claim(loss.within_one_interval, _lost(loss, verdict.speed))
+    if verdict.resumed:
+        yield _claim(not verdict.went_back, "progress never went back behind a commit")
+
+
+def _claim(holds: bool, sentence: str) -> Table:
+    return _hanging("ok" if holds else "!!", sentence, style="" if holds else "red")
+
+
+def _hanging(mark: str, sentence: str, *, style: str = "") -> Table:
+    row = Table.grid(padding=(0, 1))
+    row.add_column(width=4, justify="right", style=style)
+    row.add_column(style=style)
+    row.add_row(mark, Text(sentence))
+    return row
 
 
 def _met(verdict: Verdict) -> str:
     planned = verdict.planned_interruptions
     of = f" of {planned}" if planned is not None else ""
-    return f"interrupted {verdict.interruptions}{of} times, resumed {verdict.resumed} times"
+    sentence = f"interrupted {verdict.interruptions}{of} times, resumed {verdict.resumed} times"
+    if verdict.started_over:
+        sentence += f", started over {verdict.started_over} times: nothing was committed yet"
+    return sentence
+
+
+def _lost(loss: Loss, speed: float) -> str:
+    kind = "notice" if loss.noticed else "no notice"
+    there = duration(loss.seconds * speed / 3600)
+    allowed = f"{loss.allowed_seconds:.1f} s allowed"
+    return (
+        f"attempt {loss.attempt}, {kind}: lost {loss.seconds:.1f} s here, {there} there; {allowed}"
+    )
+
+
+def _hints(verdict: Verdict) -> Iterator[str]:
+    for loss in verdict.losses:
+        if loss.noticed and loss.seconds > COMMIT_LATENCY_SECONDS and loss.within_one_interval:
+            yield (
+                f"attempt {loss.attempt} had a notice and saved nothing on it: a handler for"
+                " checkpoint.signal would have kept that work"
+            )
+
+
+def _costs(verdict: Verdict) -> Text:
+    metered = money(float(verdict.would_have_cost_usd))
+    text = Text(f"This rehearsal, at {verdict.speed:g}x, would have cost {metered} there", "bold")
+    if verdict.quoted_usd is not None:
+        text.append(f"; the quote for the real job is {money(verdict.quoted_usd)}", "not bold")
+    text.append(".")
+    return text
 
 
 def _line_document(line: Line) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from finsched import running
 from finsched.accounting.verdict import Verdict
+from finsched.api import running
 from finsched.cli.output import console, print_json
 from finsched.cli.render.account import (
     account_document,
@@ -16,9 +16,11 @@ from finsched.cli.render.account import (
     print_verdict,
     verdict_document,
 )
+from finsched.cli.render.narration import checkpoint_number
 from finsched.errors import ExitCode
-from finsched.model.run import Outcome, Run
+from finsched.model.run import Checkpoint, Outcome, Run
 
+LAST_LINES = 5
 _CODES = {
     Outcome.FINISHED: ExitCode.DONE,
     Outcome.JOB_FAILED: ExitCode.JOB_FAILED,
@@ -43,24 +45,40 @@ def conclude(run: Run, *, as_json: bool) -> ExitCode:
 
 
 def _print(run: Run, proven: Verdict | None, out: Console) -> None:
+    if run.outcome is Outcome.JOB_FAILED:
+        _print_last_words(run, out)
     print_account(running.report(run.id), out)
     if proven:
         print_verdict(proven, out)
-    if run.outcome is Outcome.JOB_FAILED:
-        out.print(Text(f"the job failed ({run.detail}); its output: finsched logs {run.id}"))
     hint = _how_to_go_on(run)
     if hint:
         out.print(Text(hint))
+
+
+def _print_last_words(run: Run, out: Console) -> None:
+    """What the job printed before it failed says more than its exit status."""
+    last = run.attempts[-1].number if run.attempts else None
+    printed = b"".join(running.output(run.id, attempt=last)).decode("utf-8", "replace")
+    out.print(Text(f"the job failed: {run.detail}; its last lines (finsched logs {run.id}):"))
+    for line in printed.splitlines()[-LAST_LINES:]:
+        out.print(Text(f"  | {line}", style="dim"), soft_wrap=True)
 
 
 def _how_to_go_on(run: Run) -> str | None:
     if run.outcome is Outcome.FINISHED:
         return None
     last = run.last_checkpoint
-    kept = f"checkpoint {last.sequence} is kept" if last else "no checkpoint was committed"
+    if last is None and run.outcome is Outcome.JOB_FAILED:
+        return None
+    kept = _kept(run, last) if last else "no checkpoint was committed"
     more = " --max-cost USD" if run.outcome is Outcome.BUDGET else ""
     more = " --deadline 12h" if run.outcome is Outcome.DEADLINE else more
     return f"{kept}; go on with: finsched resume {run.id}{more}"
+
+
+def _kept(run: Run, last: Checkpoint) -> str:
+    share = f" at {last.progress:.0%}" if last.progress is not None else ""
+    return f"checkpoint {checkpoint_number(run, last.sequence)}{share} is kept"
 
 
 def _document(run: Run, proven: Verdict | None) -> dict[str, Any]:

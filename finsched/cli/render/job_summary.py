@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from finsched.cli.output import duration, money
+from finsched.cli.render.words import gibibytes
 from finsched.model.job import Budget, CheckpointSpec, Dataset, GpuRequest, JobSpec, Requirements
 
 _LABEL_WIDTH = 12
@@ -53,7 +54,7 @@ def _gpus(requirements: Requirements) -> str:
 
 
 def _gpu(gpu: GpuRequest) -> str:
-    return f"{gpu.count} x {gpu.name or f'any GPU of {gpu.memory_gib:g} GiB or more'}"
+    return f"{gpu.count} x {gpu.name or f'any GPU of {gibibytes(gpu.memory_gib or 0)} or more'}"
 
 
 def _host(requirements: Requirements) -> str:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from finsched.cli.output import duration, money
 from finsched.cli.render import words
-from finsched.cli.render.narration import narrate
+from finsched.cli.render.narration import checkpoint_number, narrate
 from finsched.decide.spend import spent_usd
 from finsched.model.event import Recorded
 from finsched.model.run import Attempt, Checkpoint, Run
@@ -44,8 +44,12 @@ class Lines:
         """Stay silent: a pipe hears of events only."""
 
     def _print(self, clock: str, word: str, sentence: str) -> None:
-        line = f"{clock:>{_CLOCK_WIDTH}}  {word:<{_WORD_WIDTH}}  {sentence}"
-        self._console.print(line, markup=False, soft_wrap=True)
+        # Not through rich: it would end the process when the reader of the pipe has left.
+        print(
+            f"{clock:>{_CLOCK_WIDTH}}  {word:<{_WORD_WIDTH}}  {sentence}",
+            file=self._console.file,
+            flush=True,
+        )
 
 
 class Panel(Lines):
@@ -130,15 +134,15 @@ def _progress(run: Run) -> Table:
     if done is None:
         done = (last.progress if last else None) or 0.0
     row = Table.grid(padding=(0, 1))
-    row.add_row(ProgressBar(total=1.0, completed=done, width=30), f"{done:.0%}", _kept(last))
+    row.add_row(ProgressBar(total=1.0, completed=done, width=30), f"{done:.0%}", _kept(run, last))
     return row
 
 
-def _kept(last: Checkpoint | None) -> Text:
+def _kept(run: Run, last: Checkpoint | None) -> Text:
     if last is None:
         return Text("nothing kept yet", "dim")
     share = f"{last.progress:.0%}, " if last.progress is not None else ""
-    return Text(f"kept: {share}checkpoint {last.sequence}", "dim")
+    return Text(f"kept: {share}checkpoint {checkpoint_number(run, last.sequence)}", "dim")
 
 
 def _money(run: Run, attempt: Attempt | None, now: datetime) -> Text:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from finsched.cli.output import money
+from finsched.cli.output import duration, money
 from finsched.cli.render import words
 from finsched.model.event import (
     AttemptEnded,
@@ -39,13 +39,14 @@ def narrate(run: Run, record: Recorded) -> tuple[str, str] | None:
     `run` is the run after the event.
     """
     match record.event:
-        case Submitted(job=job):
-            return "submitted", f"run {run.id} of {job.name}"
+        case Submitted():
+            return "submitted", _submission(run)
         case Intended() | Launched() | Started() | AttemptEnded() | Noticed() | Warned():
             return _of_attempt(run, record)
         case Committed(checkpoint=checkpoint):
             size = _bytes(checkpoint.size_bytes)
-            return "commit", f"checkpoint {checkpoint.sequence}{_at(checkpoint.progress)}, {size}"
+            number = checkpoint_number(run, checkpoint.sequence)
+            return "commit", f"checkpoint {number}{_at(checkpoint.progress)}, {size}"
         case StopRequested(reason=reason):
             return "stopping", f"{reason}: saving a last checkpoint"
         case Resumed():
@@ -60,7 +61,7 @@ def _of_attempt(run: Run, record: Recorded) -> tuple[str, str] | None:
         case Intended(placement=placement):
             return "launch", f"{_placed(run.attempts[-1])}; {placement.why}"
         case Started(attempt=number, restore=restore):
-            return "start", f"attempt {number}: {_origin(restore)}"
+            return "start", f"attempt {number}: {_origin(run, restore)}"
         case Noticed(attempt=number):
             return "notice", f"attempt {number}: the provider will take the machine back"
         case Warned(text=text):
@@ -71,17 +72,38 @@ def _of_attempt(run: Run, record: Recorded) -> tuple[str, str] | None:
     return None
 
 
+def _submission(run: Run) -> str:
+    rehearsal = run.rehearsal
+    if rehearsal is None:
+        return f"run {run.id}"
+    there = duration(rehearsal.speed / 3600)
+    planned = (
+        f"{rehearsal.interruptions} interruptions"
+        if rehearsal.interruptions is not None
+        else f"{rehearsal.hazard_per_hour:g} interruptions an hour"
+    )
+    nodes = run.job.requirements.nodes
+    only = f", 1 of {nodes} nodes runs here" if nodes > 1 else ""
+    return f"rehearsal {run.id}: 1 s here is {there} there, {planned}{only}"
+
+
 def _placed(attempt: Attempt) -> str:
     price = money(attempt.placement.usd_per_hour)
     where = words.place_and_machine(attempt.placement.offer)
     return f"attempt {attempt.number} on {where}, {price}/h"
 
 
-def _origin(restore: Restore) -> str:
-    if restore.sequence is None:
-        return "from the beginning"
+def checkpoint_number(run: Run, sequence: int) -> int:
+    """Return which checkpoint of the run this is, from 1; the log numbers more than commits."""
+    return 1 + sum(point.sequence < sequence for point in run.checkpoints)
+
+
+def _origin(run: Run, restore: Restore) -> str:
     skipped = f", {restore.damaged} damaged skipped" if restore.damaged else ""
-    return f"resumed from checkpoint {restore.sequence}{_at(restore.progress)}{skipped}"
+    if restore.sequence is None:
+        return f"from the beginning{skipped}"
+    number = checkpoint_number(run, restore.sequence)
+    return f"resumed from checkpoint {number}{_at(restore.progress)}{skipped}"
 
 
 def _at(progress: float | None) -> str:

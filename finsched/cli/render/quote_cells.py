@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
+from functools import partial
 
 from finsched.cli.render import words
 from finsched.cli.render.shortlist import ShortlistLine
 from finsched.model.evidence import Quality
+from finsched.model.market import CapacityType
 from finsched.model.quote import Basis
 
 GUESSED = frozenset({Quality.DERIVED, Quality.ESTIMATED})
@@ -21,9 +24,10 @@ class Column:
     cell: Callable[[ShortlistLine], str]
     numeric: bool = False
     narrowest: int | None = None  # None: never cut
+    optional: bool = False  # left out where there is no room for it
 
 
-def columns(lines: Sequence[ShortlistLine], basis: Basis) -> list[Column]:
+def columns(lines: Sequence[ShortlistLine], basis: Basis, today: date) -> list[Column]:
     """Return the columns that tell these lines apart; what all share is left to the title."""
     gpus = {line.quote.offer.instance_type.gpu for line in lines}
     counts = {line.quote.offer.instance_type.gpu_count for line in lines}
@@ -36,6 +40,9 @@ def columns(lines: Sequence[ShortlistLine], basis: Basis) -> list[Column]:
         chosen.append(Column(heading="GPU", cell=_gpu_name if len(counts) == 1 else _gpus))
     chosen.append(Column(heading="capacity", cell=_capacity))
     chosen.append(Column(heading="$/h", cell=_price, numeric=True))
+    chosen.append(
+        Column(heading="age", cell=partial(_age, today=today), numeric=True, optional=True)
+    )
     if basis is Basis.RUN:
         chosen.append(Column(heading="hours", cell=_hours, numeric=True))
     total = "total $" if basis is Basis.RUN else "all in $/h"
@@ -50,8 +57,10 @@ def legend(lines: Sequence[ShortlistLine], basis: Basis) -> str:
         signs.append("* cheapest of its provider")
     if any(line.other_places for line in lines):
         signs.append("+n dearer places (--all)")
-    if any(_capacity(line).endswith("x") for line in lines):
-        signs.append("1x: one interruption" if basis is Basis.RUN else "1x: one an hour lost")
+    spot = [line for line in lines if line.quote.offer.capacity_type is CapacityType.SPOT]
+    if spot:
+        per = "" if basis is Basis.RUN else "/h"
+        signs.append(f"{_capacity(spot[0])}: interruptions{per}")
     if any(_guessed(line) for line in lines):
         signs.append("~ derived price")
     return "; ".join(signs)
@@ -86,6 +95,10 @@ def _guessed(line: ShortlistLine) -> bool:
 
 def _price(line: ShortlistLine) -> str:
     return f"{'~' if _guessed(line) else ''}{line.quote.price_usd_per_hour:,.2f}"
+
+
+def _age(line: ShortlistLine, today: date) -> str:
+    return words.short_age(line.quote.offer.evidence, today)
 
 
 def _hours(line: ShortlistLine) -> str:

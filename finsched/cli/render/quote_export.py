@@ -17,7 +17,7 @@ from finsched.cli.render.quote_document import (
 )
 from finsched.cli.render.quote_summary import Section
 from finsched.cli.render.shortlist import ShortlistLine
-from finsched.model.quote import Basis, Decision, Quote
+from finsched.model.quote import Decision, Quote
 
 CSV_COLUMNS = (
     "rank",
@@ -75,20 +75,23 @@ def _csv_row(quote: Quote, launchable: frozenset[str]) -> dict[str, Any]:
 
 
 def print_markdown(
-    heading: str, lines: Sequence[ShortlistLine], basis: Basis, sections: Sequence[Section]
+    heading: str,
+    lines: Sequence[ShortlistLine],
+    decision: Decision,
+    sections: Sequence[Section],
 ) -> None:
     """Print the table and what to know of it as Markdown, for a pull request's comment."""
     sys.stdout.write(f"### {_escaped(heading)}\n\n")
     if lines:
-        sys.stdout.writelines(f"{row}\n" for row in _table(lines, basis))
-        sys.stdout.write(f"\n<sub>{_escaped(legend(lines, basis))}</sub>\n\n")
+        sys.stdout.writelines(f"{row}\n" for row in _table(lines, decision))
+        sys.stdout.write(f"\n<sub>{_escaped(legend(lines, decision.basis))}</sub>\n\n")
     for section in sections:
         for fact in section:
             sys.stdout.write(f"- **{fact.label}**: {_escaped(fact.text)}\n")
 
 
-def _table(lines: Sequence[ShortlistLine], basis: Basis) -> Iterator[str]:
-    chosen = columns(lines, basis)
+def _table(lines: Sequence[ShortlistLine], decision: Decision) -> Iterator[str]:
+    chosen = columns(lines, decision.basis, decision.as_of.date())
     yield _markdown_row([column.heading for column in chosen])
     yield _markdown_row(["---:" if column.numeric else "---" for column in chosen])
     for line in lines:

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from datetime import datetime
 
-from finsched.cli.output import money
+from finsched.cli.output import duration, money
 from finsched.cli.render import words
 from finsched.cli.render.quote_summary import rejection_counts
 from finsched.errors import NothingFeasible, OverThreshold
 from finsched.model.job import Budget, JobSpec
-from finsched.model.quote import THRESHOLDS, Decision, Quote, RejectionCode
-
-if TYPE_CHECKING:
-    from finsched.relaxing import Relaxation
+from finsched.model.quote import Decision, Quote, RejectionCode
+from finsched.relaxing import DROP_DEADLINE, Relaxation
 
 SHOWN_FIXES = 3
-
-
-def over_threshold(decision: Decision) -> list[Quote]:
-    """Return the quotes that only a threshold keeps out, cheapest first."""
-    quotes = [
-        rejection.quote
-        for rejection in decision.rejections
-        if rejection.code in THRESHOLDS and rejection.quote is not None
-    ]
-    return sorted(quotes, key=lambda quote: quote.total_usd)
 
 
 def too_dear(job: JobSpec, quotes: Sequence[Quote]) -> OverThreshold:
@@ -46,9 +34,16 @@ def nothing_feasible(
     """Return the error that groups what did not fit, and names what would help."""
     total = _offers(len(decision.rejections))
     return NothingFeasible(
-        f"none of {total} can run {job.name}: {rejection_counts(decision)}",
+        f"none of {total} can run {job.name}: {_passed(job, decision)}{rejection_counts(decision)}",
         fix=_fix(decision, relaxations),
     )
+
+
+def _passed(job: JobSpec, decision: Decision) -> str:
+    """Say first that the deadline is over: nothing else matters then."""
+    if isinstance(job.deadline, datetime) and job.deadline <= decision.as_of:
+        return f"the deadline, {job.deadline:%Y-%m-%d %H:%M} UTC, is in the past; "
+    return ""
 
 
 def _fix(decision: Decision, relaxations: Sequence[Relaxation]) -> str:
@@ -56,7 +51,7 @@ def _fix(decision: Decision, relaxations: Sequence[Relaxation]) -> str:
         return "leave out --launchable to compare every provider"
     if relaxations:
         return "; or ".join(
-            f"{each.change} ({_offers(each.offers)}, from {money(each.cheapest_usd)})"
+            f"{each.change} ({_effect(each)})"
             for each in sorted(relaxations, key=lambda each: each.cheapest_usd)[:SHOWN_FIXES]
         )
     counts = {
@@ -67,6 +62,13 @@ def _fix(decision: Decision, relaxations: Sequence[Relaxation]) -> str:
     if counts:
         return f"ask for {words.either(sorted(counts))} GPUs a machine"
     return "no single change helps: relax more than one of resources, where and capacity"
+
+
+def _effect(relaxation: Relaxation) -> str:
+    effect = f"{_offers(relaxation.offers)}, from {money(relaxation.cheapest_usd)}"
+    if relaxation.change != DROP_DEADLINE:
+        return effect
+    return f"the fastest offer needs {duration(relaxation.fastest_hours)}; {effect}"
 
 
 def _offers(count: int) -> str:

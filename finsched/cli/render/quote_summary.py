@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from finsched import plugins
 from finsched.cli.output import duration, money
 from finsched.cli.render import words
+from finsched.cli.render.price_cautions import price_cautions
 from finsched.cli.render.quote_document import COST_PARTS, HOUR_PARTS
 from finsched.cli.render.rounding import round_parts
 from finsched.model.job import CapacityPreference, JobSpec
+from finsched.model.market import ANY_REGION, CapacityType
 from finsched.model.quote import (
     THRESHOLDS,
     Basis,
@@ -18,6 +22,7 @@ from finsched.model.quote import (
     Movement,
     Quote,
     Rejection,
+    RejectionCode,
     TransferPlan,
 )
 
@@ -47,6 +52,7 @@ class Fact:
 
 
 Section = list[Fact]
+_PLACE_CODES = frozenset({RejectionCode.REGION, RejectionCode.RESIDENCY})
 
 
 def title(job: JobSpec, decision: Decision) -> str:
@@ -57,21 +63,41 @@ def title(job: JobSpec, decision: Decision) -> str:
 
 def considered(decision: Decision) -> str:
     """Return how much of the market can run the job."""
+    over = over_threshold(decision)
+    able = [*decision.quotes, *over]
     items: tuple[Quote | Rejection, ...] = decision.quotes + decision.rejections
-    providers = len({item.offer.provider for item in items})
-    over = sum(rejection.code in THRESHOLDS for rejection in decision.rejections)
-    can_run = len(decision.quotes) + over
-    remark = f", {over:,} of them over a threshold" if over else ""
-    return f"{can_run:,} of {len(items):,} offers at {providers} providers can run it{remark}"
+    market = f"of {len(items):,} at {_providers(items)}"
+    if not able:
+        return f"no offer can run it, {market}"
+    remark = f" ({len(over):,} over a threshold)" if over else ""
+    if not decision.quotes:
+        remark = ", all over a threshold"
+    many = f"{len(able):,} offer{'' if len(able) == 1 else 's'} at {_providers(able)} provider"
+    return f"{many}{'' if _providers(able) == 1 else 's'} can run it{remark}, {market}"
+
+
+def over_threshold(decision: Decision) -> list[Quote]:
+    """Return the quotes that only a threshold keeps out, cheapest first."""
+    quotes = [
+        rejection.quote
+        for rejection in decision.rejections
+        if rejection.code in THRESHOLDS and rejection.quote is not None
+    ]
+    return sorted(quotes, key=lambda quote: quote.total_usd)
+
+
+def _providers(items: Iterable[Quote | Rejection]) -> int:
+    return len({item.offer.provider for item in items})
 
 
 def sections(job: JobSpec, decision: Decision) -> list[Section]:
     """Return what is worth saying: the winner, where its figures are from, what is out."""
     best = decision.best
     notes = [Fact(label="note", text=note) for note in decision.notes]
-    if best is None:
-        return [notes] if notes else []
     rest = [Fact(label="not used", text=rejection_counts(decision))] if decision.rejections else []
+    if best is None:  # nothing at all fits: the error that follows counts the reasons
+        rest = rest if over_threshold(decision) else []
+        return [rest + notes] if rest + notes else []
     found = (_winner(job, decision, best), _sources(decision, best), rest + notes)
     return [section for section in found if section]
 
@@ -81,21 +107,38 @@ def next_step(job_file: Path, decision: Decision) -> Fact:
     best = decision.best
     if best is not None and best.offer.provider in decision.launchable:
         return Fact(label="next", text=f"finsched launch {job_file}")
-    reason = f"rehearses here; {best.offer.provider} is not set up" if best else "rehearses here"
-    return Fact(label="next", text=f"finsched launch {job_file} --rehearse  ({reason})")
+    command = f"finsched launch {job_file} --rehearse"
+    return Fact(label="next", text=command if best is None else f"{command}  ({_why_not(best)})")
+
+
+def _why_not(best: Quote) -> str:
+    provider = best.offer.provider
+    if provider in plugins.names():
+        return f"{provider} is not set up here"
+    return f"finsched cannot start machines on {provider} yet"
 
 
 def rejection_counts(decision: Decision) -> str:
     """Return how many offers are out for which reason, the commonest first."""
     counts = Counter(rejection.code for rejection in decision.rejections)
-    return ", ".join(f"{count:,} {words.REJECTIONS[code]}" for code, count in counts.most_common())
+    said = [f"{count:,} {words.REJECTIONS[code]}" for code, count in counts.most_common()]
+    silent = {each.offer.provider for each in decision.rejections if _is_nowhere(each)}
+    if silent:
+        many = "1 provider does" if len(silent) == 1 else f"{len(silent)} providers do"
+        said[-1] += f"; {many} not say where the machines are"
+    return ", ".join(said)
+
+
+def _is_nowhere(rejection: Rejection) -> bool:
+    return rejection.code in _PLACE_CODES and rejection.offer.region == ANY_REGION
 
 
 def _winner(job: JobSpec, decision: Decision, best: Quote) -> Section:
     found = [
         Fact(label="best", text=_best_line(decision, best)),
-        Fact(label=COST_LABEL, text=cost_line(best)),
     ]
+    if cost := cost_line(best):
+        found.append(Fact(label=COST_LABEL, text=cost))
     if decision.basis is Basis.RUN:
         found.append(Fact(label="time", text=_time_line(best)))
     found.append(Fact(label="saving", text=_saving_line(job, decision, best)))
@@ -145,7 +188,7 @@ def _saving_line(job: JobSpec, decision: Decision, best: Quote) -> str:
     if reference is None and job.capacity is CapacityPreference.SPOT:
         return "not known: the job asks for spot alone"
     if reference is None:
-        return "not known: no on-demand offer can run this job"
+        return _without_reference(job, decision)
     if reference == best:
         return "none: the best is on-demand itself"
     saving = reference.total_usd - best.total_usd
@@ -153,6 +196,16 @@ def _saving_line(job: JobSpec, decision: Decision, best: Quote) -> str:
     amount = f"{money(abs(saving))} ({share:.0%}) {'less' if saving >= 0 else 'MORE'}"
     alternative = f"{words.place_and_machine(reference.offer)}, {money(reference.total_usd)}"
     return f"{amount} than the best on-demand: {alternative}"
+
+
+def _without_reference(job: JobSpec, decision: Decision) -> str:
+    """Why no saving is stated: on-demand is over a threshold, or cannot run the job."""
+    for quote in over_threshold(decision):
+        if quote.offer.capacity_type is CapacityType.ON_DEMAND:
+            most = job.budget.max_cost_usd
+            over = "max_hourly" if most is None or quote.total_usd <= most else "max_cost"
+            return f"the cheapest on-demand is {money(quote.total_usd)}, over {over}"
+    return "not known: no on-demand offer can run this job"
 
 
 def _one_cloud_line(best: Quote, single: Quote) -> str:
@@ -212,6 +265,6 @@ def _sources(decision: Decision, best: Quote) -> Section:
         source = words.source_and_age(hazard.evidence, today)
         figure = f"{hazard.per_hour:.2g} interruptions an hour (80%: {interval})"
         found.append(Fact(label="hazard", text=f"{figure}; {source}"))
-    if best.marks:
-        found.append(Fact(label="caution", text="; ".join(best.marks)))
+    if cautions := [*best.marks, *price_cautions(decision, best)]:
+        found.append(Fact(label="caution", text="; ".join(cautions)))
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 from finsched.cli.render.quote_cells import Column, columns, legend
@@ -12,8 +13,7 @@ from finsched.cli.render.shortlist import ShortlistLine
 from finsched.model.quote import Basis, Quote
 
 if TYPE_CHECKING:
-    from rich.console import Console, JustifyMethod
-    from rich.table import Table
+    from rich.console import Console
     from rich.text import Text
 
 LABEL_CELLS = 12
@@ -29,14 +29,18 @@ PART_COLOURS = {
 }
 
 
-def print_table(console: Console, lines: Sequence[ShortlistLine], basis: Basis) -> None:
+def print_table(
+    console: Console, lines: Sequence[ShortlistLine], basis: Basis, today: date
+) -> None:
     """Print one row a line, cut to the console's width, and the legend of its signs."""
     from rich.text import Text
 
-    chosen = columns(lines, basis)
-    rows = [[column.cell(line) for column in chosen] for line in lines]
-    console.print(_table(chosen, _cut(rows, chosen, console.width)))
-    console.print(Text(legend(lines, basis), style="dim"))
+    chosen = columns(lines, basis, today)
+    heading, best, *others = _rows(lines, chosen, console.width)
+    rows = [Text(heading, style="dim"), Text(best, style="bold green"), *map(Text, others)]
+    console.print(*rows, sep="\n")
+    if signs := legend(lines, basis):
+        console.print(Text(signs, style="dim"))
 
 
 def print_title(console: Console, title: str, remark: str) -> None:
@@ -74,25 +78,33 @@ def _bar(parts: dict[str, float], cells: int) -> Text:
     return bar
 
 
-def _table(chosen: Sequence[Column], rows: Sequence[Sequence[str]]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
-    for column in chosen:
-        justify: JustifyMethod = "right" if column.numeric else "left"
-        table.add_column(Text(column.heading), justify=justify, no_wrap=True)
-    for number, row in enumerate(rows):
-        table.add_row(*map(Text, row), style=None if number else "bold green")
-    return table
+def _rows(lines: Sequence[ShortlistLine], chosen: Sequence[Column], width: int) -> list[str]:
+    """Return the headings, then the lines; a rich table would cut amounts where space is short."""
+    cells = _cells(lines, chosen)
+    if _least_width(cells, chosen) > width:
+        chosen = [column for column in chosen if not column.optional]
+        cells = _cells(lines, chosen)
+    widths = _widths(cells, chosen, width)
+    return [" ".join(map(_padded, row, chosen, widths)) for row in cells]
 
 
-def _cut(rows: Sequence[Sequence[str]], chosen: Sequence[Column], width: int) -> list[list[str]]:
-    """Shorten the widest cells that may be, until the rows fit."""
-    widths = [
-        max(len(column.heading), *(len(row[index]) for row in rows))
-        for index, column in enumerate(chosen)
+def _cells(lines: Sequence[ShortlistLine], chosen: Sequence[Column]) -> list[list[str]]:
+    headings = [column.heading for column in chosen]
+    return [headings, *([column.cell(line) for column in chosen] for line in lines)]
+
+
+def _least_width(rows: Sequence[Sequence[str]], chosen: Sequence[Column]) -> int:
+    """Return the width of a row in which every column is as narrow as it may be."""
+    widest = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    least = [
+        min(cells, column.narrowest or cells) for cells, column in zip(widest, chosen, strict=True)
     ]
+    return sum(least) + len(least) - 1
+
+
+def _widths(rows: Sequence[Sequence[str]], chosen: Sequence[Column], width: int) -> list[int]:
+    """Return the columns' widths: the widest that may be are narrowed until the rows fit."""
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     while sum(widths) + len(widths) - 1 > width:
         spare = [
             0 if column.narrowest is None else widths[index] - column.narrowest
@@ -101,7 +113,12 @@ def _cut(rows: Sequence[Sequence[str]], chosen: Sequence[Column], width: int) ->
         if max(spare) <= 0:
             break
         widths[spare.index(max(spare))] -= 1
-    return [[_shortened(cell, widths[i]) for i, cell in enumerate(row)] for row in rows]
+    return widths
+
+
+def _padded(text: str, column: Column, width: int) -> str:
+    cell = _shortened(text, width)
+    return cell.rjust(width) if column.numeric else cell.ljust(width)
 
 
 def _shortened(text: str, width: int) -> str:

@@ -30,9 +30,11 @@ def print_runs(found: Sequence[tuple[Run, datetime]], out: Console) -> None:
     for run, now in found:
         table.add_row(*_cells(run, now))
     out.print(table)
+    if any(run.rehearsal for run, _ in found):
+        out.print(Text("(rehearsed: what it would have cost there; nothing was billed)", "dim"))
 
 
-def print_status(run: Run, now: datetime, out: Console) -> None:
+def print_status(run: Run, now: datetime, out: Console, *, supervised: bool) -> None:
     """Print where a run stands."""
     kind = f", rehearsal at {run.rehearsal.speed:g}x" if run.rehearsal else ""
     out.print(Text(f"{run.id}: {_state(run)}{kind}", style="bold"))
@@ -40,9 +42,14 @@ def print_status(run: Run, now: datetime, out: Console) -> None:
         out.print(Text(run.detail, style="dim"))
     if run.outcome is None:
         out.print(panel(run, now))
+        if not supervised:
+            told = f"nobody watches over it: go on with `finsched resume {run.id}`"
+            out.print(Text(told, style="bold yellow"))
         return
     spent = money(float(spent_usd(run, now)))
-    out.print(Text(f"{spent} of compute in {len(run.attempts)} attempts; finsched report {run.id}"))
+    rehearsed = " there, had it been real," if run.rehearsal else ""
+    tries = f"{len(run.attempts)} attempts"
+    out.print(Text(f"{spent} of compute{rehearsed} in {tries}; finsched report {run.id}"))
 
 
 def print_events(records: Sequence[Recorded], out: Console) -> None:
@@ -84,6 +91,8 @@ def _cells(run: Run, now: datetime) -> tuple[str, ...]:
     kept = f"{last.progress:.0%}" if last and last.progress is not None else ""
     submitted = run.submitted_at.strftime("%F %R")
     spent = money(float(spent_usd(run, now)))
+    if run.rehearsal:
+        spent = f"({spent})"
     return run.id, _state(run), kept, spent, str(len(run.attempts)), submitted
 
 

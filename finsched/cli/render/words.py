@@ -76,13 +76,13 @@ def capacity(capacity_type: CapacityType) -> str:
 
 
 def capacity_and_interruptions(quote: Quote) -> str:
-    """Return `on-demand`, or spot with the expected number of interruptions: `spot 0.8x`."""
+    """Return `on-demand`, or spot with the expected number of interruptions: `spot 0.8`."""
     if quote.offer.capacity_type is CapacityType.ON_DEMAND:
         return "on-demand"
     expected = quote.expected_interruptions
     if expected < 0.05:
-        return "spot <.1x"
-    return f"spot {expected:.0f}x" if expected >= 9.95 else f"spot {expected:.1f}x"
+        return "spot <.1"
+    return f"spot {expected:.0f}" if expected >= 9.95 else f"spot {expected:.1f}"
 
 
 def location(where: Location) -> str:
@@ -92,8 +92,13 @@ def location(where: Location) -> str:
 
 def gpu_request(request: GpuRequest) -> str:
     """Return what was asked for: `8x H100`, or `8x any GPU of 40 GiB`."""
-    kind = request.name or f"any GPU of {request.memory_gib or 0:g} GiB"
+    kind = request.name or f"any GPU of {gibibytes(request.memory_gib or 0)}"
     return f"{request.count}x {kind}"
+
+
+def gibibytes(size_gib: float) -> str:
+    """Return a size with at most one decimal: `80 GiB`, `74.5 GiB`."""
+    return f"{round(size_gib, 1):,g} GiB"
 
 
 def requested(job: JobSpec) -> str:
@@ -129,6 +134,16 @@ def _age(evidence: Evidence, today: date) -> str:
     return f"{number if oldest.endswith(unit) else youngest} to {oldest} old"
 
 
+def short_age(evidence: Evidence, today: date) -> str:
+    """Return the age of a figure in few letters: `12d`, `6mo`, `>5mo` at least, `?` undated."""
+    days = evidence.age_days(today)
+    if days is None:
+        return "?"
+    at_least = ">" if evidence.earliest is None else ""
+    age = f"{max(0, days)}d" if days < 60 else f"{days / DAYS_PER_MONTH:.0f}mo"
+    return at_least + age
+
+
 def _age_of(day: date, today: date) -> str:
     days = max(0, (today - day).days)
     if days < 60:
@@ -137,10 +152,10 @@ def _age_of(day: date, today: date) -> str:
 
 
 def chance(probability: float) -> str:
-    """Return a probability for people, never 0 % or 100 % unless it is."""
-    if 0.995 <= probability < 1:
-        return "more than 99%"
-    return "less than 1%" if 0 < probability < 0.005 else f"{probability:.0%}"
+    """Return a probability for people, never 100 %: it is an estimate."""
+    if probability >= 0.995:
+        return ">99%"
+    return "<1%" if 0 < probability < 0.005 else f"{probability:.0%}"
 
 
 def either(choices: Sequence[object]) -> str:

@@ -140,14 +140,18 @@ def pids() -> list[int]:
 
 
 def holds(pid: int, mark: bytes, folder: str) -> bool:
-    process = Path(f"/proc/{pid}")
-    try:
-        if ") Z " in (process / "stat").read_text():
-            return False
-        words = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
-        return mark in words or folder.encode() in words
-    except OSError:
+    if b") Z " in content(pid, "stat"):
         return False
+    words = content(pid, "cmdline") + content(pid, "environ")
+    return mark in words or folder.encode() in words
+
+
+def content(pid: int, file: str) -> bytes:
+    """Return nothing where the process has ended or hides the file."""
+    try:
+        return Path(f"/proc/{pid}/{file}").read_bytes()
+    except OSError:
+        return b""
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:

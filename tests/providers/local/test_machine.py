@@ -85,9 +85,8 @@ def plan(**hints: object) -> PlannedInterruption:
     return planned
 
 
-def save(scratch: Path) -> None:
-    (scratch / "job/ckpt").mkdir(parents=True)
-    (scratch / "job/ckpt/weights").write_text("1")
+def commit(scratch: Path) -> None:
+    (scratch / "committed").touch()
 
 
 def test_without_hints_nothing_is_planned() -> None:
@@ -95,9 +94,9 @@ def test_without_hints_nothing_is_planned() -> None:
 
 
 def test_a_job_that_reports_is_interrupted_by_progress_and_not_by_time(tmp_path: Path) -> None:
-    planned = plan(at_progress=0.5, checkpoint_path="ckpt")
+    planned = plan(at_progress=0.5)
     assert not planned.due(tmp_path), "the job has not started"
-    save(tmp_path)
+    commit(tmp_path)
     (tmp_path / "progress").write_text("0.2")
     (tmp_path / "started").touch()
     assert not planned.due(tmp_path)
@@ -108,10 +107,10 @@ def test_a_job_that_reports_is_interrupted_by_progress_and_not_by_time(tmp_path:
 
 
 def test_a_job_that_saves_and_never_reports_is_interrupted_by_time(tmp_path: Path) -> None:
-    planned = plan(at_progress=0.5, checkpoint_path="ckpt")
+    planned = plan(at_progress=0.5)
     (tmp_path / "started").touch()
     assert not planned.due(tmp_path), "it may still load its libraries"
-    save(tmp_path)
+    commit(tmp_path)
     assert planned.due(tmp_path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -11,13 +12,13 @@ from finsched import quoting, settings
 from finsched.accounting.account import Account, account
 from finsched.accounting.verdict import Verdict
 from finsched.accounting.verdict import verdict as judge
-from finsched.errors import SpecError
+from finsched.errors import LedgerProblem, SpecError
 from finsched.jobfile.problems import Wrong
 from finsched.jobfile.units import duration
 from finsched.model.event import Recorded
 from finsched.model.job import JobSpec
 from finsched.model.run import Run
-from finsched.run.home import open_ledger
+from finsched.run.home import is_supervised, open_ledger
 from finsched.run.journal import Journal, Listener
 from finsched.run.output import OutputReader
 from finsched.run.session import Session, present_moment
@@ -34,6 +35,7 @@ __all__ = [
     "runs",
     "status",
     "stop",
+    "supervised",
     "verdict",
 ]
 
@@ -96,10 +98,21 @@ def status(run: str | None = None) -> tuple[Run, datetime]:
     return _at_present(ledger.run(ledger.resolve(run)))
 
 
+def supervised(run_id: str) -> bool:
+    """Return whether a process carries this run right now."""
+    return is_supervised(settings.load().state_dir, run_id)
+
+
 def runs(limit: int) -> list[tuple[Run, datetime]]:
-    """Return the newest runs, each with its present moment."""
+    """Return the newest runs, each with its present moment; stderr names what is unreadable."""
     ledger = open_ledger(settings.load().state_dir)
-    return [_at_present(ledger.run(run_id)) for run_id in ledger.run_ids()[:limit]]
+    found = []
+    for run_id in ledger.run_ids()[:limit]:
+        try:
+            found.append(_at_present(ledger.run(run_id)))
+        except LedgerProblem as problem:
+            print(f"finsched: {problem.message}", file=sys.stderr)
+    return found
 
 
 def events(run: str | None = None) -> list[Recorded]:
@@ -133,18 +146,34 @@ def verdict(run: str | None = None) -> Verdict:
 def output(
     run: str | None = None, *, attempt: int | None = None, follow: bool = False
 ) -> Iterator[bytes]:
-    """Yield what the job printed, attempt by attempt; with `follow`, until the run has ended."""
+    """Yield what the job printed, attempt by attempt; with `follow`, until the run has ended.
+
+    Raises `SpecError` for an attempt that the run does not have.
+    """
     ledger = open_ledger(settings.load().state_dir)
     run_id = ledger.resolve(run)
     reader = OutputReader(ledger.run(run_id).store_uri)
     while True:
         state = ledger.run(run_id)
+        last_look = not follow or state.outcome is not None
+        if last_look:
+            _require_attempt(state, attempt)
         for each in state.attempts:
             if attempt in {None, each.number}:
                 yield from reader.news(each.number)
-        if not follow or state.outcome is not None:
+        if last_look:
             return
         time.sleep(_LOOK_AGAIN_SECONDS)
+
+
+def _require_attempt(run: Run, attempt: int | None) -> None:
+    numbers = [each.number for each in run.attempts]
+    if attempt is not None and attempt not in numbers:
+        there = f"it has {', '.join(map(str, numbers))}" if numbers else "it has none yet"
+        raise SpecError(
+            f"run {run.id} has no attempt {attempt}: {there}",
+            fix="leave out --attempt to see all of them",
+        )
 
 
 def _duration(text: str) -> timedelta:
