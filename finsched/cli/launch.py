@@ -12,60 +12,66 @@ from finsched.cli.arguments import finite
 if TYPE_CHECKING:
     from finsched.api.running import RehearsalRequest
 
+_Interruptions = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=1000,
+        metavar="N",
+        help="Rehearsal: how many machines are taken back; 2 if left out.",
+    ),
+]
+_Hazard = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1000,
+        metavar="PER_HOUR",
+        help="Rehearsal: interruptions by chance, so many an hour.",
+    ),
+]
+_Speed = Annotated[
+    float | None,
+    typer.Option(
+        min=0.1,
+        max=10_000,
+        metavar="X",
+        help="Rehearsal: seconds there in one second here.",
+    ),
+]
+_MaxCost = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        callback=finite,
+        metavar="USD",
+        help="Most for the run; replaces budget.max_cost.",
+    ),
+]
+_MaxHourly = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        callback=finite,
+        metavar="USD",
+        help="Most for an hour; replaces budget.max_hourly.",
+    ),
+]
+
 
 def launch(
     job: Annotated[Path, typer.Argument(metavar="JOB.YAML", help="The job to run.")],
     rehearse: Annotated[
         bool, typer.Option("--rehearse", help="Run it here as if there, to prove that it resumes.")
     ] = False,
-    interruptions: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=1000,
-            metavar="N",
-            help="Rehearsal: how many machines are taken back; 2 if left out.",
-        ),
-    ] = None,
-    hazard: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=1000,
-            metavar="PER_HOUR",
-            help="Rehearsal: interruptions by chance, so many an hour.",
-        ),
-    ] = None,
+    interruptions: _Interruptions = None,
+    hazard: _Hazard = None,
     seed: Annotated[
         int, typer.Option(metavar="N", help="Rehearsal: the same seed, the same points.")
     ] = 0,
-    speed: Annotated[
-        float | None,
-        typer.Option(
-            min=0.1,
-            max=10_000,
-            metavar="X",
-            help="Rehearsal: seconds there in one second here.",
-        ),
-    ] = None,
-    max_cost: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            callback=finite,
-            metavar="USD",
-            help="Most for the run; replaces budget.max_cost.",
-        ),
-    ] = None,
-    max_hourly: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            callback=finite,
-            metavar="USD",
-            help="Most for an hour; replaces budget.max_hourly.",
-        ),
-    ] = None,
+    speed: _Speed = None,
+    max_cost: _MaxCost = None,
+    max_hourly: _MaxHourly = None,
     store: Annotated[
         str | None,
         typer.Option(metavar="URI", help="Where checkpoints go; replaces checkpoint.uri."),
