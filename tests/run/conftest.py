@@ -134,19 +134,23 @@ class Machine:
 
     def processes(self) -> list[str]:
         """Return the command lines of processes that this machine's instances left running."""
-        marks = (str(self.state_dir).encode(), b"FINSCHED_RUN=count")
+        here = str(self.state_dir).encode()
         found = []
         for process in Path("/proc").iterdir():
             if not process.name.isdecimal() or int(process.name) == os.getpid():
                 continue
-            try:
-                environ = (process / "environ").read_bytes()
-                command = (process / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if marks[0] in command or (marks[0] in environ and b"FINSCHED_INSTANCE" in environ):
+            command, environ = _read(process / "cmdline"), _read(process / "environ")
+            if here in command or (here in environ and b"FINSCHED_INSTANCE" in environ):
                 found.append(command.replace(b"\0", b" ").decode())
         return found
+
+
+def _read(path: Path) -> bytes:
+    """Read a file of /proc; of another's, or one that hides its environment, nothing."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 @pytest.fixture
