@@ -210,7 +210,8 @@ def test_repositories_inside_a_repository_are_packed_by_their_own_rules(tmp_path
     git(tmp_path / "work", "init", "-q")
     git(tmp_path / "work", "submodule", "--quiet", "add", "../library", "module")
     git(tmp_path / "work" / "loose", "init", "-q")
-    written(tmp_path / "work", module__built="s", loose__a="x")
+    written(tmp_path / "work", module__built="s", loose__a="x", loose__hidden="s")
+    (tmp_path / "work" / "loose" / ".git" / "info" / "exclude").write_text("hidden\n")
     packed = names(pack(tmp_path / "work").content)
     assert packed == [".gitmodules", "loose/a", "module/.gitignore", "module/code"]
 
