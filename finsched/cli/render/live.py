@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import IO
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -45,11 +48,24 @@ class Lines:
 
     def _print(self, clock: str, word: str, sentence: str) -> None:
         # Not through rich: it would end the process when the reader of the pipe has left.
-        print(
-            f"{clock:>{_CLOCK_WIDTH}}  {word:<{_WORD_WIDTH}}  {sentence}",
-            file=self._console.file,
-            flush=True,
-        )
+        stream = self._console.file
+        try:
+            print(
+                f"{clock:>{_CLOCK_WIDTH}}  {word:<{_WORD_WIDTH}}  {sentence}",
+                file=stream,
+                flush=True,
+            )
+        except OSError:
+            _let_go(stream)
+            raise
+
+
+def _let_go(stream: IO[str]) -> None:
+    """What is still buffered would fail again when Python ends, and change the exit code."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 class Panel(Lines):
