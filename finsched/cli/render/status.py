@@ -47,9 +47,9 @@ def print_status(run: Run, now: datetime, out: Console, *, supervised: bool) -> 
             out.print(Text(told, style="bold yellow"))
         return
     spent = money(float(spent_usd(run, now)))
-    rehearsed = " there, had it been real," if run.rehearsal else ""
+    rehearsed = " there, had it been real" if run.rehearsal else ""
     tries = f"{len(run.attempts)} attempts"
-    out.print(Text(f"{spent} of compute{rehearsed} in {tries}; finsched report {run.id}"))
+    out.print(Text(f"{spent}{rehearsed} in {tries}; finsched report {run.id}"))
 
 
 def print_events(records: Sequence[Recorded], out: Console) -> None:
