@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from finsched.backtest.recorded import Window
 from finsched.decide.spot.policies import MakePolicy
 from finsched.decide.spot.situation import Off, Placement, Pool, Situation, SpotJob
+from finsched.decide.spot.spells import Spells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,7 @@ class _Course:
         self._data_region: str | None = None
         self._cost = 0.0
         self._starts = self._interruptions = 0
+        self._spells = Spells(len(job.pools))
 
     def interrupt(self, available: tuple[bool, ...]) -> None:
         """A pool without machines takes its own back."""
@@ -68,6 +70,7 @@ class _Course:
 
     def situation(self, tick: int, available: tuple[bool, ...]) -> Situation:
         """What the policy sees."""
+        self._spells.observe(available, self._job.tick_s)
         return Situation(
             time_left_s=self._job.deadline_s - tick * self._job.tick_s,
             work_left_s=self._work_left_s,
@@ -75,6 +78,7 @@ class _Course:
             changeover_left_s=self._changeover_left_s,
             data_region=self._data_region,
             available=available,
+            ages_s=self._spells.ages_s,
         )
 
     def go_to(self, placement: Placement) -> None:

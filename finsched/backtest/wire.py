@@ -7,6 +7,7 @@ from typing import Any
 
 from finsched.decide.spot.policies import MakePolicy
 from finsched.decide.spot.situation import Off, Placement, Policy, Pool, Situation, SpotJob
+from finsched.decide.spot.spells import Spells
 from finsched.errors import SpecError
 
 
@@ -16,15 +17,17 @@ class Session:
     def __init__(self, make_policy: MakePolicy) -> None:
         self._make_policy = make_policy
         self._policy: Policy | None = None
+        self._spells = Spells(0)
+        self._tick_s = 0.0
 
     def answer(self, line: str) -> str | None:
         """The answer to a line, or None where none is due."""
         try:
             message = json.loads(line)
             if message["type"] == "reset":
-                self._policy = self._make_policy(_job(message))
+                self._begin(_job(message))
                 return None
-            situation = _situation(message)
+            situation = self._situation(message)
         except (ValueError, KeyError, TypeError) as error:
             raise SpecError(
                 f"cannot understand the line {line.strip()[:80]!r}: {error!r}",
@@ -33,6 +36,23 @@ class Session:
         if self._policy is None:
             raise SpecError("a `decide` came before any `reset`", fix="send the job first")
         return _action(self._policy.decide(situation))
+
+    def _begin(self, job: SpotJob) -> None:
+        self._policy = self._make_policy(job)
+        self._spells, self._tick_s = Spells(len(job.pools)), job.tick_s
+
+    def _situation(self, message: dict[str, Any]) -> Situation:
+        where = message["placement"]
+        self._spells.observe(message["available"], self._tick_s)
+        return Situation(
+            time_left_s=message["time_left_s"],
+            work_left_s=message["work_left_s"],
+            placement=message["pool"] if where == "spot" else Off(where),
+            changeover_left_s=message["changeover_left_s"],
+            data_region=message["data_region"],
+            available=message["available"],
+            ages_s=self._spells.ages_s,
+        )
 
 
 def _job(message: dict[str, Any]) -> SpotJob:
@@ -47,18 +67,6 @@ def _job(message: dict[str, Any]) -> SpotJob:
             Pool(region=pool["region"], price_per_hour=pool["spot_price"])
             for pool in message["pools"]
         ),
-    )
-
-
-def _situation(message: dict[str, Any]) -> Situation:
-    where = message["placement"]
-    return Situation(
-        time_left_s=message["time_left_s"],
-        work_left_s=message["work_left_s"],
-        placement=message["pool"] if where == "spot" else Off(where),
-        changeover_left_s=message["changeover_left_s"],
-        data_region=message["data_region"],
-        available=message["available"],
     )
 
 

@@ -11,7 +11,7 @@ from finsched.decide.spot.market_chain import chain, off_state, on_state
 from finsched.decide.spot.plan import Plan, Terms
 from finsched.decide.spot.safety import can_still_fall_back
 from finsched.decide.spot.situation import Off, Placement, Situation, SpotJob
-from finsched.decide.spot.spells import DOWN, MEASURED, STEP_S, Beliefs, Spells, age_class
+from finsched.decide.spot.spells import DOWN, MEASURED, STEP_S, Beliefs, age_class
 
 _PLANS_KEPT = 12
 _MOST_STEPS = 600  # of a plan: the steps of a longer one are longer
@@ -41,15 +41,16 @@ class Adaptive:
         stretch = math.ceil(job.deadline_s / (_MOST_STEPS * STEP_S))
         self._step_s = stretch * STEP_S
         self._beliefs = beliefs.over(stretch)
-        self._spells = Spells(len(job.pools))
         self._changeover = job.changeover_s / self._step_s
         self._cheapest = min(pool.price_per_hour for pool in job.pools)
         self._views = list(self._make_views())
 
     def decide(self, now: Situation) -> Placement:
         """The placement with the least expected cost that keeps the deadline."""
-        self._spells.observe(now.available, self._job.tick_s)
-        ages = self._spells.classes(now.available)
+        ages = [
+            age_class(age_s) if is_up else DOWN
+            for age_s, is_up in zip(now.ages_s, now.available, strict=True)
+        ]
         best: Placement = Off.ON_DEMAND
         least = math.inf
         for placement, cost in self._costs(now, ages):
@@ -66,7 +67,7 @@ class Adaptive:
             first, second = _two_oldest(ages, view.pools)
             at_home = None in (now.data_region, view.region) or now.data_region == view.region
             if at_home:
-                state = off_state(first, second, self._nothing_up_for(view))
+                state = off_state(first, second, _nothing_up_for(now, view.pools))
                 changeover = self._changeover_to(now, Off.ON_DEMAND)
                 yield Off.ON_DEMAND, view.plan.on_demand(state, time_left, slack, changeover)
                 yield Off.IDLE, view.plan.idle(state, time_left, slack)
@@ -93,9 +94,6 @@ class Adaptive:
         return (
             now.changeover_left_s / self._step_s if placement == now.placement else self._changeover
         )
-
-    def _nothing_up_for(self, view: _View) -> int:
-        return age_class(min(self._spells.down_age_s[pool] for pool in view.pools))
 
     def _make_views(self) -> Iterator[_View]:
         pools = self._job.pools
@@ -128,6 +126,11 @@ class Adaptive:
 @lru_cache(maxsize=_PLANS_KEPT)
 def _plan(terms: Terms, beliefs: Beliefs, pools: int) -> Plan:
     return Plan(terms, chain(beliefs, pools))
+
+
+def _nothing_up_for(now: Situation, pools: tuple[int, ...]) -> int:
+    """The age class of the youngest spell, which counts only while no pool is up."""
+    return age_class(min(now.ages_s[pool] for pool in pools))
 
 
 def _two_oldest(ages: list[int], pools: tuple[int, ...]) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from finsched.decide.spot.baselines import Greedy, OnDemand, UniformProgress
 from finsched.decide.spot.situation import Policy, SpotJob
-from finsched.errors import MachineProblem, SpecError
+from finsched.errors import SpecError
 
 DEFAULT = "adaptive"
 MakePolicy = Callable[[SpotJob], Policy]
@@ -20,13 +20,8 @@ def named(name: str) -> MakePolicy:
 
 
 def _adaptive(job: SpotJob) -> Policy:
-    try:
-        from finsched.decide.spot.adaptive import Adaptive  # noqa: PLC0415 - only it needs NumPy
-    except ModuleNotFoundError as error:
-        raise MachineProblem(
-            "the adaptive spot policy needs NumPy, which is not installed",
-            fix="pip install 'finsched[brain]', or choose another --policy",
-        ) from error
+    from finsched.decide.spot.adaptive import Adaptive  # noqa: PLC0415 - only it needs NumPy
+
     return Adaptive(job)
 
 

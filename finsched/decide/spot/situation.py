@@ -21,10 +21,18 @@ Placement = Off | int
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """A spot pool: machines of one kind in one zone, taken back together."""
+    """A spot pool: machines of one kind in one zone, taken back together.
+
+    `start_price` is paid at every start there, for data and checkpoint to get there.
+    `hazard_ratio` is how often it takes its machines back, against the pools of `MEASURED`;
+    `speed` is its work per hour, against the on-demand machine.
+    """
 
     region: str
     price_per_hour: float
+    start_price: float = 0.0
+    hazard_ratio: float = 1.0
+    speed: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +53,10 @@ class SpotJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """One moment of a job, after interruptions and before the decision."""
+    """One moment of a job, after interruptions and before the decision.
+
+    `ages_s` tells for how long each pool has been seen as it is, available or not.
+    """
 
     time_left_s: float
     work_left_s: float
@@ -53,6 +64,7 @@ class Situation:
     changeover_left_s: float
     data_region: str | None
     available: Sequence[bool]
+    ages_s: Sequence[float]
 
 
 class Policy(Protocol):

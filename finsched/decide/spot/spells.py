@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 STEP_S = 600.0
 """The step of every probability here: availability was probed once in ten minutes."""
@@ -87,32 +87,18 @@ def age_class(age_s: float) -> int:
     return bisect_right(AGE_EDGES_S, age_s)
 
 
-@dataclass(slots=True)
 class Spells:
-    """What has been seen of the pools: how long each has been up, and how long down, in seconds."""
+    """For how long each pool has been seen as it is, in seconds."""
 
-    pools: int
-    up_age_s: list[float] = field(init=False)
-    down_age_s: list[float] = field(init=False)
-    _before: Sequence[bool] | None = field(init=False, default=None)
-
-    def __post_init__(self) -> None:
-        self.up_age_s = [0.0] * self.pools
-        self.down_age_s = [0.0] * self.pools
+    def __init__(self, pools: int) -> None:
+        self.ages_s = [0.0] * pools
+        self._before: Sequence[bool] | None = None
 
     def observe(self, available: Sequence[bool], elapsed_s: float) -> None:
-        """Take in the flags of this tick, `elapsed_s` after those before."""
-        before = self._before or available
-        first = self._before is None
-        for pool, (was, is_up) in enumerate(zip(before, available, strict=True)):
-            lasts = was == is_up and not first
-            ages = self.up_age_s if is_up else self.down_age_s
-            ages[pool] = ages[pool] + elapsed_s if lasts else 0.0
+        """Take in the flags of this moment, `elapsed_s` after those before."""
+        if self._before is not None:
+            self.ages_s = [
+                age_s + elapsed_s if was == is_up else 0.0
+                for age_s, was, is_up in zip(self.ages_s, self._before, available, strict=True)
+            ]
         self._before = tuple(available)
-
-    def classes(self, available: Sequence[bool]) -> list[int]:
-        """The age class of every pool, DOWN for one without machines."""
-        return [
-            age_class(age_s) if is_up else DOWN
-            for age_s, is_up in zip(self.up_age_s, available, strict=True)
-        ]
