@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from finsched.backtest.course import Course
 from finsched.backtest.recorded import Window
 from finsched.decide.spot.policies import MakePolicy
-from finsched.decide.spot.situation import Off, Placement, Pool, Situation, SpotJob
+from finsched.decide.spot.situation import Pool, Situation, SpotJob
 from finsched.decide.spot.spells import Spells
 
 
@@ -39,93 +40,32 @@ def replay(window: Window, make_policy: MakePolicy) -> Outcome:
     """Run the job of a window under a policy."""
     job = spot_job(window)
     policy = make_policy(job)
-    course = _Course(job)
+    course, spells = Course(job), Spells(len(job.pools))
     for tick, available in enumerate(zip(*window.available, strict=True)):
-        course.interrupt(available)
-        course.go_to(policy.decide(course.situation(tick, available)))
-        if course.run_tick():
+        if isinstance(course.placement, int) and not available[course.placement]:
+            course.interrupt()
+        spells.observe(available, job.tick_s)
+        course.go_to(policy.decide(_situation(job, course, spells, tick, available)))
+        if course.run_for(job.tick_s):
             break
-    return course.outcome()
+    return Outcome(
+        cost=course.cost,
+        missed=course.work_left_s > 0,
+        starts=course.starts,
+        interruptions=course.interruptions,
+    )
 
 
-class _Course:
-    """The state of a replayed job between ticks."""
-
-    def __init__(self, job: SpotJob) -> None:
-        self._job = job
-        self._placement: Placement = Off.IDLE
-        self._changeover_left_s = 0.0
-        self._work_left_s = job.work_s
-        self._data_region: str | None = None
-        self._cost = 0.0
-        self._starts = self._interruptions = 0
-        self._spells = Spells(len(job.pools))
-
-    def interrupt(self, available: tuple[bool, ...]) -> None:
-        """A pool without machines takes its own back."""
-        if isinstance(self._placement, int) and not available[self._placement]:
-            self._placement = Off.IDLE
-            self._changeover_left_s = 0.0
-            self._interruptions += 1
-
-    def situation(self, tick: int, available: tuple[bool, ...]) -> Situation:
-        """What the policy sees."""
-        self._spells.observe(available, self._job.tick_s)
-        return Situation(
-            time_left_s=self._job.deadline_s - tick * self._job.tick_s,
-            work_left_s=self._work_left_s,
-            placement=self._placement,
-            changeover_left_s=self._changeover_left_s,
-            data_region=self._data_region,
-            available=available,
-            ages_s=self._spells.ages_s,
-        )
-
-    def go_to(self, placement: Placement) -> None:
-        """Stay, stop, or start elsewhere and pay the changeover and the way of the data."""
-        if placement == self._placement:
-            return
-        self._placement = placement
-        if placement is Off.IDLE:
-            self._changeover_left_s = 0.0
-            return
-        self._starts += 1
-        self._changeover_left_s = self._job.changeover_s
-        self._bring_data(placement)
-
-    def run_tick(self) -> bool:
-        """One tick of time; whether the work is finished."""
-        if self._placement is Off.IDLE:
-            return False
-        tick_s = self._job.tick_s
-        lost_s = min(self._changeover_left_s, tick_s)
-        self._changeover_left_s -= lost_s
-        done_s = min(tick_s - lost_s, self._work_left_s)
-        finished = tick_s - lost_s >= self._work_left_s
-        self._cost += (lost_s + done_s) / 3600 * self._price_per_hour()
-        self._work_left_s -= done_s
-        return finished
-
-    def outcome(self) -> Outcome:
-        """The account at the end; late with any work left."""
-        return Outcome(
-            cost=self._cost,
-            missed=self._work_left_s > 0,
-            starts=self._starts,
-            interruptions=self._interruptions,
-        )
-
-    def _bring_data(self, placement: Placement) -> None:
-        """On-demand runs where the data is; spot elsewhere moves it."""
-        if not isinstance(placement, int):
-            self._data_region = self._data_region or self._job.pools[0].region
-            return
-        region = self._job.pools[placement].region
-        if self._data_region not in (None, region):
-            self._cost += self._job.egress_price
-        self._data_region = region
-
-    def _price_per_hour(self) -> float:
-        if isinstance(self._placement, int):
-            return self._job.pools[self._placement].price_per_hour
-        return self._job.on_demand_price_per_hour
+def _situation(
+    job: SpotJob, course: Course, spells: Spells, tick: int, available: tuple[bool, ...]
+) -> Situation:
+    """What the policy sees."""
+    return Situation(
+        time_left_s=job.deadline_s - tick * job.tick_s,
+        work_left_s=course.work_left_s,
+        placement=course.placement,
+        changeover_left_s=course.changeover_left_s,
+        data_region=course.data_region,
+        available=available,
+        ages_s=spells.ages_s,
+    )

@@ -1,0 +1,82 @@
+"""The course of one job: where it is, what is left, and what it has cost so far."""
+
+from __future__ import annotations
+
+from finsched.decide.spot.situation import Off, Placement, SpotJob
+
+
+class Course:
+    """The account of a job between two decisions; whoever owns the clock moves it on."""
+
+    def __init__(self, job: SpotJob) -> None:
+        self._job = job
+        self.placement: Placement = Off.IDLE
+        self.changeover_left_s = 0.0
+        self.work_left_s = job.work_s
+        self.data_region: str | None = None
+        self.cost = 0.0
+        self.spot_s = self.on_demand_s = 0.0
+        self.starts = self.interruptions = 0
+
+    @property
+    def left_s(self) -> float:
+        """The time that the present machine still needs, if it lasts; infinite without one."""
+        if self.placement is Off.IDLE:
+            return float("inf")
+        return self.changeover_left_s + self.work_left_s / self._speed()
+
+    def interrupt(self) -> None:
+        """The pool takes its machine back."""
+        self.placement = Off.IDLE
+        self.changeover_left_s = 0.0
+        self.interruptions += 1
+
+    def go_to(self, placement: Placement) -> None:
+        """Stay, stop, or start elsewhere and pay the changeover and the way of the data."""
+        if placement == self.placement:
+            return
+        self.placement = placement
+        if placement is Off.IDLE:
+            self.changeover_left_s = 0.0
+            return
+        self.starts += 1
+        self.changeover_left_s = self._job.changeover_s
+        self._bring_data(placement)
+
+    def run_for(self, time_s: float) -> bool:
+        """Let time pass, billed only until the work is finished; whether it is."""
+        if self.placement is Off.IDLE:
+            return False
+        lost_s = min(self.changeover_left_s, time_s)
+        self.changeover_left_s -= lost_s
+        speed = self._speed()
+        needed_s = self.work_left_s / speed
+        finished = time_s - lost_s >= needed_s
+        worked_s = needed_s if finished else time_s - lost_s
+        self.work_left_s = 0.0 if finished else self.work_left_s - worked_s * speed
+        self._pay(lost_s + worked_s)
+        return finished
+
+    def _pay(self, time_s: float) -> None:
+        if isinstance(self.placement, int):
+            self.spot_s += time_s
+            price_per_hour = self._job.pools[self.placement].price_per_hour
+        else:
+            self.on_demand_s += time_s
+            price_per_hour = self._job.on_demand_price_per_hour
+        self.cost += time_s / 3600 * price_per_hour
+
+    def _speed(self) -> float:
+        """Work per time, against the on-demand machine."""
+        return self._job.pools[self.placement].speed if isinstance(self.placement, int) else 1.0
+
+    def _bring_data(self, placement: Placement) -> None:
+        """On-demand runs where the data is; spot elsewhere moves it."""
+        if not isinstance(placement, int):
+            self.data_region = self.data_region or self._job.pools[0].region
+            return
+        pool = self._job.pools[placement]
+        if self.data_region not in (None, pool.region):
+            self.cost += self._job.egress_price
+        self.cost += pool.start_price
+        self.data_region = pool.region
