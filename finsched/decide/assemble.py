@@ -49,6 +49,7 @@ def quote_run(subject: Subject, setting: Setting, expected: Expected, ending: En
         deadline_probability=ending.probability,
         checkpoint_every_seconds=setting.interval_hours * 3600 if subject.saves else None,
         speedup=subject.speed.factor,
+        restart_hours=setting.restart_hours(data),
         transfers=data.moves,
         evidence=_evidence(subject, data),
         marks=_marks(subject, data) + ending.marks,

@@ -39,11 +39,14 @@ class RejectionCode(StrEnum):
     DEADLINE = "deadline"
     MAX_HOURLY = "max_hourly"
     MAX_COST = "max_cost"
+    SCAVENGE_BELOW = "scavenge_below"  # too dear at present: the job waits for less
     SPOT_ABOVE_ON_DEMAND = "spot_above_on_demand"
     SPEED_UNKNOWN = "speed_unknown"  # no way to say how long the work takes there
 
 
-THRESHOLDS = frozenset({RejectionCode.MAX_HOURLY, RejectionCode.MAX_COST})
+THRESHOLDS = frozenset(
+    {RejectionCode.MAX_HOURLY, RejectionCode.MAX_COST, RejectionCode.SCAVENGE_BELOW}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +120,8 @@ class TransferPlan:
 class Quote:
     """Expected cost and time of this job on this offer, in named parts.
 
-    Amounts are for `basis`; `speedup` is this offer's GPU against the job's reference.
+    Amounts are for `basis`; `speedup` is this offer's GPU against the job's reference, and
+    `restart_hours` what an interruption costs in time beside the work that is lost.
     """
 
     offer: Offer
@@ -130,6 +134,7 @@ class Quote:
     deadline_probability: float
     checkpoint_every_seconds: float | None
     speedup: float
+    restart_hours: float = 0.0
     transfers: tuple[TransferPlan, ...]
     evidence: tuple[Evidence, ...]
     marks: tuple[str, ...] = ()  # cautions for people: "host memory unknown", "derived price"

@@ -6,17 +6,19 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from statistics import fmean
 
 from finsched.decide.spot.market_chain import chain, off_state, on_state
 from finsched.decide.spot.plan import Plan, Terms
 from finsched.decide.spot.safety import can_still_fall_back
-from finsched.decide.spot.situation import Off, Placement, Situation, SpotJob
+from finsched.decide.spot.situation import Off, Placement, Pool, Situation, SpotJob
 from finsched.decide.spot.spells import DOWN, MEASURED, STEP_S, Beliefs, age_class
 
 _PLANS_KEPT = 12
 _MOST_STEPS = 600  # of a plan: the steps of a longer one are longer
 _MOST_SLACK = 240  # steps: a job with more of it is planned as one with this much
 _TIE = 1e-6  # steps on demand: the present placement wins a tie
+_LEAST_RATIO, _MOST_RATIO = 1 / 1024, 4.0  # of hazards, that a plan is made for
 _SLACK_ROUNDED_TO = 6  # steps, so that similar jobs share a plan
 
 
@@ -40,27 +42,37 @@ class Adaptive:
         self._job = job
         stretch = math.ceil(job.deadline_s / (_MOST_STEPS * STEP_S))
         self._step_s = stretch * STEP_S
-        self._beliefs = beliefs.over(stretch)
+        self._hazard_ratio = _rounded(fmean(pool.hazard_ratio for pool in job.pools))
+        self._beliefs = beliefs.taken_back(self._hazard_ratio).over(stretch)
         self._changeover = job.changeover_s / self._step_s
-        self._cheapest = min(pool.price_per_hour for pool in job.pools)
+        self._cheapest = min(map(_price_of_work, job.pools))
+        self._start_later = self._in_steps(min(pool.start_price for pool in job.pools))
         self._views = list(self._make_views())
 
     def decide(self, now: Situation) -> Placement:
         """The placement with the least expected cost that keeps the deadline."""
-        ages = [
-            age_class(age_s) if is_up else DOWN
-            for age_s, is_up in zip(now.ages_s, now.available, strict=True)
-        ]
         best: Placement = Off.ON_DEMAND
         least = math.inf
-        for placement, cost in self._costs(now, ages):
+        for placement, cost in self._costs(now):
             tied = cost - _TIE if placement == now.placement else cost
             if tied < least and can_still_fall_back(self._job, now, placement):
                 best, least = placement, tied
         return best
 
-    def _costs(self, now: Situation, ages: list[int]) -> Iterator[tuple[Placement, float]]:
+    def weigh(self, now: Situation) -> dict[Placement, float]:
+        """The expected cost of every placement that could be had, in the job's money."""
+        least: dict[Placement, float] = {}
+        for placement, cost in self._costs(now):
+            least[placement] = min(cost, least.get(placement, math.inf))
+        usd_per_step = self._job.on_demand_price_per_hour * self._step_s / 3600
+        return {placement: cost * usd_per_step for placement, cost in least.items()}
+
+    def _costs(self, now: Situation) -> Iterator[tuple[Placement, float]]:
         """The expected cost of every placement, under every view; on-demand first."""
+        ages = [
+            age_class(age_s) if is_up else DOWN
+            for age_s, is_up in zip(now.ages_s, now.available, strict=True)
+        ]
         time_left = now.time_left_s / self._step_s
         slack = time_left - now.work_left_s / self._step_s
         for view in self._views:
@@ -70,7 +82,7 @@ class Adaptive:
                 state = off_state(first, second, _nothing_up_for(now, view.pools))
                 changeover = self._changeover_to(now, Off.ON_DEMAND)
                 yield Off.ON_DEMAND, view.plan.on_demand(state, time_left, slack, changeover)
-                yield Off.IDLE, view.plan.idle(state, time_left, slack)
+                yield Off.IDLE, view.plan.idle(state, time_left, slack) + self._start_later
             for pool in view.pools:
                 if ages[pool] == DOWN:
                     continue
@@ -81,13 +93,26 @@ class Adaptive:
                 yield pool, cost + self._surcharge(now, pool, ages[pool])
 
     def _surcharge(self, now: Situation, pool: int, age: int) -> float:
-        """What the plan does not know: egress to get there, and a price above the cheapest."""
-        job = self._job
-        price = job.on_demand_price_per_hour
-        moves = now.data_region not in (None, job.pools[pool].region)
-        egress = job.egress_price / price * 3600 / self._step_s if moves else 0.0
+        """What the plan does not know: how this pool differs from the cheapest and the calmest."""
+        pool_there = self._job.pools[pool]
         stays = min(now.work_left_s / self._step_s, self._beliefs.expected_steps_up(age))
-        return egress + stays * (job.pools[pool].price_per_hour - self._cheapest) / price
+        dearer = _price_of_work(pool_there) - self._cheapest
+        cost = stays * dearer / self._job.on_demand_price_per_hour
+        if pool_there.hazard_ratio != self._hazard_ratio:
+            more_often = pool_there.hazard_ratio / self._hazard_ratio - 1
+            cost += more_often * stays * self._beliefs.up_ends[age] * self._changeover
+        return cost + self._start_cost(now, pool)
+
+    def _start_cost(self, now: Situation, pool: int) -> float:
+        """Egress to get there, in steps on demand."""
+        if pool == now.placement:
+            return 0.0
+        job, there = self._job, self._job.pools[pool]
+        moves = now.data_region not in (None, there.region)
+        return self._in_steps(there.start_price + (job.egress_price if moves else 0.0))
+
+    def _in_steps(self, price: float) -> float:
+        return price / self._job.on_demand_price_per_hour * 3600 / self._step_s
 
     def _changeover_to(self, now: Situation, placement: Placement) -> float:
         """In steps: all of it for a start, what is left for staying."""
@@ -118,9 +143,20 @@ class Adaptive:
             ),
             changeover=self._changeover,
             spot_price=self._cheapest / job.on_demand_price_per_hour,
-            move=egress / job.on_demand_price_per_hour * 3600 / self._step_s,
+            move=self._in_steps(egress),
         )
         return _View(region=region, pools=pools, plan=_plan(terms, self._beliefs, len(pools)))
+
+
+def _price_of_work(pool: Pool) -> float:
+    """Per hour of the on-demand machine's work."""
+    return pool.price_per_hour / pool.speed
+
+
+def _rounded(ratio: float) -> float:
+    """To the next power of the square root of two, so that similar markets share a plan."""
+    halves = round(2 * math.log2(max(ratio, _LEAST_RATIO)))
+    return min(2 ** (halves / 2), _MOST_RATIO)
 
 
 @lru_cache(maxsize=_PLANS_KEPT)

@@ -48,6 +48,44 @@ class Beliefs:
             down_ends_mean=_compound((self.down_ends_mean,), steps)[0],
         )
 
+    def taken_back(self, ratio: float) -> Beliefs:
+        """The same beliefs for pools that take their machines back `ratio` times as often.
+
+        Down spells stay as they are; the time up is shared anew, so that older spells are commoner
+        in a calmer pool.
+        """
+        if ratio == 1:
+            return self
+        ends = tuple(1 - (1 - chance) ** ratio for chance in self.up_ends)
+        grows = tuple(
+            grow * (1 - new) / (1 - old)
+            for grow, old, new in zip(self.up_grows, self.up_ends, ends, strict=True)
+        )
+        changed = replace(self, up_ends=ends, up_grows=grows)
+        times = [
+            share * new / old
+            for share, old, new in zip(
+                self.up_share, self._steps_by_class(), changed._steps_by_class(), strict=True
+            )
+        ]
+        whole = sum(times) + 1 - sum(self.up_share)
+        return replace(changed, up_share=tuple(time / whole for time in times))
+
+    @property
+    def losses_per_hour_up(self) -> float:
+        """How often a machine is taken back while it is up, at any age."""
+        up = sum(self.up_share)
+        ends = sum(share * end for share, end in zip(self.up_share, self.up_ends, strict=True))
+        return ends / up * 3600 / STEP_S
+
+    def _steps_by_class(self) -> list[float]:
+        """Expected steps that an up spell spends in each age class."""
+        reached, steps = 1.0, []
+        for end, grow in zip(self.up_ends, self.up_grows, strict=True):
+            steps.append(reached / (end + grow))
+            reached *= grow / (end + grow)
+        return steps
+
     def expected_steps_up(self, age: int) -> float:
         """Expected rest of an up spell, in steps."""
         rest = 1 / self.up_ends[-1]
