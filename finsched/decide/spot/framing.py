@@ -1,0 +1,115 @@
+"""From quotes to the job that a spot policy is told: pools, prices, changeover, the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from finsched.decide.spot.situation import Off, Placement, Pool, SpotJob
+from finsched.decide.spot.spells import MEASURED
+from finsched.model.market import CapacityType
+from finsched.model.market import Pool as MarketPool
+from finsched.model.quote import Basis, Quote
+
+MOST_POOLS = 5
+LEAST_SHARE = 0.001
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Horizon:
+    """The time that a job has: until its deadline in all, and what is left of it, in seconds.
+
+    `done` is the share of the work that is kept, `reaction_s` what passes between two looks at the
+    run, `changeover_s` the longest that a start of this run has taken so far.
+    """
+
+    deadline_s: float
+    left_s: float
+    done: float = 0.0
+    reaction_s: float = 0.0
+    changeover_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """A job as a policy is told it, and the quotes that its placements stand for."""
+
+    job: SpotJob
+    pools: tuple[Quote, ...]
+    on_demand: Quote
+
+    def quote(self, placement: Placement) -> Quote | None:
+        """What is bought there; None for nothing."""
+        if placement is Off.IDLE:
+            return None
+        return self.pools[placement] if isinstance(placement, int) else self.on_demand
+
+    def index(self, pool: MarketPool) -> int | None:
+        """The policy's number of a pool."""
+        pools = [quote.offer.pool for quote in self.pools]
+        return pools.index(pool) if pool in pools else None
+
+
+def frame(
+    quotes: Sequence[Quote], horizon: Horizon, holding: MarketPool | None = None
+) -> Frame | None:
+    """The choice that is left to a policy; None without spot, on-demand or known hours.
+
+    `quotes` are for the work that is left, the cheapest first. The best spot pools are told, and
+    the one that is held, even if others have become cheaper.
+    """
+    way_out = fallback(quotes, horizon.left_s)
+    spot = [quote for quote in quotes if quote.offer.capacity_type is CapacityType.SPOT]
+    if way_out is None or not spot or way_out.basis is Basis.HOUR:
+        return None
+    best = [*spot[:MOST_POOLS]]
+    best += [quote for quote in spot[MOST_POOLS:] if quote.offer.pool == holding]
+    return Frame(
+        job=_job(best, way_out, horizon),
+        pools=tuple(best),
+        on_demand=way_out,
+    )
+
+
+def fallback(quotes: Sequence[Quote], left_s: float) -> Quote | None:
+    """The cheapest on-demand quote that ends in time, or else the quickest one."""
+    calm = [each for each in quotes if each.offer.capacity_type is CapacityType.ON_DEMAND]
+    in_time = [each for each in calm if each.hours.expected * 3600 <= left_s]
+    if in_time:
+        return in_time[0]
+    return min(calm, key=lambda quote: quote.hours.expected, default=None)
+
+
+def _job(spot: Sequence[Quote], on_demand: Quote, horizon: Horizon) -> SpotJob:
+    work_left_s = _productive_hours(on_demand) * 3600
+    return SpotJob(
+        tick_s=max(horizon.reaction_s, 1.0),
+        deadline_s=horizon.deadline_s,
+        work_s=work_left_s / max(1 - horizon.done, LEAST_SHARE),
+        changeover_s=max(_changeover_s(spot[0], on_demand), horizon.changeover_s),
+        on_demand_price_per_hour=on_demand.price_usd_per_hour,
+        egress_price=0.0,
+        pools=tuple(_pool(quote, on_demand) for quote in spot),
+    )
+
+
+def _pool(quote: Quote, on_demand: Quote) -> Pool:
+    gang_hazard_per_hour = quote.hazard.per_hour * quote.nodes
+    return Pool(
+        region=f"{quote.offer.provider}/{quote.offer.region}",
+        price_per_hour=quote.price_usd_per_hour,
+        start_price=max(quote.cost.transfer_usd - on_demand.cost.transfer_usd, 0.0),
+        hazard_ratio=gang_hazard_per_hour / MEASURED.losses_per_hour_up,
+        speed=_productive_hours(on_demand) / _productive_hours(quote),
+    )
+
+
+def _changeover_s(spot: Quote, on_demand: Quote) -> float:
+    """The start of the way out, and the half interval of work that an interruption loses."""
+    first_s = (on_demand.hours.restart + on_demand.hours.staging) * 3600
+    lost_s = (spot.checkpoint_every_seconds or 0.0) / 2
+    return max(on_demand.restart_hours * 3600, first_s) + lost_s
+
+
+def _productive_hours(quote: Quote) -> float:
+    return quote.hours.work + quote.hours.checkpoint

@@ -1,0 +1,50 @@
+"""What a run has seen of the pools: which can be asked for a machine, and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from finsched.decide.spot.spells import AGE_EDGES_S, MEASURED
+from finsched.model.market import CapacityType, Pool
+from finsched.model.run import Attempt, AttemptEnd, Run
+
+_TAKEN = {AttemptEnd.INTERRUPTED, AttemptEnd.NOT_LAUNCHED}
+
+
+def _age_of_an_unseen_spell_s() -> float:
+    """The age at which a spell is as likely to end as any spell that one comes upon."""
+    mean = MEASURED.losses_per_hour_up / 6
+    nearest = min(range(len(MEASURED.up_ends)), key=lambda at: abs(MEASURED.up_ends[at] - mean))
+    return AGE_EDGES_S[nearest - 1] if nearest else 0.0
+
+
+UNSEEN_AGE_S = _age_of_an_unseen_spell_s()
+
+
+def spell_ages_s(run: Run, pools: Sequence[Pool], now: datetime) -> list[float]:
+    """For how long each pool has been as this run last saw it, in seconds.
+
+    A held pool counts from its machine's start, one that took or refused a machine from that
+    moment. A pool that was never tried, or long ago, is one that somebody comes upon by chance.
+    """
+    return [_age_s(_last_on(run, pool), now) for pool in pools]
+
+
+def _last_on(run: Run, pool: Pool) -> Attempt | None:
+    return next((each for each in reversed(run.attempts) if _spot_on(each, pool)), None)
+
+
+def _spot_on(attempt: Attempt, pool: Pool) -> bool:
+    offer = attempt.placement.offer
+    return offer.capacity_type is CapacityType.SPOT and offer.pool == pool
+
+
+def _age_s(attempt: Attempt | None, now: datetime) -> float:
+    if attempt is None:
+        return UNSEEN_AGE_S
+    if attempt.live:
+        return (now - (attempt.billing_from or attempt.intended_at)).total_seconds()
+    if attempt.end in _TAKEN and attempt.ended_at:
+        return min((now - attempt.ended_at).total_seconds(), UNSEEN_AGE_S)
+    return UNSEEN_AGE_S
