@@ -13,6 +13,7 @@ from pathlib import Path
 from tools.catalogs import (
     geography,
     gpus,
+    history,
     interruption,
     market,
     offers,
@@ -36,7 +37,7 @@ def build(raw: Path, out: Path) -> dict[str, int]:
     """Write every table below `out` and return the number of rows of each."""
     types, kept, dropped = collect(raw)
     counts = _write_offers(out, types, kept, dropped)
-    counts |= _write_others(raw, out, kept)
+    counts |= _write_others(raw, out, types, kept)
     _write_sources(out)
     (out / DIGEST_FILE).write_text(digest(out) + "\n", encoding="ascii")
     return counts
@@ -91,7 +92,7 @@ def _write_offers(
     }
 
 
-def _write_others(raw: Path, out: Path, kept: list[OfferRow]) -> dict[str, int]:
+def _write_others(raw: Path, out: Path, types: Types, kept: list[OfferRow]) -> dict[str, int]:
     egress = transfer.egress(raw)
     speeds = transfer.throughput(raw)
     places = geography.geography()
@@ -106,6 +107,8 @@ def _write_others(raw: Path, out: Path, kept: list[OfferRow]) -> dict[str, int]:
         "throughput": (transfer.THROUGHPUT_COLUMNS, speeds),
         "geography": (geography.COLUMNS, places),
         "terms": (terms.COLUMNS, terms.terms(row.provider for row in kept)),
+        "price_history": (history.PriceRow._fields, history.prices(raw, types)),
+        "availability": (history.AvailabilityRow._fields, history.availability(raw)),
         "carbon": (side_tables.CARBON_COLUMNS, side_tables.carbon(raw)),
         "commitments": (side_tables.COMMITMENT_COLUMNS, side_tables.commitments(raw)),
     }

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import finsched_catalogs
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 DIGEST_LETTERS = 16
 
 Result = TypeVar("Result")

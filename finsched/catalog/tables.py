@@ -36,6 +36,14 @@ CREATE TABLE terms (
     storage_evidence INTEGER, boot_seconds INTEGER, boot_evidence INTEGER);
 CREATE TABLE geography (
     provider TEXT, region TEXT, area TEXT, country TEXT, in_eu INTEGER);
+CREATE TABLE price_history (
+    provider TEXT, region TEXT, instance_type TEXT, gpu TEXT, gpu_count INTEGER,
+    capacity_type TEXT, tier TEXT, first_day TEXT, last_day TEXT, usd_per_gpu_hour REAL,
+    daily INTEGER, evidence INTEGER);
+CREATE TABLE availability (
+    provider TEXT, region TEXT, zone TEXT, instance_type TEXT, gpu TEXT, nodes INTEGER,
+    held INTEGER, first_day TEXT, last_day TEXT, hours REAL, up_share REAL, losses INTEGER,
+    mean_up_hours REAL, mean_down_hours REAL, evidence INTEGER);
 CREATE INDEX offer_provider ON offer (provider);
 CREATE INDEX egress_source ON egress (source_provider, source_region);
 CREATE INDEX throughput_source ON throughput (source_provider, source_region);
@@ -124,7 +132,39 @@ COLUMNS: dict[str, tuple[str | Evidence, ...]] = {
         Evidence("boot", "boot_source"),
     ),
     "geography": ("provider", "region", "area", "country", "in_eu"),
+    "price_history": (
+        "provider",
+        "region",
+        "instance_type",
+        "gpu",
+        "gpu_count",
+        "capacity_type",
+        "tier",
+        "first_day",
+        "last_day",
+        "usd_per_gpu_hour",
+        "daily",
+        Evidence("price history", note="note"),
+    ),
+    "availability": (
+        "provider",
+        "region",
+        "zone",
+        "instance_type",
+        "gpu",
+        "nodes",
+        "held",
+        "first_day",
+        "last_day",
+        "hours",
+        "up_share",
+        "losses",
+        "mean_up_hours",
+        "mean_down_hours",
+        Evidence("availability"),
+    ),
 }
+AS_THEY_ARE = ("egress", "throughput", "terms", "geography", "price_history", "availability")
 
 
 def compile_tables(folder: Path, connection: sqlite3.Connection) -> None:
@@ -138,7 +178,7 @@ def compile_tables(folder: Path, connection: sqlite3.Connection) -> None:
         "gpu": _rows(folder, "gpus"),
         "offer": _offers(folder, type_ids),
         "hazard": _hazards(folder, type_ids),
-        **{name: _rows(folder, name) for name in ("egress", "throughput", "terms", "geography")},
+        **{name: _rows(folder, name) for name in AS_THEY_ARE},
     }
     for table, rows in tables.items():
         _insert(connection, table, (numbers.values(row, COLUMNS[table]) for row in rows))
