@@ -73,7 +73,8 @@ class Course:
     def _bring_data(self, placement: Placement) -> None:
         """On-demand runs where the data is; spot elsewhere moves it."""
         if not isinstance(placement, int):
-            self.data_region = self.data_region or self._job.pools[0].region
+            nearest = next((pool.region for pool in self._job.pools), None)
+            self.data_region = self.data_region or nearest
             return
         pool = self._job.pools[placement]
         if self.data_region not in (None, pool.region):

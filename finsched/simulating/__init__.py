@@ -1,0 +1,1 @@
+"""One job in thousands of seeded futures, driven by the policies that production uses."""

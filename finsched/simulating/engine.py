@@ -1,0 +1,162 @@
+"""One job in one future: the clock goes from decision to decision, the policy is production's.
+
+A policy decides at every tick of the job, when its machine is taken back and when a cool-down
+ends. Where it is patient the clock jumps to the next moment at which anything can change.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from finsched.backtest.course import Course
+from finsched.decide.spot.situation import Off, Policy, Situation, SpotJob
+from finsched.simulating.futures import PoolFuture
+from finsched.simulating.patience import Patience
+from finsched.simulating.sight import CoolDown, Sight
+
+_PRODUCTION = CoolDown()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a job went in one future; `finish_s` is None if it had not ended at its horizon."""
+
+    cost: float
+    finish_s: float | None
+    starts: int
+    interruptions: int
+    spot_s: float
+    on_demand_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How the clock goes: until when at most, with what patience and which cool-downs."""
+
+    horizon_s: float
+    patience: Patience = Patience.NONE
+    cool_down: CoolDown = _PRODUCTION
+
+
+def live_through(
+    job: SpotJob, policy: Policy, future: Sequence[PoolFuture], rules: Rules
+) -> Outcome:
+    """Run a job in a future, to its end or to the horizon."""
+    life = _Life(job, policy, Sight(future, rules.cool_down), rules)
+    while life.goes_on:
+        life.decide()
+        life.run()
+    return life.outcome()
+
+
+class _Life:
+    """A job under way: its course, its clock, and the end of the machine that it holds."""
+
+    def __init__(self, job: SpotJob, policy: Policy, sight: Sight, rules: Rules) -> None:
+        self._job, self._policy, self._sight, self._rules = job, policy, sight, rules
+        self._course = Course(job)
+        self._now_s, self._tick = 0.0, 0
+        self._lost_at_s = math.inf
+        self._finished = False
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the end is still to come."""
+        return not self._finished and self._now_s < self._rules.horizon_s
+
+    def decide(self) -> None:
+        """Ask the policy until it gets what it wants; it leaves a machine only for another."""
+        while True:
+            self._sight.look(self._now_s)
+            wanted = self._policy.decide(self._situation(self._now_s))
+            if wanted == self._course.placement:
+                return
+            lost_at_s: float | None = math.inf
+            if isinstance(wanted, int):
+                lost_at_s = self._sight.ask(wanted, self._now_s)
+            else:
+                self._sight.leave()
+            if lost_at_s is not None:
+                self._lost_at_s = lost_at_s
+                self._course.go_to(wanted)
+                return
+
+    def run(self) -> None:
+        """Until the next decision, the loss of the machine, or the end."""
+        finish_s = self._now_s + self._course.left_s
+        until_s = min(self._lost_at_s, self._next_decision_s(), self._rules.horizon_s)
+        if finish_s <= until_s:
+            self._finished = self._course.run_for(math.inf)
+            self._now_s = finish_s
+            return
+        self._course.run_for(until_s - self._now_s)
+        self._now_s = until_s
+        if self._lost_at_s <= until_s:
+            self._course.interrupt()
+            self._sight.lose(until_s)
+            self._lost_at_s = math.inf
+
+    def outcome(self) -> Outcome:
+        """The account at the end."""
+        course = self._course
+        return Outcome(
+            cost=course.cost,
+            finish_s=self._now_s if self._finished else None,
+            starts=course.starts,
+            interruptions=course.interruptions,
+            spot_s=course.spot_s,
+            on_demand_s=course.on_demand_s,
+        )
+
+    def _situation(self, at_s: float) -> Situation:
+        """What the policy sees at a moment, if no cool-down ends before it."""
+        course = self._course
+        return Situation(
+            time_left_s=self._job.deadline_s - at_s,
+            work_left_s=course.work_left_s,
+            placement=course.placement,
+            changeover_left_s=course.changeover_left_s,
+            data_region=course.data_region,
+            available=self._sight.can_be_asked,
+            ages_s=self._sight.ages_s(at_s),
+        )
+
+    def _next_decision_s(self) -> float:
+        placement, patience = self._course.placement, self._rules.patience
+        change_s = self._sight.next_change_s
+        if placement is Off.ON_DEMAND and Patience.ON_DEMAND in patience:
+            return math.inf
+        if isinstance(placement, int) and Patience.ON_SPOT in patience:
+            return math.inf
+        waits = Patience.IDLE in patience and not any(self._sight.can_be_asked)
+        if placement is Off.IDLE and waits:
+            return min(self._gives_up_s(), change_s)
+        return min(self._next_tick() * self._job.tick_s, change_s)
+
+    def _next_tick(self) -> int:
+        """The first tick after now."""
+        tick_s = self._job.tick_s
+        self._tick = max(self._tick, int(self._now_s // tick_s))
+        while self._tick * tick_s <= self._now_s:
+            self._tick += 1
+        return self._tick
+
+    def _gives_up_s(self) -> float:
+        """The first tick before the next change at which the policy no longer waits."""
+        tick_s, first = self._job.tick_s, self._next_tick()
+        last = math.ceil(min(self._sight.next_change_s, self._rules.horizon_s) / tick_s)
+        if last <= first or self._still_waits(last - 1):
+            return math.inf
+        while first < last:
+            middle = (first + last) // 2
+            if self._still_waits(middle):
+                first = middle + 1
+            else:
+                last = middle
+        return first * tick_s
+
+    def _still_waits(self, tick: int) -> bool:
+        now = self._situation(tick * self._job.tick_s)
+        return self._policy.decide(now) is Off.IDLE
