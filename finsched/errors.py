@@ -11,6 +11,7 @@ FinschedError                    safe to show: its text is for people
 │   ├── NoQuota                  skip the region, say which quota
 │   ├── PriceTooLow              re-quote
 │   ├── Throttled                back off
+│   ├── NoAnswer                 unknown whether it was done: look, then ask again
 │   ├── InvalidRequest           the user's fault, never retried
 │   └── ProviderError            an unknown code, shown verbatim
 ├── JobFailed                    the user's command failed                exit 6
@@ -99,6 +100,10 @@ class PriceTooLow(ProviderProblem):
 
 class Throttled(ProviderProblem):
     """Too many calls: back off with jitter."""
+
+
+class NoAnswer(ProviderProblem):
+    """The provider did not answer, so it may or may not have done what was asked."""
 
 
 class InvalidRequest(ProviderProblem):

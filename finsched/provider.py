@@ -66,6 +66,7 @@ class LaunchRequest:
     `node_config` is the node agent's document (finsched/node/config.py): plain JSON, no secret.
     `secrets` exist in memory only and reach the job's environment by the provider's safest way.
     `hints` are for one provider alone, such as the rehearsal's interruptions for `local`.
+    `disk_gb` is what the job asks for on each node, None where it does not say.
     """
 
     token: str
@@ -78,6 +79,7 @@ class LaunchRequest:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     tags: Mapping[str, str] = field(default_factory=dict)
     hints: Mapping[str, Any] = field(default_factory=dict)
+    disk_gb: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +92,7 @@ class OwnedResource:
     run: str | None
     created_at: datetime | None
     usd_per_month: float | None = None
+    installation: str = ""
 
 
 class Prices(Protocol):
@@ -147,7 +150,7 @@ class Inventory(Protocol):
         ...
 
     def delete(self, resource: OwnedResource) -> None:
-        """Delete one resource; idempotent."""
+        """Delete one resource that still carries its installation's tag; idempotent."""
         ...
 
 

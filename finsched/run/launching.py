@@ -8,7 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from finsched.decide.spend import budget_ends_at
-from finsched.errors import NoCapacity, NoQuota, PriceTooLow, ProviderProblem, Throttled
+from finsched.errors import (
+    NoAnswer,
+    NoCapacity,
+    NoQuota,
+    PriceTooLow,
+    ProviderProblem,
+    Throttled,
+)
 from finsched.model.event import AttemptEnded, Intended, Launched
 from finsched.model.run import Attempt, AttemptEnd, Placement, Run
 from finsched.provider import Instance, LaunchRequest, Provider
@@ -18,7 +25,7 @@ from finsched.run.rehearsing import hints
 
 KEPT_CHECKPOINTS = 2
 LEAST_RESERVE_SECONDS = 2.0
-TRY_ANOTHER_POOL = (NoCapacity, NoQuota, PriceTooLow, Throttled)
+TRY_ANOTHER_POOL = (NoAnswer, NoCapacity, NoQuota, PriceTooLow, Throttled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +99,7 @@ def _request(run: Run, clock: Clock, terms: LaunchTerms) -> LaunchRequest:
         secrets=terms.secrets,
         tags=run.job.tags,
         hints=hints(run, attempt.placement),
+        disk_gb=run.job.requirements.disk_gb,
     )
 
 
