@@ -47,7 +47,7 @@ CHANGES: tuple[tuple[str, Callable[[JobSpec], JobSpec]], ...] = (
 
 def relaxations(job: JobSpec, market: Market, *, now: datetime) -> Iterator[Relaxation]:
     """Yield every single change after which some offer can run the job, thresholds aside."""
-    job = replace(job, budget=Budget())
+    job = replace(job, budget=Budget(), scavenge_below_usd_per_hour=None)
     homeless = data_problem(job, market.geography) is not None
     for change, apply in CHANGES:
         if homeless and change == DROP_RESIDENCY:  # the data would leave as well: no help

@@ -13,10 +13,11 @@ from finsched.decide.ending import ending_of
 from finsched.decide.facts import Facts, PlaceFacts
 from finsched.decide.feasible import Candidate
 from finsched.decide.hardware import Refusal
+from finsched.decide.scavenging import cheap_enough
 from finsched.decide.speed import AS_STATED
 from finsched.decide.transfer import HOURS_PER_MONTH, DataPlan
 from finsched.model.interruption import Observation
-from finsched.model.job import JobSpec
+from finsched.model.job import JobSpec, as_moment
 from finsched.model.market import CapacityType, Market, Offer, Pool
 from finsched.model.quote import Quote, Rejection
 
@@ -34,7 +35,7 @@ class Quoter:
         self._job = job
         self._facts = Facts(job, market, observations)
         self._nodes = job.requirements.nodes
-        self._deadline_hours = _hours_left(job.deadline, now)
+        self._deadline_hours = _hours_left(job, now)
         self._save_hours = _hours(job.checkpoint.save_time) if job.checkpoint else 0.0
 
     def quote(self, candidate: Candidate) -> Quote | Rejection:
@@ -43,7 +44,7 @@ class Quoter:
         verdict = self._verdict(candidate)
         if isinstance(verdict, Refusal):
             return Rejection(offer=offer, code=verdict.code, reason=verdict.reason)
-        over = refusals.over_threshold(self._job.budget, verdict)
+        over = refusals.over_threshold(self._job, verdict)
         if over is None:
             return verdict
         return Rejection(offer=offer, code=over.code, reason=over.reason, quote=verdict)
@@ -76,12 +77,18 @@ class Quoter:
         refusal = self._run_refusal(setting, expected)
         if refusal is not None:
             return refusal
-        fallback = None if on_demand is None else on_demand * self._nodes
-        ending = ending_of(setting, expected, self._deadline_hours, fallback)
+        way_out = self._way_out_usd_per_hour(on_demand)
+        ending = ending_of(setting, expected, self._deadline_hours, way_out)
         if isinstance(ending, Refusal):
             return ending
         subject = Subject(candidate, self._nodes, hazard, speed, place, self._saves)
         return quote_run(subject, setting, expected, ending)
+
+    def _way_out_usd_per_hour(self, on_demand: float | None) -> float | None:
+        """What finishing on demand costs on all nodes; None where the job may not pay it."""
+        if on_demand is None or not cheap_enough(self._job, on_demand * self._nodes):
+            return None
+        return on_demand * self._nodes
 
     def _quote_hour(self, candidate: Candidate) -> Quote:
         place = self._facts.place(candidate.offer, 1.0)
@@ -146,7 +153,11 @@ def _hours(duration: timedelta) -> float:
     return duration.total_seconds() / 3600
 
 
-def _hours_left(deadline: timedelta | datetime | None, now: datetime) -> float | None:
-    if isinstance(deadline, datetime):
-        return _hours(deadline - now)
-    return None if deadline is None else _hours(deadline)
+def _hours_left(job: JobSpec, now: datetime) -> float | None:
+    """The hours between the earliest start and the deadline."""
+    if job.deadline is None:
+        return None
+    begins = now
+    if job.start is not None and job.start.after is not None:
+        begins = max(now, as_moment(job.start.after, now))
+    return _hours(as_moment(job.deadline, now) - begins)

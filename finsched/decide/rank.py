@@ -8,6 +8,8 @@ from types import MappingProxyType
 
 from finsched.decide.feasible import Cooling, feasible
 from finsched.decide.quoter import Quoter
+from finsched.decide.scavenging import NO_PROMISE
+from finsched.decide.start_window import window_said
 from finsched.decide.where import data_problem
 from finsched.model.interruption import Observation
 from finsched.model.job import JobSpec
@@ -16,6 +18,7 @@ from finsched.model.quote import Basis, Decision, Quote, Rejection
 
 _NO_OBSERVATIONS: Mapping[Pool, Observation] = MappingProxyType({})
 _NOTHING: Cooling = MappingProxyType({})
+NO_EFFECT_OF_START = "the time of start: no measured effect is known for these pools"
 
 
 def decide(
@@ -87,4 +90,18 @@ def _notes(job: JobSpec, market: Market) -> tuple[str, ...]:
         notes.append("max_cost cannot be checked before the run: work.hours is not set")
     if job.work is None and job.deadline is not None:
         notes.append("the deadline cannot be checked before the run: work.hours is not set")
+    return tuple(notes) + _notes_on_time(job)
+
+
+def _notes_on_time(job: JobSpec) -> tuple[str, ...]:
+    """When the job may start and at which price it runs, where it says so."""
+    notes = []
+    if job.start is not None:
+        notes.append(f"the job starts {window_said(job.start)}")
+    if (below := job.scavenge_below_usd_per_hour) is not None:
+        notes.append(f"the job runs only while all nodes cost less than ${below:,.2f} an hour")
+    if below is not None and job.deadline is not None:
+        notes.append(NO_PROMISE)
+    if notes:
+        notes.append(NO_EFFECT_OF_START)
     return tuple(notes)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from finsched.decide.cost import Expected, Setting
 from finsched.decide.hardware import Refusal
+from finsched.decide.scavenging import cheap_enough, not_below
 from finsched.decide.transfer import DataPlan
-from finsched.model.job import Budget, JobSpec
+from finsched.model.job import JobSpec
 from finsched.model.market import Offer
 from finsched.model.quote import Basis, Quote, RejectionCode
 
@@ -74,13 +75,15 @@ def too_late(needed_hours: float, deadline_hours: float) -> Refusal | None:
     )
 
 
-def over_threshold(budget: Budget, quote: Quote) -> Refusal | None:
-    """A quote above the job's own limits; without `work` only the hourly one can be checked."""
-    hourly, most_hourly = quote.price_usd_per_hour, budget.max_hourly_usd
+def over_threshold(job: JobSpec, quote: Quote) -> Refusal | None:
+    """A quote above the job's own limits; without `work` only the hourly ones can be checked."""
+    hourly, most_hourly = quote.price_usd_per_hour, job.budget.max_hourly_usd
+    if not cheap_enough(job, hourly):
+        return Refusal(RejectionCode.SCAVENGE_BELOW, not_below(job, hourly))
     if most_hourly is not None and hourly > most_hourly:
         reason = f"${hourly:,.2f}/h is above max_hourly ${most_hourly:,.2f}"
         return Refusal(RejectionCode.MAX_HOURLY, reason)
-    total, most = quote.total_usd, budget.max_cost_usd
+    total, most = quote.total_usd, job.budget.max_cost_usd
     if most is not None and quote.basis is Basis.RUN and total > most:
         return Refusal(RejectionCode.MAX_COST, f"${total:,.2f} is above max_cost ${most:,.2f}")
     return None

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from finsched.model.job import Budget, Dataset, JobSpec
 from finsched.model.market import Location
 from finsched.model.run import Attempt, Run
 
 LEAST_SHARE = 0.001
+LEAST_SEEN = 0.05  # of the work, before its pace is believed
 
 
 def remaining(run: Run) -> JobSpec:
     """Return the job that is still to be done from the last committed checkpoint.
 
     Total budget and deadline no longer reject an offer here: both are enforced while the run
-    lives, and a placement that is late or dear beats none for work that is already paid.
+    lives, and a placement that is late or dear beats none for work that is already paid. The
+    start window holds for the run, not for its rest.
     """
     job = run.job
     limits = Budget(max_hourly_usd=job.budget.max_hourly_usd)
     inputs = tuple(_with_copies(run, dataset) for dataset in job.inputs)
-    job = replace(job, deadline=None, budget=limits, inputs=inputs)
+    job = replace(job, deadline=None, start=None, budget=limits, inputs=inputs)
     if job.work is None:
         return job
-    hours = job.work.hours * max(1.0 - done(run), LEAST_SHARE)
+    hours = job.work.hours * max(1.0 - done(run), LEAST_SHARE) * pace(run)
     return replace(job, work=replace(job.work, hours=hours))
 
 
@@ -54,3 +57,43 @@ def _committed_hours(run: Run, attempt: Attempt) -> float:
         return 0.0
     seconds = (kept[-1] - attempt.started_at).total_seconds()
     return max(seconds, 0.0) / 3600 * attempt.placement.speedup
+
+
+def in_hand(run: Run, now: datetime) -> float:
+    """Return the share of the work that is done, what the live attempt has not kept included."""
+    attempt, work = run.live_attempt, run.job.work
+    if attempt is None or attempt.started_at is None or work is None:
+        return done(run)
+    if attempt.progress is not None:
+        return max(done(run), attempt.progress)
+    hours = (now - _kept_since(run, attempt, attempt.started_at)).total_seconds() / 3600
+    return min(done(run) + hours * attempt.placement.speedup / (work.hours * pace(run)), 1.0)
+
+
+def pace(run: Run) -> float:
+    """Return the hours that the work took so far, against the hours that were stated for it.
+
+    By the progress that attempts report; 1 until they have reported a twentieth of the work.
+    """
+    if run.job.work is None:
+        return 1.0
+    seen = [_seen(attempt) for attempt in run.attempts]
+    share = sum(progress for progress, _ in seen)
+    hours = sum(hours for _, hours in seen)
+    if share < LEAST_SEEN or hours <= 0:
+        return 1.0
+    return hours / (share * run.job.work.hours)
+
+
+def _seen(attempt: Attempt) -> tuple[float, float]:
+    """Progress that an attempt has reported, and the hours it took on the reference."""
+    if attempt.progress is None or attempt.progress_at is None or attempt.started_at is None:
+        return 0.0, 0.0
+    begun = attempt.restore.progress if attempt.restore else None
+    hours = (attempt.progress_at - attempt.started_at).total_seconds() / 3600
+    return max(attempt.progress - (begun or 0.0), 0.0), hours * attempt.placement.speedup
+
+
+def _kept_since(run: Run, attempt: Attempt, started_at: datetime) -> datetime:
+    kept = [point.at for point in run.checkpoints if point.attempt == attempt.number]
+    return kept[-1] if kept else started_at

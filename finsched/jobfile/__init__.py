@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -37,14 +38,16 @@ def read(
     known_gpus: Mapping[str, str],
     known_clouds: Collection[str] = (),
     known_places: Places = NOWHERE,
+    now: datetime | None = None,
 ) -> JobSpec:
     """Return the job that a file describes; its workdir is made absolute.
 
-    Raises SpecError with the line of every problem.
+    Raises SpecError with the line of every problem; `now` is the present unless given.
     """
     source = str(path)
     tree = read_tree(read_text(path), source)
-    checked = validate(tree, source, known_gpus, known_clouds, known_places)
+    now = now or datetime.now(UTC)
+    checked = validate(tree, source, known_gpus, known_clouds, known_places, now)
     job = to_spec(checked, name_from(path.stem))
     if job.workdir is None:
         return job
@@ -61,15 +64,17 @@ def parse(
     known_gpus: Mapping[str, str],
     known_clouds: Collection[str] = (),
     known_places: Places = NOWHERE,
+    now: datetime | None = None,
 ) -> JobSpec:
     """Return the job that YAML text describes; `source` names it in messages.
 
     `known_gpus` maps normalised names and aliases to canonical names; an empty `known_clouds`
-    lets any provider's name pass, and empty `known_places` any region's. Raises SpecError with the
-    line of every problem.
+    lets any provider's name pass, and empty `known_places` any region's; `now` is the present
+    unless given. Raises SpecError with the line of every problem.
     """
     tree = read_tree(text, source)
-    checked = validate(tree, source, known_gpus, known_clouds, known_places)
+    now = now or datetime.now(UTC)
+    checked = validate(tree, source, known_gpus, known_clouds, known_places, now)
     return to_spec(checked, default_name="job")
 
 

@@ -13,6 +13,7 @@ from finsched.model.job import (
     GpuRequest,
     JobSpec,
     Requirements,
+    StartWindow,
     Where,
     Work,
 )
@@ -32,6 +33,8 @@ def to_spec(job: schema.Job, default_name: str) -> JobSpec:
         capacity=job.capacity,
         work=_work(job),
         deadline=job.deadline,
+        start=_start(job.start),
+        scavenge_below_usd_per_hour=job.scavenge_below,
         inputs=tuple(_dataset(item, item.reads) for item in job.data.inputs),
         outputs=tuple(_dataset(item, 1) for item in job.data.outputs),
         checkpoint=_checkpoint(job.checkpoint),
@@ -92,6 +95,10 @@ def _work(job: schema.Job) -> Work | None:
         reference=job.work.reference or only_gpu,
         speedup=job.work.speedup,
     )
+
+
+def _start(start: schema.Start | None) -> StartWindow | None:
+    return None if start is None else StartWindow(after=start.after, before=start.before)
 
 
 def _dataset(item: schema.Output, reads: int) -> Dataset:

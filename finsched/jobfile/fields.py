@@ -72,7 +72,13 @@ def _positive(most: float) -> Read:
     return Read(units.positive_number(most), type="number", exclusiveMinimum=0, maximum=most)
 
 
-def _deadline(value: Any) -> timedelta | datetime:
+def _usd(read: Callable[[Any], float], least: dict[str, float]) -> Read:
+    number = {"type": "number", **least, "maximum": 1e9}
+    text = {"type": "string", "pattern": _MONEY_PATTERN, "examples": ["$300", "300 USD"]}
+    return Read(read, anyOf=[number, text])
+
+
+def _moment(value: Any) -> timedelta | datetime:
     text = units.text_of(value)
     is_stamp = text[:4].isdigit() and text[4:5] == "-"
     return units.moment(text) if is_stamp else _read_time_limit(text)
@@ -108,22 +114,14 @@ WorkHours = Annotated[float, _positive(87_600)]
 Speedup = Annotated[float, _positive(1000)]
 Reads = Annotated[int, _whole(1, 1_000_000)]
 Interruptions = Annotated[int, _whole(0, 1_000_000)]
-Usd = Annotated[
-    float,
-    Read(
-        units.money,
-        anyOf=[
-            {"type": "number", "minimum": 0, "maximum": 1e9},
-            {"type": "string", "pattern": _MONEY_PATTERN, "examples": ["$300", "300 USD"]},
-        ],
-    ),
-]
+Usd = Annotated[float, _usd(units.money, {"minimum": 0})]
+Price = Annotated[float, _usd(units.price, {"exclusiveMinimum": 0})]
 SaveTime = Annotated[timedelta, _text(_read_save_time, pattern=f"^{_DURATION_PATTERN}$")]
 Cadence = Annotated[timedelta | None, _text(_cadence, pattern=f"^(auto|{_DURATION_PATTERN})$")]
-Deadline = Annotated[
+Moment = Annotated[
     timedelta | datetime,
     Read(
-        _deadline,
+        _moment,
         anyOf=[
             {"type": "string", "pattern": f"^{_DURATION_PATTERN}$"},
             {"type": "string", "format": "date-time"},

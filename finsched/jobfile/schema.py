@@ -87,6 +87,17 @@ class Work(Section):
     )
 
 
+class Start(Section):
+    """When the job may start."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    after: f.Moment | None = Field(default=None, description="not earlier than this")
+    before: f.Moment | None = Field(
+        default=None, description="not later than this; else the run ends, never started"
+    )
+
+
 class Output(Section):
     """Data that the job writes."""
 
@@ -158,8 +169,14 @@ class Job(Section):
     work: Work | None = Field(
         default=None, description="how much work there is; without it, per hour"
     )
-    deadline: f.Deadline | None = Field(
+    deadline: f.Moment | None = Field(
         default=None, description="after launch (72h), or a timestamp"
+    )
+    start: Start | None = Field(
+        default=None, description="when the job may start; default: at once"
+    )
+    scavenge_below: f.Price | None = Field(
+        default=None, description="runs only while all nodes together cost less, in USD an hour"
     )
     data: Data = Field(default=Data(), description="what the job reads and writes")
     checkpoint: Checkpoint | None = Field(default=None, description="how the job saves itself")
@@ -186,6 +203,7 @@ SECTIONS: dict[tuple[str, ...], type[Section]] = {
     ("resources", "gpu"): Gpu,
     ("where",): Where,
     ("work",): Work,
+    ("start",): Start,
     ("data",): Data,
     ("data", "inputs"): Input,
     ("data", "outputs"): Output,

@@ -152,6 +152,14 @@ def money(value: Any) -> float:
     return usd
 
 
+def price(value: Any) -> float:
+    """Read USD an hour, above nothing."""
+    usd = money(value)
+    if usd == 0:
+        raise Wrong(f"is {shown(text_of(value))}: nothing costs less", "write it like 1.20")
+    return usd
+
+
 def _no_money(text: str) -> Wrong:
     if _CURRENCY.search(text):
         what = f"is {shown(text)}: money is in USD, finsched has no dated exchange rates"

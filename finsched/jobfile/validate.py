@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -12,6 +13,7 @@ from finsched.jobfile.convert import contradictions
 from finsched.jobfile.places import Places, wrong_places
 from finsched.jobfile.problems import JobFileError, Problem, Wrong, nearest, shown
 from finsched.jobfile.schema import SECTIONS, Job, Section
+from finsched.jobfile.times import wrong_times
 from finsched.jobfile.yaml_tree import Node, walk
 
 Path = Sequence[str | int]
@@ -36,6 +38,7 @@ def validate(
     known_gpus: Mapping[str, str],
     known_clouds: Collection[str],
     known_places: Places,
+    now: datetime,
 ) -> Job:
     """Return the checked job, or raise one JobFileError that lists all problems."""
     context = {"gpus": dict(known_gpus), "clouds": frozenset(known_clouds)}
@@ -44,7 +47,8 @@ def validate(
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         raise JobFileError(source, [_problem(tree, detail) for detail in details]) from None
-    wrongs = chain(contradictions(job), wrong_places(job, known_places) if known_places else ())
+    misplaced = wrong_places(job, known_places) if known_places else ()
+    wrongs = chain(contradictions(job), wrong_times(job, now), misplaced)
     if found := [problem_at(tree, path, wrong) for path, wrong in wrongs]:
         raise JobFileError(source, found)
     return job

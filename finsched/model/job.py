@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from finsched.model.market import Location
 
+When = timedelta | datetime  # a duration counts from submission
+
 
 class CapacityPreference(StrEnum):
     """Which capacity types a job accepts."""
@@ -100,6 +102,19 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StartWindow:
+    """When the first attempt of a job may start; durations count from submission."""
+
+    after: When | None = None
+    before: When | None = None
+
+
+def as_moment(when: When, since: datetime) -> datetime:
+    """Return a time of a job as a moment; durations count from `since`."""
+    return since + when if isinstance(when, timedelta) else when
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
     """What the user asks for, as written in job.yaml."""
 
@@ -111,7 +126,9 @@ class JobSpec:
     where: Where = field(default_factory=Where)
     capacity: CapacityPreference = CapacityPreference.AUTO
     work: Work | None = None
-    deadline: timedelta | datetime | None = None
+    deadline: When | None = None
+    start: StartWindow | None = None
+    scavenge_below_usd_per_hour: float | None = None  # for all nodes together
     inputs: tuple[Dataset, ...] = ()
     outputs: tuple[Dataset, ...] = ()
     checkpoint: CheckpointSpec | None = None

@@ -34,7 +34,7 @@ _ERRORS: dict[Objection, type[FinschedError]] = {
 }
 _FIXES = {
     Objection.NOTHING_FEASIBLE: "`finsched quote` lists the reason of every offer",
-    Objection.OVER_THRESHOLD: "raise budget.max_cost or budget.max_hourly, or ask for less",
+    Objection.OVER_THRESHOLD: "raise budget or scavenge_below in the job file, or ask for less",
     Objection.MISSING_TAGS: "add them under `tags:`",
     Objection.NO_CHECKPOINT: "declare `checkpoint:`, or set `capacity: on_demand`",
 }

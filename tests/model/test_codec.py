@@ -20,6 +20,7 @@ from finsched.model.job import (
     GpuRequest,
     JobSpec,
     Requirements,
+    StartWindow,
     Where,
     Work,
 )
@@ -132,6 +133,7 @@ def filled(cls: Any, **chosen: Any) -> st.SearchStrategy[Any]:
     return st.builds(cls, **(drawn | chosen))
 
 
+WHEN = st.none() | st.timedeltas() | UTC_MOMENTS
 JOBS = filled(
     JobSpec,
     requirements=filled(Requirements, gpus=st.lists(filled(GpuRequest)).map(tuple)),
@@ -139,7 +141,8 @@ JOBS = filled(
     work=st.none() | filled(Work, speedup=st.dictionaries(st.text(), st.floats())),
     checkpoint=st.none() | filled(CheckpointSpec),
     budget=filled(Budget),
-    deadline=st.none() | st.timedeltas() | UTC_MOMENTS,
+    deadline=WHEN,
+    start=st.none() | filled(StartWindow, after=WHEN, before=WHEN),
     tags=st.dictionaries(st.text(), st.text()),
     env=st.dictionaries(st.text(), st.text()),
 )
@@ -207,6 +210,13 @@ def test_a_moment_is_stored_in_utc() -> None:
 def test_absent_fields_take_their_default() -> None:
     job = decode(JobSpec, {"name": "a", "run": "true", "requirements": {}})
     assert job == JobSpec(name="a", run="true", requirements=Requirements())
+
+
+def test_a_job_written_down_before_it_could_name_its_start_is_still_read() -> None:
+    job = JobSpec(name="a", run="true", requirements=Requirements(), deadline=timedelta(hours=72))
+    document = encode(job)
+    del document["start"], document["scavenge_below_usd_per_hour"]
+    assert decode(JobSpec, document) == job
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from datetime import datetime
 
 from finsched.cli.output import duration, money
 from finsched.cli.render.words import gibibytes
+from finsched.decide.scavenging import NO_PROMISE
+from finsched.decide.start_window import window_said
 from finsched.model.job import Budget, CheckpointSpec, Dataset, GpuRequest, JobSpec, Requirements
 
 _LABEL_WIDTH = 12
@@ -34,6 +36,8 @@ def _facts(job: JobSpec) -> Iterator[tuple[str, str]]:
         "capacity": job.capacity.replace("_", "-"),
         "work": _work(job),
         "deadline": _deadline(job),
+        "start": window_said(job.start) if job.start else "",
+        "scavenge": _scavenge(job),
         "inputs": "; ".join(_dataset(item) for item in job.inputs),
         "outputs": "; ".join(_dataset(item) for item in job.outputs),
         "checkpoint": _checkpoint(job.checkpoint),
@@ -81,6 +85,14 @@ def _deadline(job: JobSpec) -> str:
     if isinstance(job.deadline, datetime):
         return f"{job.deadline:%Y-%m-%d %H:%M:%S} UTC"
     return f"{duration(job.deadline.total_seconds() / 3600)} after launch"
+
+
+def _scavenge(job: JobSpec) -> str:
+    below = job.scavenge_below_usd_per_hour
+    if below is None:
+        return ""
+    limit = f"only while all nodes together cost less than {money(below)} an hour"
+    return f"{limit}; {NO_PROMISE}" if job.deadline is not None else limit
 
 
 def _dataset(item: Dataset) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from finsched.cli.output import duration, money
 from finsched.cli.render import words
 from finsched.cli.render.quote_summary import rejection_counts
+from finsched.decide.scavenging import cheap_enough, not_below
 from finsched.errors import NothingFeasible, OverThreshold
 from finsched.model.job import Budget, JobSpec
 from finsched.model.quote import Decision, Quote, RejectionCode
@@ -19,12 +20,12 @@ SHOWN_FIXES = 3
 
 def too_dear(job: JobSpec, quotes: Sequence[Quote]) -> OverThreshold:
     """Return the error that says by how much the nearest quote misses, and what it would take."""
-    nearest = min(quotes, key=lambda quote: _excess(quote, job.budget))
-    misses = " and ".join(_misses(nearest, job.budget))
+    nearest = min(quotes, key=lambda quote: _excess(quote, job))
+    misses = " and ".join(_misses(nearest, job))
     return OverThreshold(
         f"{_offers(len(quotes))} can run {job.name}, all over a threshold; "
         f"the nearest is {words.place_and_machine(nearest.offer)}, {misses}",
-        fix=f"{' '.join(_flags(nearest, job.budget))} would let it in",
+        fix=f"{' and '.join(_ways_in(nearest, job))} would let it in",
     )
 
 
@@ -75,24 +76,36 @@ def _offers(count: int) -> str:
     return f"{count:,} offer{'' if count == 1 else 's'}"
 
 
-def _excess(quote: Quote, budget: Budget) -> float:
+def _excess(quote: Quote, job: JobSpec) -> float:
     """How many times over its worst threshold a quote is."""
-    hourly, total = budget.max_hourly_usd, budget.max_cost_usd
-    return max(
-        0.0 if hourly is None else quote.price_usd_per_hour / max(hourly, 1e-9),
-        0.0 if total is None else quote.total_usd / max(total, 1e-9),
+    hourly, total = quote.price_usd_per_hour, quote.total_usd
+    thresholds = (
+        (total, job.budget.max_cost_usd),
+        (hourly, job.budget.max_hourly_usd),
+        (hourly, job.scavenge_below_usd_per_hour),
     )
+    return max(0.0 if most is None else usd / max(most, 1e-9) for usd, most in thresholds)
 
 
-def _misses(quote: Quote, budget: Budget) -> list[str]:
-    misses = []
+def _misses(quote: Quote, job: JobSpec) -> list[str]:
+    misses, budget = [], job.budget
     if (most := budget.max_cost_usd) is not None and quote.total_usd > most:
         over = money(quote.total_usd - most)
         misses.append(f"{money(quote.total_usd)} in all, {over} over max_cost")
     if (most := budget.max_hourly_usd) is not None and quote.price_usd_per_hour > most:
         over = money(quote.price_usd_per_hour - most)
         misses.append(f"{money(quote.price_usd_per_hour)} an hour, {over} over max_hourly")
+    if not cheap_enough(job, quote.price_usd_per_hour):
+        misses.append(not_below(job, quote.price_usd_per_hour))
     return misses
+
+
+def _ways_in(quote: Quote, job: JobSpec) -> list[str]:
+    flags = " ".join(_flags(quote, job.budget))
+    ways = [flags] if flags else []
+    if not cheap_enough(job, quote.price_usd_per_hour):
+        ways.append(f"scavenge_below: {_a_cent_above(quote.price_usd_per_hour)}")
+    return ways
 
 
 def _flags(quote: Quote, budget: Budget) -> list[str]:
@@ -106,3 +119,7 @@ def _flags(quote: Quote, budget: Budget) -> list[str]:
 
 def _cents_up(usd: float) -> str:
     return f"{math.ceil(usd * 100) / 100:.2f}"
+
+
+def _a_cent_above(usd: float) -> str:
+    return f"{(math.floor(round(usd * 100, 6)) + 1) / 100:.2f}"

@@ -78,12 +78,16 @@ def considered(decision: Decision) -> str:
 
 def over_threshold(decision: Decision) -> list[Quote]:
     """Return the quotes that only a threshold keeps out, cheapest first."""
-    quotes = [
-        rejection.quote
+    return [quote for quote, _ in _over_threshold(decision)]
+
+
+def _over_threshold(decision: Decision) -> list[tuple[Quote, RejectionCode]]:
+    over = [
+        (rejection.quote, rejection.code)
         for rejection in decision.rejections
         if rejection.code in THRESHOLDS and rejection.quote is not None
     ]
-    return sorted(quotes, key=lambda quote: quote.total_usd)
+    return sorted(over, key=lambda found: found[0].total_usd)
 
 
 def _providers(items: Iterable[Quote | Rejection]) -> int:
@@ -188,7 +192,7 @@ def _saving_line(job: JobSpec, decision: Decision, best: Quote) -> str:
     if reference is None and job.capacity is CapacityPreference.SPOT:
         return "not known: the job asks for spot alone"
     if reference is None:
-        return _without_reference(job, decision)
+        return _without_reference(decision)
     if reference == best:
         return "none: the best is on-demand itself"
     saving = reference.total_usd - best.total_usd
@@ -198,13 +202,12 @@ def _saving_line(job: JobSpec, decision: Decision, best: Quote) -> str:
     return f"{amount} than the best on-demand: {alternative}"
 
 
-def _without_reference(job: JobSpec, decision: Decision) -> str:
+def _without_reference(decision: Decision) -> str:
     """Why no saving is stated: on-demand is over a threshold, or cannot run the job."""
-    for quote in over_threshold(decision):
+    for quote, code in _over_threshold(decision):
         if quote.offer.capacity_type is CapacityType.ON_DEMAND:
-            most = job.budget.max_cost_usd
-            over = "max_hourly" if most is None or quote.total_usd <= most else "max_cost"
-            return f"the cheapest on-demand is {money(quote.total_usd)}, over {over}"
+            amount = money(quote.total_usd)
+            return f"the cheapest on-demand is {amount}, {words.REJECTIONS[code]}"
     return "not known: no on-demand offer can run this job"
 
 

@@ -31,6 +31,7 @@ REJECTIONS = {
     RejectionCode.DEADLINE: "too late for the deadline",
     RejectionCode.MAX_HOURLY: "over max_hourly",
     RejectionCode.MAX_COST: "over max_cost",
+    RejectionCode.SCAVENGE_BELOW: "not under scavenge_below",
     RejectionCode.SPOT_ABOVE_ON_DEMAND: "spot dearer than on-demand",
     RejectionCode.SPEED_UNKNOWN: "speed on that GPU unknown",
 }
