@@ -11,6 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 from finsched.node.agent import Agent, Surroundings
+from finsched.node.clock import from_iso, utc_now
 from finsched.node.config import ConfigError, NodeConfig
 from finsched.node.ending import End, Watch
 from finsched.node.mailbox import Mailbox
@@ -62,7 +63,15 @@ def _surroundings(config_path: Path, umask: int) -> Surroundings:
         store=store,
         mailbox=Mailbox(store, config.attempt),
         umask=umask,
+        boot_seconds=_boot_seconds(os.environ.get("FINSCHED_MACHINE_STARTED")),
     )
+
+
+def _boot_seconds(machine_started: str | None) -> float:
+    """Return how long the machine has lived; raises ValueError for what is no moment."""
+    if not machine_started:
+        return 0.0
+    return max(0.0, (utc_now() - from_iso(machine_started)).total_seconds())
 
 
 def _machine_is_gone(_signal: int, _frame: FrameType | None) -> NoReturn:

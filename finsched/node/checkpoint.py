@@ -5,12 +5,14 @@ docs/explanation/checkpoints.md tells why each step is as it is.
 
 from __future__ import annotations
 
+import math
 import shutil
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from finsched.node.cadence import Pace
 from finsched.node.commit_log import Committed, CommitWriter, Fenced
 from finsched.node.mailbox import Mailbox
 from finsched.node.parts import Changed, Parts
@@ -30,23 +32,23 @@ class CommitTools:
     parts: Parts
     progress: Progress
     mailbox: Mailbox
+    pace: Pace
     marker: Path  # touched at every commit
 
 
 class Committer:
     """Watches the checkpoint directory in a thread and commits what has come to rest."""
 
-    def __init__(
-        self, directory: Path, staging: Path, tools: CommitTools, *, every_seconds: float
-    ) -> None:
+    def __init__(self, directory: Path, staging: Path, tools: CommitTools) -> None:
         self.fenced: str | None = None
         self.last_upload_seconds = 0.0
         self._directory = directory
         self._staging = staging
         self._tools = tools
-        self._quiet_seconds = min(max(every_seconds / 10, 0.2), 5.0)
+        self._quiet_at_most_seconds = math.inf
         self._quiescence = Quiescence()
         self._committed: Snapshot = ()
+        self._committed_at = -math.inf
         self._wake = threading.Event()
         self._job_ended_at: float | None = None
         self._finished = False
@@ -59,7 +61,7 @@ class Committer:
 
     def hurry(self) -> None:
         """Wait less for a save to come to rest: the machine is about to go."""
-        self._quiet_seconds = min(self._quiet_seconds, HURRIED_QUIET_SECONDS)
+        self._quiet_at_most_seconds = HURRIED_QUIET_SECONDS
         self._wake.set()
 
     def finish(self, *, whole: bool, deadline: float) -> bool:
@@ -69,7 +71,7 @@ class Committer:
         Otherwise only what had come to rest before the end counts. `deadline` is monotonic.
         """
         if whole:
-            self._quiet_seconds = 0.0
+            self._quiet_at_most_seconds = 0.0
         self._job_ended_at = time.monotonic()
         self._wake.set()
         self._thread.join(max(0.0, deadline - time.monotonic()))
@@ -87,10 +89,31 @@ class Committer:
 
     def _step(self) -> None:
         ended_at = self._job_ended_at
-        self._quiescence.observe(look(self._directory), time.monotonic())
+        self._look()
         settled = self._settled(time.monotonic() if ended_at is None else ended_at)
-        done = self._try_to_commit(self._quiescence.snapshot) if settled else True
+        due = ended_at is not None or self._is_due()
+        done = self._try_to_commit(self._quiescence.snapshot) if settled and due else True
         self._finished = ended_at is not None and done
+
+    def _look(self) -> None:
+        before = self._quiescence.snapshot
+        self._quiescence.observe(look(self._directory), time.monotonic())
+        if self._quiescence.snapshot != before:
+            self._tools.pace.save_began()
+
+    def _is_due(self) -> bool:
+        """Say whether the last commit is old enough for another one."""
+        passed_seconds = time.monotonic() - self._committed_at
+        return self._hurried or passed_seconds >= self._tools.pace.least_seconds_between_commits
+
+    @property
+    def _hurried(self) -> bool:
+        return self._quiet_at_most_seconds <= HURRIED_QUIET_SECONDS
+
+    @property
+    def _quiet_seconds(self) -> float:
+        usual_seconds = min(max(self._tools.pace.every_seconds / 10, 0.2), 5.0)
+        return min(usual_seconds, self._quiet_at_most_seconds)
 
     def _settled(self, moment: float) -> bool:
         """Say whether the directory holds a new checkpoint that was at rest at this moment."""
@@ -125,7 +148,7 @@ class Committer:
         finally:
             shutil.rmtree(self._staging, ignore_errors=True)
         commit = self._tools.writer.commit(files, self._tools.progress.at(modified_ns))
-        self._committed = snapshot
+        self._committed, self._committed_at = snapshot, started
         self.last_upload_seconds = time.monotonic() - started
         self._report(commit)
         parts.retain(commit)
@@ -159,8 +182,7 @@ class Committer:
 
     def _pause_seconds(self) -> float:
         if self._failures:
-            hurried = self._quiet_seconds <= HURRIED_QUIET_SECONDS
-            longest = 0.5 if hurried else _LONGEST_PAUSE_SECONDS
+            longest = 0.5 if self._hurried else _LONGEST_PAUSE_SECONDS
             return min(0.5 * 2.0**self._failures, longest)
         return min(max(self._quiet_seconds / 4, 0.02), 0.5)
 

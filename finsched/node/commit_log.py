@@ -78,6 +78,13 @@ class CommitLog:
         for number in reversed(self._objects.numbers()):
             yield self.read(number)
 
+    def newest_commit(self, *, after: int = 0) -> Committed | None:
+        """Return the newest readable checkpoint behind number `after`."""
+        for number in reversed(self._objects.numbers(after=after)):
+            if isinstance(entry := self.read(number), Committed):
+                return entry
+        return None
+
     def read(self, number: int) -> Entry:
         """Return one entry."""
         try:

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from finsched.node.cadence import Cadence
 from finsched.node.clock import from_iso
 
 
@@ -22,7 +23,7 @@ class CheckpointConfig:
     """How the job's checkpoints are found and kept; `path` is relative to the job's directory."""
 
     path: str
-    every_seconds: float
+    cadence: Cadence
     signal: str = "SIGTERM"
     keep: int = 2
 
@@ -35,8 +36,14 @@ class CheckpointConfig:
             raise ConfigError(f"checkpoint.path {self.path!r} is not below the job's directory")
         if not self.signal.startswith("SIG") or not hasattr(signal, self.signal):
             raise ConfigError(f"checkpoint.signal {self.signal!r} is not a signal")
-        if self.every_seconds <= 0 or self.keep < 1:
-            raise ConfigError("checkpoint.every_seconds and checkpoint.keep must be above zero")
+        if self.keep < 1:
+            raise ConfigError("checkpoint.keep must be above zero")
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> CheckpointConfig:
+        """Build it from plain JSON; raises ConfigError, ValueError, TypeError, KeyError."""
+        values = dict(document)
+        return cls(cadence=Cadence.read(values.pop("every_seconds")), **values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +67,7 @@ class NodeConfig:
     nodes: int = 1
     store_options: Mapping[str, Any] = field(default_factory=dict)
     workdir_key: str | None = None
+    standby: bool = False
     setup: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     secret_names: tuple[str, ...] = ()
@@ -84,7 +92,9 @@ class NodeConfig:
         values = dict(document)
         try:
             checkpoint = values.get("checkpoint")
-            values["checkpoint"] = CheckpointConfig(**checkpoint) if checkpoint else None
+            values["checkpoint"] = (
+                CheckpointConfig.from_document(checkpoint) if checkpoint else None
+            )
             values["stop_at"] = tuple(
                 StopAt(at=from_iso(stop["at"]), reason=stop["reason"])
                 for stop in values.get("stop_at") or ()

@@ -15,7 +15,12 @@ _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def job_environment(
-    config: NodeConfig, workspace: Workspace, *, restored: Path | None, secrets: Mapping[str, str]
+    config: NodeConfig,
+    workspace: Workspace,
+    *,
+    restored: Path | None,
+    every_seconds: float | None,
+    secrets: Mapping[str, str],
 ) -> dict[str, str]:
     """Return all variables that the job gets; declared ones win over inherited ones."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
@@ -26,7 +31,7 @@ def job_environment(
         "TMPDIR": str(workspace.temporary),
         **config.env,
         **secrets,
-        **_contract(config, workspace, restored),
+        **_contract(config, workspace, restored, every_seconds),
     }
 
 
@@ -35,13 +40,16 @@ def checkpoint_directory(config: NodeConfig, workspace: Workspace) -> Path | Non
     return workspace.job / config.checkpoint.path if config.checkpoint else None
 
 
-def _contract(config: NodeConfig, workspace: Workspace, restored: Path | None) -> dict[str, str]:
-    checkpoint = config.checkpoint
+def _contract(
+    config: NodeConfig, workspace: Workspace, restored: Path | None, every_seconds: float | None
+) -> dict[str, str]:
+    saves = every_seconds is not None
     return {
         "FINSCHED_RUN": config.run,
         "FINSCHED_ATTEMPT": str(config.attempt),
         "FINSCHED_PROGRESS": str(workspace.progress),
         "FINSCHED_CHECKPOINT_DIR": str(checkpoint_directory(config, workspace) or ""),
         "FINSCHED_RESUME_FROM": str(restored or ""),
-        "FINSCHED_CHECKPOINT_EVERY": f"{checkpoint.every_seconds:g}" if checkpoint else "",
+        "FINSCHED_CHECKPOINT_EVERY": f"{every_seconds:g}" if saves else "",
+        "FINSCHED_CHECKPOINT_EVERY_FILE": str(workspace.checkpoint_every) if saves else "",
     }

@@ -1,10 +1,12 @@
-"""The provider's warning, as a metadata endpoint of the shape of EC2's IMDSv2 gives it."""
+"""The provider's warnings, as a metadata endpoint of the shape of EC2's IMDSv2 gives them."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -12,6 +14,8 @@ from urllib.parse import urlsplit
 from finsched.node.clock import from_iso
 
 _TIMEOUT_SECONDS = 2.0
+_NOTICE_PATH = "/latest/meta-data/spot/instance-action"
+_HINT_PATH = "/latest/meta-data/events/recommendations/rebalance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +25,19 @@ class InterruptionNotice:
     ends_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class RebalanceHint:
+    """The machine is more likely than before to be taken back; it may also stay."""
+
+    given_at: datetime | None
+
+
 class NoticeWatch:
     """Asks the endpoint every few seconds, in a thread, until it answers with a notice."""
 
     def __init__(self, metadata_url: str | None, *, poll_seconds: float) -> None:
         self.notice: InterruptionNotice | None = None
+        self.hint: RebalanceHint | None = None
         self._poll_seconds = poll_seconds
         self._closed = threading.Event()
         if metadata_url:
@@ -39,27 +51,36 @@ class NoticeWatch:
     def _watch(self, metadata_url: str) -> None:
         while self.notice is None and not self._closed.wait(self._poll_seconds):
             try:
-                answer = _ask(metadata_url)
+                self._ask(metadata_url)
             except (OSError, http.client.HTTPException, ValueError):
                 continue  # notices are a bonus: an endpoint that does not answer changes nothing
-            if answer is not None:  # a signal may have brought a notice meanwhile
-                self.notice = answer
+
+    def _ask(self, metadata_url: str) -> None:
+        with _conversation(metadata_url) as answer:
+            notice = answer(_NOTICE_PATH)
+            if notice is not None:  # a signal may have brought a notice meanwhile
+                self.notice = InterruptionNotice(_moment(notice, "time"))
+            elif self.hint is None and (hint := answer(_HINT_PATH)) is not None:
+                self.hint = RebalanceHint(_moment(hint, "noticeTime"))
 
 
-def _ask(metadata_url: str) -> InterruptionNotice | None:
+@contextmanager
+def _conversation(metadata_url: str) -> Iterator[Callable[[str], str | None]]:
+    """Give a function that returns what stands under a path, or None where nothing does yet."""
     address = urlsplit(metadata_url)
     connection = http.client.HTTPConnection(address.netloc, timeout=_TIMEOUT_SECONDS)
     try:
-        status, token = _request(
-            connection, "PUT", "/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
-        )
+        lifetime = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
+        status, token = _request(connection, "PUT", "/latest/api/token", lifetime)
         headers = {"X-aws-ec2-metadata-token": token} if status == 200 else {}
-        status, body = _request(
-            connection, "GET", "/latest/meta-data/spot/instance-action", headers
-        )
+
+        def answer(path: str) -> str | None:
+            status, body = _request(connection, "GET", path, headers)
+            return body if status == 200 else None
+
+        yield answer
     finally:
         connection.close()
-    return InterruptionNotice(_moment(body)) if status == 200 else None
 
 
 def _request(
@@ -70,8 +91,8 @@ def _request(
     return answer.status, answer.read().decode()
 
 
-def _moment(body: str) -> datetime | None:
+def _moment(body: str, key: str) -> datetime | None:
     try:
-        return from_iso(json.loads(body)["time"])
+        return from_iso(json.loads(body)[key])
     except (ValueError, KeyError, TypeError):
         return None

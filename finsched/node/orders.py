@@ -1,4 +1,4 @@
-"""Orders to an attempt: the lease that keeps it running, and the wish to stop it."""
+"""Orders to an attempt: the lease that keeps it running, a standby's go, the wish to stop."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ class OrderBook:
         """Let the attempt run until this moment; raises StoreError."""
         self._append({"kind": "lease", "until": to_iso(until)})
 
+    def go(self) -> None:
+        """Let a standby take the run over; raises StoreError."""
+        self._append({"kind": "go"})
+
     def stop(self, reason: str) -> None:
         """Ask the attempt to checkpoint and end; raises StoreError."""
         self._append({"kind": "stop", "reason": reason})
@@ -40,6 +44,7 @@ class Orders:
     ) -> None:
         self.lease_until = utc_now() + timedelta(seconds=lease_seconds)
         self.stop_reason: str | None = None
+        self.go = False
         self._objects = _objects(store, attempt)
         self._last_number = 0
         self._poll_seconds = poll_seconds
@@ -67,6 +72,8 @@ class Orders:
             order = json.loads(content)
             if order["kind"] == "lease":
                 self.lease_until = max(self.lease_until, from_iso(order["until"]))
+            elif order["kind"] == "go":
+                self.go = True
             elif order["kind"] == "stop":
                 self.stop_reason = str(order["reason"])
         except (ValueError, KeyError, TypeError):

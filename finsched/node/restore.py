@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from finsched.node.commit_log import Committed, CommittedFile, Entry, Unreadable
-from finsched.node.store import Missing, Store
-
-
-class Damaged(Exception):
-    """A committed checkpoint is not what its manifest says."""
+from finsched.node.commit_log import Committed, Entry, Unreadable
+from finsched.node.fetch import Damaged, Fetcher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +21,8 @@ class Restored:
     damaged: tuple[str, ...] = ()
 
 
-def restore(store: Store, newest_first: Iterable[Entry], into: Path, *, keep: int) -> Restored:
-    """Download and verify the newest whole checkpoint; raises StoreError, OSError."""
+def restore(fetcher: Fetcher, newest_first: Iterable[Entry], into: Path, *, keep: int) -> Restored:
+    """Fetch and verify the newest whole checkpoint; raises StoreError, OSError."""
     entries = iter(newest_first)
     damaged: list[str] = []
     for entry in entries:
@@ -36,8 +30,9 @@ def restore(store: Store, newest_first: Iterable[Entry], into: Path, *, keep: in
             damaged.append(f"checkpoint {entry.number} is damaged: its manifest cannot be read")
         if not isinstance(entry, Committed):
             continue
+        directory = into / f"{entry.number:08d}"
         try:
-            directory = _download_all(store, entry, into / f"{entry.number:08d}")
+            fetcher.fetch(entry, directory)
         except Damaged as error:
             damaged.append(f"checkpoint {entry.number} is damaged: {error}")
             continue
@@ -46,31 +41,3 @@ def restore(store: Store, newest_first: Iterable[Entry], into: Path, *, keep: in
             commit=entry, older=tuple(older), directory=directory, damaged=tuple(damaged)
         )
     return Restored(damaged=tuple(damaged))
-
-
-def _download_all(store: Store, commit: Committed, directory: Path) -> Path:
-    try:
-        for file in commit.files:
-            _download(store, file, directory)
-    except Damaged:
-        shutil.rmtree(directory, ignore_errors=True)
-        raise
-    return directory
-
-
-def _download(store: Store, file: CommittedFile, directory: Path) -> None:
-    name = PurePosixPath(file.name)
-    if name.is_absolute() or ".." in name.parts:
-        raise Damaged(f"{file.name} would be written outside of the directory")
-    target = directory / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    hasher, size = hashlib.sha256(), 0
-    try:
-        with target.open("wb") as output:
-            for block in store.download(file.key):
-                hasher.update(block)
-                size += output.write(block)
-    except Missing as error:
-        raise Damaged(f"{file.name} is gone from the store") from error
-    if (size, hasher.hexdigest()) != (file.size, file.sha256):
-        raise Damaged(f"{file.name} has {size} bytes with another hash, {file.size} were committed")

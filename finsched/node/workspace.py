@@ -38,6 +38,11 @@ class Workspace:
         return self.scratch / "restored"
 
     @property
+    def prefetched(self) -> Path:
+        """Where a standby keeps the newest checkpoint."""
+        return self.scratch / "prefetched"
+
+    @property
     def staging(self) -> Path:
         """Links to the files of a checkpoint while it is uploaded."""
         return self.scratch / "staging"
@@ -46,6 +51,16 @@ class Workspace:
     def progress(self) -> Path:
         """The file in which the job reports the fraction done."""
         return self.scratch / "progress"
+
+    @property
+    def checkpoint_every(self) -> Path:
+        """The file in which the job reads how often to save."""
+        return self.scratch / "checkpoint_every"
+
+    @property
+    def ready(self) -> Path:
+        """Exists from the moment on at which a standby waits for its order."""
+        return self.scratch / "ready"
 
     @property
     def started(self) -> Path:
@@ -64,12 +79,18 @@ class Workspace:
 
     def create(self) -> None:
         """Make the directories; an attempt never finds the files of another one."""
-        for directory in (self.job, self.temporary, self.restored):
+        for directory in (self.job, self.temporary, self.restored, self.prefetched):
             directory.mkdir(parents=True, mode=0o700)
 
     def clear(self) -> None:
         """Give the space of the job back; what it reported stays."""
-        for directory in (self.job, self.temporary, self.restored, self.staging):
+        for directory in (
+            self.job,
+            self.temporary,
+            self.restored,
+            self.prefetched,
+            self.staging,
+        ):
             remove_tree(directory)
 
 

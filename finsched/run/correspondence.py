@@ -23,6 +23,7 @@ class Correspondence:
         self._store = store
         self._orders = OrderBook(store, attempt)
         self._lease_until: datetime | None = None
+        self._go_sent = False
         self._stop_sent = False
 
     def letters(self, after: int) -> Sequence[Message]:
@@ -43,6 +44,12 @@ class Correspondence:
         until = now + lease
         if self._sent(lambda: self._orders.extend_lease(until)):
             self._lease_until = until
+
+    def go(self) -> bool:
+        """Let a standby, once, take the run over; False while the store does not take the order."""
+        if not self._go_sent:
+            self._go_sent = self._sent(self._orders.go)
+        return self._go_sent
 
     def stop(self, reason: str) -> None:
         """Ask the node, once, to save a last checkpoint and end."""

@@ -1,4 +1,7 @@
-"""The local cloud: instances are supervised process trees on this machine."""
+"""The local cloud: instances are supervised process trees on this machine.
+
+docs/reference/node-contract.md has the hints by which a rehearsal makes it flaky.
+"""
 
 from __future__ import annotations
 

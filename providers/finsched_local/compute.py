@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from finsched.errors import InvalidRequest, ProviderError
+from finsched.errors import InvalidRequest, NoCapacity, ProviderError
 from finsched.model.market import Pool
 from finsched.node.process_tree import kill_marked
 from finsched.provider import (
@@ -38,13 +38,20 @@ class LocalCompute:
         self._folder = folder.resolve()
 
     def launch(self, request: LaunchRequest) -> Sequence[Instance]:
-        """Start a machine for the request's token, or find the one that was started for it."""
+        """Start a machine for the request's token, or find the one that was started for it.
+
+        The hint `no_capacity` (why) refuses instead: this machine always has room, so a rehearsal
+        has to say when the pool that it stands for had none. Raises NoCapacity, InvalidRequest,
+        ProviderError.
+        """
         if request.nodes > 1:
             raise InvalidRequest(
                 f"resources.nodes: {request.nodes} were asked for, and `local` is one machine",
                 fix="Ask for one node, or choose a cloud.",
             )
         folder = self._instance(request.token)
+        if (why := request.hints.get("no_capacity")) and not folder.launched:
+            raise NoCapacity(f"local: {why}")
         try:
             self._launch_once(folder, request)
         except OSError as error:

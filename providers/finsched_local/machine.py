@@ -43,6 +43,7 @@ class Machine:
             id=folder.id, state=InstanceState.PENDING, billing_from=utc_now()
         )
         self._plan = PlannedInterruption.from_hints(folder.facts["hints"])
+        self._hinted = False
         self._taken_back_at: float | None = None
         self._shut_down = False
         self._shown_life_at = 0.0
@@ -80,7 +81,7 @@ class Machine:
         agent = subprocess.Popen(  # noqa: S603 - our own program
             bound_command(signal.SIGHUP, command),
             cwd=self._folder.path,
-            env={**os.environ, MARK: self._folder.id, "FINSCHED_METADATA_URL": metadata_url},
+            env={**os.environ, **self._told_to_agent(metadata_url)},
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
@@ -88,6 +89,14 @@ class Machine:
         with agent.stdin as pipe:
             pipe.write(secrets)
         return agent
+
+    def _told_to_agent(self, metadata_url: str) -> dict[str, str]:
+        started_at = self._status.billing_from or utc_now()
+        return {
+            MARK: self._folder.id,
+            "FINSCHED_METADATA_URL": metadata_url,
+            "FINSCHED_MACHINE_STARTED": started_at.isoformat(),
+        }
 
     def _ending(self, agent: subprocess.Popen[bytes], metadata: MetadataServer) -> _Ending | None:
         exit_code = agent.poll()
@@ -99,13 +108,21 @@ class Machine:
             return _Ending(EndReason.FAILED, "this computer stopped the machine")
         if exit_code is not None and self._taken_back_at is None:
             return _agent_ended(exit_code)
-        if self._plan and self._taken_back_at is None and self._plan.due(self._folder.scratch):
-            self._take_back(self._plan, metadata)
+        if self._plan and self._taken_back_at is None:
+            self._follow(self._plan, metadata)
         if self._taken_back_at is not None and (
             exit_code is not None or time.monotonic() >= self._taken_back_at
         ):
             return _Ending(EndReason.INTERRUPTED, "taken back as rehearsed")
         return None
+
+    def _follow(self, plan: PlannedInterruption, metadata: MetadataServer) -> None:
+        scratch = self._folder.scratch
+        if not self._hinted and plan.hint_due(scratch):
+            self._hinted = True
+            metadata.give_hint(utc_now())
+        if plan.due(scratch):
+            self._take_back(plan, metadata)
 
     def _take_back(self, plan: PlannedInterruption, metadata: MetadataServer) -> None:
         self._taken_back_at = time.monotonic() + plan.notice_seconds

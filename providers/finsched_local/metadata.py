@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class MetadataServer:
-    """Answers on a free loopback port; the notice is a 404 until it is given."""
+    """Answers on a free loopback port; hint and notice are a 404 until they are given."""
 
     def __init__(self, instance_id: str) -> None:
         self._answers = {"/latest/meta-data/instance-id": instance_id}
@@ -28,6 +28,11 @@ class MetadataServer:
         """Answer no more."""
         self._server.shutdown()
         self._server.server_close()
+
+    def give_hint(self, at: datetime) -> None:
+        """Recommend to leave: the machine is more likely than before to be taken back."""
+        recommendation = json.dumps({"noticeTime": at.isoformat()})
+        self._answers["/latest/meta-data/events/recommendations/rebalance"] = recommendation
 
     def give_notice(self, ends_at: datetime) -> None:
         """Say that the machine will be taken back."""

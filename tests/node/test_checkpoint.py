@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from finsched.node.cadence import Cadence, Pace
 from finsched.node.checkpoint import Committer, CommitTools
 from finsched.node.commit_log import CommitLog, Committed, CommitWriter
+from finsched.node.fetch import Fetcher
 from finsched.node.mailbox import Mailbox, read_messages
 from finsched.node.parts import Changed, Parts
 from finsched.node.progress import Progress
@@ -26,7 +28,14 @@ from finsched.node.store import Store
 class Bench:
     """One attempt's committer over a directory, as the agent sets it up."""
 
-    def __init__(self, store: Store, folder: Path, attempt: int = 1, keep: int = 2) -> None:
+    def __init__(
+        self,
+        store: Store,
+        folder: Path,
+        attempt: int = 1,
+        keep: int = 2,
+        pace: Pace | None = None,
+    ) -> None:
         self.store = store
         self.directory = folder / f"ckpt-{attempt}"
         self.directory.mkdir()
@@ -45,11 +54,10 @@ class Bench:
             parts=self.parts,
             progress=self.progress,
             mailbox=self.mailbox,
+            pace=pace or Pace(Cadence.read(1.0), age_seconds=0.0),
             marker=folder / f"committed-{attempt}",
         )
-        self.committer = Committer(
-            self.directory, folder / f"staging-{attempt}", tools, every_seconds=1.0
-        )
+        self.committer = Committer(self.directory, folder / f"staging-{attempt}", tools)
         self.committer.start()
 
     def save(self, name: str, content: bytes) -> None:
@@ -67,7 +75,7 @@ class Bench:
 
 
 def restored_from(store: Store, into: Path) -> Restored:
-    return restore(store, CommitLog(store).newest_first(), into, keep=2)
+    return restore(Fetcher(store), CommitLog(store).newest_first(), into, keep=2)
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:

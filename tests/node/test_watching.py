@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from finsched.node.cadence import Cadence
 from finsched.node.clock import utc_now
 from finsched.node.config import CheckpointConfig, ConfigError, NodeConfig
 from finsched.node.ending import Cause, End, Watch
@@ -43,7 +44,7 @@ def test_a_document_is_read_with_its_defaults(tmp_path: Path) -> None:
     checkpoint = {"path": "ckpt", "every_seconds": 60}
     path.write_text(json.dumps({**MINIMAL, "stop_at": [stop], "checkpoint": checkpoint}))
     config = NodeConfig.read(path)
-    assert config.checkpoint == CheckpointConfig(path="ckpt", every_seconds=60)
+    assert config.checkpoint == CheckpointConfig(path="ckpt", cadence=Cadence.read(60))
     assert (config.checkpoint.signal, config.checkpoint.keep) == ("SIGTERM", 2)
     assert config.stop_at[0].at == datetime(2026, 3, 1, 10, tzinfo=UTC)
 

@@ -405,6 +405,7 @@ def test_the_jobs_environment_is_small(cloud: Any, monkeypatch: pytest.MonkeyPat
         "FINSCHED_ATTEMPT",
         "FINSCHED_CHECKPOINT_DIR",
         "FINSCHED_CHECKPOINT_EVERY",
+        "FINSCHED_CHECKPOINT_EVERY_FILE",
         "FINSCHED_INSTANCE",
         "FINSCHED_PROGRESS",
         "FINSCHED_RESUME_FROM",

@@ -1,0 +1,88 @@
+"""Brings committed files to this machine; what is here already, verified, is not sent again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from finsched.node.commit_log import Committed, CommittedFile
+from finsched.node.removal import remove_tree
+from finsched.node.snapshot import FileMark, mark
+from finsched.node.store import Missing, Store
+
+
+class Damaged(Exception):
+    """A committed checkpoint is not what its manifest says."""
+
+
+class _LocalFile(NamedTuple):
+    path: Path
+    mark: FileMark
+
+
+class Fetcher:
+    """Downloads checkpoints, each as a whole, and remembers the files of the last one."""
+
+    def __init__(self, store: Store) -> None:
+        self.downloaded_bytes = 0
+        self._store = store
+        self._here: Mapping[str, _LocalFile] = {}
+
+    def fetch(self, commit: Committed, directory: Path) -> None:
+        """Bring a verified checkpoint into a new directory, which is gone where that fails.
+
+        Raises Damaged, StoreError, OSError.
+        """
+        unused = dict(self._here)  # each file is linked once: two names never share their bytes
+        try:
+            for file in commit.files:
+                self._bring(file, _target(file, directory), unused.pop(file.sha256, None))
+            self._here = {file.sha256: _local(file, directory) for file in commit.files}
+        except BaseException:
+            remove_tree(directory)
+            raise
+
+    def _bring(self, file: CommittedFile, target: Path, local: _LocalFile | None) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not (local and _linked(local, target)):
+            self._download(file, target)
+
+    def _download(self, file: CommittedFile, target: Path) -> None:
+        hasher, size = hashlib.sha256(), 0
+        try:
+            with target.open("wb") as output:
+                for block in self._store.download(file.key):
+                    hasher.update(block)
+                    size += output.write(block)
+                    self.downloaded_bytes += len(block)
+        except Missing as error:
+            raise Damaged(f"{file.name} is gone from the store") from error
+        if (size, hasher.hexdigest()) != (file.size, file.sha256):
+            text = f"{file.name} has {size} bytes with another hash, {file.size} were committed"
+            raise Damaged(text)
+
+
+def _target(file: CommittedFile, directory: Path) -> Path:
+    name = PurePosixPath(file.name)
+    if name.is_absolute() or ".." in name.parts:
+        raise Damaged(f"{file.name} would be written outside of the directory")
+    return directory / name
+
+
+def _local(file: CommittedFile, directory: Path) -> _LocalFile:
+    path = directory / file.name
+    return _LocalFile(path, mark(path, file.name))
+
+
+def _linked(local: _LocalFile, target: Path) -> bool:
+    """Link a file that has not been touched since it was verified."""
+    try:
+        if mark(local.path, local.mark.name) != local.mark:
+            return False
+        os.link(local.path, target)
+    except OSError:  # it is gone, or this file system has no links
+        return False
+    return True
