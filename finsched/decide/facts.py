@@ -1,17 +1,17 @@
-"""What a job's offers share, worked out once: speed, data plans, stores, hazards, prices."""
+"""What a job's offers share, worked out once: speed, start-up, data plans, stores, prices."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from finsched.decide.checkpoint_store import CheckpointStore, checkpoint_store
-from finsched.decide.hazard import ON_DEMAND_HAZARD, spot_hazard
+from finsched.decide.hazard import ON_DEMAND_HAZARD, Hazards
 from finsched.decide.paths import Roads
 from finsched.decide.speed import Speed, speed_of
+from finsched.decide.startup import boot_of
 from finsched.decide.transfer import DataPlan, data_plans
 from finsched.model.evidence import Evidence
-from finsched.model.interruption import Hazard, Observation
+from finsched.model.interruption import Hazard
 from finsched.model.job import JobSpec
 from finsched.model.market import (
     CapacityType,
@@ -19,13 +19,12 @@ from finsched.model.market import (
     Location,
     Market,
     Offer,
-    Pool,
     ProviderTerms,
 )
 
 
 class PlaceFacts(NamedTuple):
-    """What holds for every machine of a provider in a region."""
+    """What holds for every machine of a provider in a region, and its way to start."""
 
     terms: ProviderTerms
     boot_hours: float
@@ -38,35 +37,34 @@ class PlaceFacts(NamedTuple):
 class Facts:
     """One job in one market; answers are remembered, the inputs never change."""
 
-    def __init__(
-        self, job: JobSpec, market: Market, observations: Mapping[Pool, Observation]
-    ) -> None:
+    def __init__(self, job: JobSpec, market: Market) -> None:
         self._job = job
         self._market = market
-        self._observations = observations
+        self._hazards = Hazards(market)
         self._roads = Roads(market.paths)
-        self._speeds: dict[tuple[str | None, int], Speed | None] = {}
-        self._places: dict[tuple[str, str, float], PlaceFacts] = {}
+        self._speeds: dict[tuple[str, int], Speed | None] = {}
+        self._places: dict[tuple[str, str, str, float], PlaceFacts] = {}
         self._on_demand = _on_demand_prices(market)
 
     def speed(self, machine: InstanceType) -> Speed | None:
         """The machine's speed at the job's work, None where nothing tells it."""
-        key = (machine.gpu, machine.gpu_count)
+        key = machine.engine, machine.gpu_count
         if key not in self._speeds:
-            self._speeds[key] = speed_of(self._job, machine, self._market.accelerators)
+            paces = self._market.experience.paces
+            self._speeds[key] = speed_of(self._job, machine, self._market.accelerators, paces)
         return self._speeds[key]
 
     def hazard(self, offer: Offer) -> Hazard:
-        """The offer's hazard per instance-hour; a zone without a prior has its region's."""
+        """The offer's hazard per instance-hour."""
         if offer.capacity_type is CapacityType.ON_DEMAND:
             return ON_DEMAND_HAZARD
-        pool = offer.pool
-        prior = self._market.hazards.get(pool) or self._market.hazards.get(pool._replace(zone=""))
-        return spot_hazard(prior, self._observations.get(pool))
+        return self._hazards.of(offer.pool)
 
     def place(self, offer: Offer, work_hours: float) -> PlaceFacts:
         """Data, store and terms of the offer's region for a run of `work_hours`."""
-        key = (offer.instance_type.provider, offer.region, work_hours)
+        machine = offer.instance_type
+        started = (machine.provider, machine.name) in self._market.experience.starts
+        key = (machine.provider, offer.region, machine.name if started else "", work_hours)
         facts = self._places.get(key)
         if facts is None:
             facts = self._places[key] = self._find_place(*key)
@@ -77,16 +75,19 @@ class Facts:
         machine = offer.instance_type
         return self._on_demand.get((machine.provider, offer.region, machine.name))
 
-    def _find_place(self, provider: str, region: str, work_hours: float) -> PlaceFacts:
+    def _find_place(
+        self, provider: str, region: str, machine: str, work_hours: float
+    ) -> PlaceFacts:
         place = Location(provider, region)
         terms = self._market.terms.get(provider) or ProviderTerms(provider=provider)
         storage = terms.storage
         store = checkpoint_store(self._job.checkpoint, self._roads, self._market.terms, place)
         plans = data_plans(self._job, self._roads, storage, place, work_hours)
-        stated = (terms.boot_evidence, terms.billing.evidence)
+        boot = boot_of(terms, self._market.experience.starts.get((provider, machine)))
+        stated = (boot.evidence, terms.billing.evidence)
         return PlaceFacts(
             terms=terms,
-            boot_hours=terms.boot.total_seconds() / 3600,
+            boot_hours=boot.hours,
             plans=plans,
             store=store,
             copy_usd_per_gb_month=0.0 if storage is None else storage.usd_per_gb_month,

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from datetime import date
 
+from finsched.decide.memory import NOTHING_SEEN, Memory, Seen, weight_of_age
 from finsched.model.evidence import Evidence, Quality
-from finsched.model.interruption import Hazard, HazardPrior, Observation
+from finsched.model.interruption import Hazard, HazardPrior
+from finsched.model.market import Market, Pool
+
+PRIOR_HALF_LIFE_DAYS = 365.0
+"""The level of a pool outlasts its moods: in the recordings it is much the same half a year on."""
 
 _Z_80_PERCENT = 1.2815515655446004  # standard normal quantile at 0.9
 
@@ -23,7 +29,6 @@ _UNKNOWN_POOL = HazardPrior(
         note="one interruption in 20 hours, within a wide interval",
     ),
 )
-_NOTHING_SEEN = Observation(interruptions=0, instance_hours=0.0)
 
 ON_DEMAND_HAZARD = Hazard(
     per_hour=0.0,
@@ -38,23 +43,57 @@ ON_DEMAND_HAZARD = Hazard(
 )
 
 
-def spot_hazard(prior: HazardPrior | None, observation: Observation | None) -> Hazard:
+class Hazards:
+    """The posterior of every spot pool of a market, from its priors and from our own runs."""
+
+    def __init__(self, market: Market) -> None:
+        self._priors = market.hazards
+        self._today = market.as_of.date()
+        self._memory = Memory(market.experience.observations, self._today)
+
+    def of(self, pool: Pool) -> Hazard:
+        """The pool's hazard per instance-hour; a zone without a prior has its region's."""
+        prior = self._priors.get(pool) or self._priors.get(pool._replace(zone=""))
+        own, siblings = self._memory.own(pool), self._memory.siblings(pool)
+        return spot_hazard(prior, own, siblings, today=self._today)
+
+
+def spot_hazard(
+    prior: HazardPrior | None,
+    own: Seen = NOTHING_SEEN,
+    siblings: Seen = NOTHING_SEEN,
+    *,
+    today: date,
+) -> Hazard:
     """The posterior mean and central 80 % interval of a spot pool, per instance-hour.
 
     The Gamma prior is conjugate to Poisson counts: interruptions add to its shape, hours to its
     exposure. The prior of a saturated band is wide and its mean above the bound; it is labelled an
     estimate here, whatever its source.
     """
-    believed = prior or _UNKNOWN_POOL
-    seen = observation or _NOTHING_SEEN
+    believed = aged(prior or _UNKNOWN_POOL, today)
+    seen = own.plus(siblings)
     shape = believed.shape + seen.interruptions
     exposure_hours = believed.exposure_hours + seen.instance_hours
     return Hazard(
         per_hour=shape / exposure_hours,
         low_per_hour=gamma_quantile(shape, -_Z_80_PERCENT) / exposure_hours,
         high_per_hour=gamma_quantile(shape, _Z_80_PERCENT) / exposure_hours,
-        evidence=_evidence(believed, observation),
+        evidence=_evidence(believed, own, siblings),
     )
+
+
+def aged(prior: HazardPrior, today: date) -> HazardPrior:
+    """The prior with its mean, and the weight that its age leaves; undated ones keep theirs.
+
+    It never weighs less than a pool that nobody knows.
+    """
+    age_days = prior.evidence.age_days(today)
+    if age_days is None or prior.shape <= _UNKNOWN_POOL.shape:
+        return prior
+    weight = weight_of_age(age_days, PRIOR_HALF_LIFE_DAYS)
+    weight = max(weight, _UNKNOWN_POOL.shape / prior.shape)
+    return replace(prior, shape=prior.shape * weight, exposure_hours=prior.exposure_hours * weight)
 
 
 def gamma_quantile(shape: float, z: float) -> float:
@@ -66,14 +105,23 @@ def gamma_quantile(shape: float, z: float) -> float:
     return shape * max(0.0, root) ** 3
 
 
-def _evidence(prior: HazardPrior, observation: Observation | None) -> Evidence:
+def _evidence(prior: HazardPrior, own: Seen, siblings: Seen) -> Evidence:
     """The prior's source, labelled where its band is open, with what we saw ourselves."""
     notes = [prior.evidence.note] if prior.evidence.note else []
-    quality = prior.evidence.quality
+    source, quality = prior.evidence.source, prior.evidence.quality
     if prior.saturated:
         quality = Quality.ESTIMATED
         notes.append("open band: bounds from below only")
-    if observation is not None:
-        seen = f"{observation.interruptions} in {observation.instance_hours:g} own hours"
-        notes.append(f"interruptions seen: {seen}")
-    return replace(prior.evidence, quality=quality, note="; ".join(notes))
+    if own.instance_hours:
+        source = f"{own.instance_hours:.3g} own hours and {source}"
+        notes.append(f"own runs, weighted by age: {_said(own)}")
+    if siblings.instance_hours:
+        notes.append(f"own runs in sibling zones, at their lower weight: {_said(siblings)}")
+    if own.instance_hours > prior.exposure_hours:
+        quality = Quality.MEASURED
+    return replace(prior.evidence, source=source, quality=quality, note="; ".join(notes))
+
+
+def _said(seen: Seen) -> str:
+    plural = "" if seen.interruptions == 1 else "s"
+    return f"{seen.interruptions:.3g} interruption{plural} in {seen.instance_hours:.3g} h"

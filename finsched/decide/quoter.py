@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from finsched.decide import refusals
@@ -16,9 +15,8 @@ from finsched.decide.hardware import Refusal
 from finsched.decide.scavenging import cheap_enough
 from finsched.decide.speed import AS_STATED
 from finsched.decide.transfer import HOURS_PER_MONTH, DataPlan
-from finsched.model.interruption import Observation
 from finsched.model.job import JobSpec, as_moment
-from finsched.model.market import CapacityType, Market, Offer, Pool
+from finsched.model.market import CapacityType, Market, Offer
 from finsched.model.quote import Quote, Rejection
 
 
@@ -30,10 +28,9 @@ class Quoter:
         job: JobSpec,
         market: Market,
         now: datetime,
-        observations: Mapping[Pool, Observation],
     ) -> None:
         self._job = job
-        self._facts = Facts(job, market, observations)
+        self._facts = Facts(job, market)
         self._nodes = job.requirements.nodes
         self._deadline_hours = _hours_left(job, now)
         self._save_hours = _hours(job.checkpoint.save_time) if job.checkpoint else 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 
@@ -11,12 +10,10 @@ from finsched.decide.quoter import Quoter
 from finsched.decide.scavenging import NO_PROMISE
 from finsched.decide.start_window import window_said
 from finsched.decide.where import data_problem
-from finsched.model.interruption import Observation
 from finsched.model.job import JobSpec
 from finsched.model.market import CapacityType, Market, Pool
 from finsched.model.quote import Basis, Decision, Quote, Rejection
 
-_NO_OBSERVATIONS: Mapping[Pool, Observation] = MappingProxyType({})
 _NOTHING: Cooling = MappingProxyType({})
 NO_EFFECT_OF_START = "the time of start: no measured effect is known for these pools"
 
@@ -26,7 +23,6 @@ def decide(
     market: Market,
     *,
     now: datetime,
-    observations: Mapping[Pool, Observation] = _NO_OBSERVATIONS,
     excluded: Cooling = _NOTHING,
 ) -> Decision:
     """Quote every offer that can run the job, cheapest first.
@@ -35,7 +31,7 @@ def decide(
     capacity type. Offers whose asked-for host size is unknown come after all others.
     """
     candidates, rejections = feasible(job, market, excluded)
-    quoter = Quoter(job, market, now, observations)
+    quoter = Quoter(job, market, now)
     ranked: list[tuple[bool, Quote]] = []
     for candidate in candidates:
         result = quoter.quote(candidate)

@@ -1,11 +1,13 @@
-"""How fast a machine does the job's work, against the reference it was stated for."""
+"""How fast a machine does the job's work, against the hours that the job file states."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from finsched.model.evidence import Evidence, Quality
+from finsched.model.experience import Pace
 from finsched.model.job import JobSpec
 from finsched.model.market import Accelerator, InstanceType
 
@@ -18,29 +20,81 @@ class Speed(NamedTuple):
     marks: tuple[str, ...] = ()
 
 
+Paces = Mapping[tuple[str, int], Pace]
+
 AS_STATED = Speed(1.0)
+_NO_PACES: Paces = MappingProxyType({})
 _ONE_SPEED_FOR_ALL = Speed(1.0, (), ("work.reference missing: same hours on every GPU",))
 
 
 def speed_of(
-    job: JobSpec, machine: InstanceType, accelerators: Mapping[str, Accelerator]
+    job: JobSpec,
+    machine: InstanceType,
+    accelerators: Mapping[str, Accelerator],
+    paces: Paces = _NO_PACES,
 ) -> Speed | None:
     """The machine's speed at this job, or None where nothing tells it.
 
-    A user's `speedup` is per GPU and goes before the datasheets; another GPU count than the
-    reference's scales linearly.
+    What this very job was measured to do goes before a declared `speedup`, and that before the
+    datasheets. Both are per GPU and against the reference: where that was measured, they follow it.
+    Another GPU count scales linearly.
     """
-    if job.work is None or not job.requirements.gpus or machine.gpu is None:
+    if job.work is None:
+        return AS_STATED
+    measured = _measured(machine.engine, machine.gpu_count, paces)
+    if measured is not None:
+        return measured
+    if not job.requirements.gpus or machine.gpu is None:
         return AS_STATED
     reference, reference_count = _reference(job, machine)
     if reference is None:
         return _ONE_SPEED_FOR_ALL
     per_gpu = _per_gpu(job.work.speedup, reference, machine.gpu, accelerators)
-    if per_gpu is None or reference_count == machine.gpu_count:
-        return per_gpu
-    mark = f"linear scaling from {reference_count} to {machine.gpu_count} GPUs assumed"
-    factor = per_gpu.factor * machine.gpu_count / reference_count
-    return Speed(factor, per_gpu.evidence, (*per_gpu.marks, mark))
+    if per_gpu is None:
+        return None
+    scaled = _scaled(per_gpu, reference_count, machine.gpu_count)
+    return _following(scaled, _measured(reference, reference_count, paces))
+
+
+def _measured(engine: str, count: int, paces: Paces) -> Speed | None:
+    """The measured speed of so many GPUs of a kind, from the count with the most hours."""
+    pace = paces.get((engine, count))
+    if pace is not None:
+        return _pace(engine, pace)
+    others = {number: each for (name, number), each in paces.items() if name == engine and number}
+    if not others or not count:
+        return None
+    nearest = max(others, key=lambda number: others[number].hours)
+    return _scaled(_pace(engine, others[nearest]), nearest, count)
+
+
+def _pace(engine: str, pace: Pace) -> Speed:
+    attempts = f"{pace.attempts} own attempt{'' if pace.attempts == 1 else 's'} of this job"
+    evidence = Evidence(
+        what=f"speed of {engine} in this job",
+        source=attempts,
+        quality=Quality.MEASURED,
+        earliest=pace.first,
+        latest=pace.last,
+        note=f"{pace.work_hours:.3g} h of stated work in {pace.hours:.3g} h",
+    )
+    return Speed(pace.work_hours / pace.hours, (evidence,))
+
+
+def _scaled(speed: Speed, known_count: int, count: int) -> Speed:
+    if known_count == count:
+        return speed
+    mark = f"linear scaling from {known_count} to {count} GPUs assumed"
+    return Speed(speed.factor * count / known_count, speed.evidence, (*speed.marks, mark))
+
+
+def _following(speed: Speed, reference: Speed | None) -> Speed:
+    """The speed against a reference that itself is faster or slower than the job file states."""
+    if reference is None:
+        return speed
+    evidence = (*speed.evidence, *reference.evidence)
+    marks = tuple(dict.fromkeys((*speed.marks, *reference.marks)))
+    return Speed(speed.factor * reference.factor, evidence, marks)
 
 
 def datasheet_ratio(gpu: Accelerator, reference: Accelerator) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from finsched.model.evidence import Evidence
@@ -41,10 +41,11 @@ class HazardPrior:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """Our own ledger's experience with a pool: interruptions in instance-hours."""
+    """What our own attempts that ended on one day saw of a pool."""
 
     interruptions: int
     instance_hours: float
+    day: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

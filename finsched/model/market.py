@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 from finsched.model.evidence import Evidence
-from finsched.model.interruption import HazardPrior
+from finsched.model.experience import Pace, Starts
+from finsched.model.interruption import HazardPrior, Observation
 
 ANY_REGION = "*"
 _GPU_VENDOR_PREFIXES = ("nvidia", "tesla", "geforce", "amd", "google", "aws")
@@ -69,6 +70,11 @@ class InstanceType:
     gpu_memory_gib: float | None = None
     vcpus: float | None = None
     memory_gib: float | None = None
+
+    @property
+    def engine(self) -> str:
+        """What does the work and so sets the pace: the GPU, or the machine where it has none."""
+        return self.gpu or self.name
 
 
 class Pool(NamedTuple):
@@ -186,6 +192,19 @@ class Geography:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Experience:
+    """What our own ended runs teach about one job on this market.
+
+    `starts` is by provider and instance type; `paces` by what does the work, a GPU or else the
+    machine itself, and how many of it.
+    """
+
+    observations: Mapping[Pool, Sequence[Observation]] = field(default_factory=dict)
+    starts: Mapping[tuple[str, str], Starts] = field(default_factory=dict)
+    paces: Mapping[tuple[str, int], Pace] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Market:
     """All offers, hazards and transfer prices known at one moment: an immutable snapshot."""
 
@@ -198,3 +217,4 @@ class Market:
     geography: Mapping[Location, Geography]
     launchable: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
+    experience: Experience = field(default_factory=Experience)

@@ -12,9 +12,19 @@ from hypothesis import strategies as st
 from finsched.decide.rank import decide
 from finsched.model.interruption import HazardPrior, Observation
 from finsched.model.job import Budget, CheckpointSpec, Dataset, GpuRequest, JobSpec
-from finsched.model.market import CapacityType, Location, Market, Offer, Pool
+from finsched.model.market import CapacityType, Experience, Location, Market, Offer, Pool
 from finsched.model.quote import Decision, Quote
-from finsched.testing.builders import NOW, hazard_prior, job, machine, market, offer, path, spot
+from finsched.testing.builders import (
+    NOW,
+    TODAY,
+    hazard_prior,
+    job,
+    machine,
+    market,
+    offer,
+    path,
+    spot,
+)
 
 VIRGINIA = Location("aws", "us-east-1")
 REGIONS = ("us-east-1", "eu-north-1")
@@ -188,9 +198,10 @@ def test_own_observations_change_the_number() -> None:
     candidate = spot(4.0)
     snapshot = market(candidate, hazards={candidate.pool: hazard_prior(0.01)})
     spec = job(checkpoint=CheckpointSpec())
-    seen = {candidate.pool: Observation(interruptions=40, instance_hours=100)}
+    seen = Observation(interruptions=40, instance_hours=100, day=TODAY)
+    learnt = replace(snapshot, experience=Experience(observations={candidate.pool: (seen,)}))
     before = decide(spec, snapshot, now=NOW).quotes[0]
-    after = decide(spec, snapshot, now=NOW, observations=seen).quotes[0]
+    after = decide(spec, learnt, now=NOW).quotes[0]
     assert after.hazard.per_hour > 4 * before.hazard.per_hour
     assert after.total_usd > before.total_usd
 
