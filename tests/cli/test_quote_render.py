@@ -321,6 +321,38 @@ def test_too_dear_names_the_nearest_quote_and_the_flags_that_let_it_in() -> None
     assert error.fix == "--max-cost 422.50 --max-hourly 10.00 would let it in"
 
 
+def test_too_dear_to_scavenge_says_which_price_would_let_it_in() -> None:
+    job = replace(JOB, scavenge_below_usd_per_hour=10.0)
+    out = (rejected(BEST, RejectionCode.SCAVENGE_BELOW),)
+    error = too_dear(job, over_threshold(decision(rejections=out)))
+    assert error.exit_code == 4
+    assert "$10.00/h is not under scavenge_below $10.00" in error.message
+    assert error.fix == "scavenge_below: 10.01 would let it in"
+    job = replace(job, budget=Budget(max_hourly_usd=9.0))
+    error = too_dear(job, over_threshold(decision(rejections=out)))
+    assert error.fix == "--max-hourly 10.00 and scavenge_below: 10.01 would let it in"
+
+
+@given(st.floats(0.001, 1e5))
+def test_the_price_that_would_let_an_offer_in_does(price: float) -> None:
+    job = replace(JOB, scavenge_below_usd_per_hour=price / 2)
+    near = quote(offer("aws", "us-east-1", price=price), 400.0)
+    fix = str(too_dear(job, [near]).fix)
+    below = float(fix.removeprefix("scavenge_below: ").removesuffix(" would let it in"))
+    assert price < below <= price + 0.0101
+
+
+def test_on_demand_that_is_too_dear_to_scavenge_is_still_compared() -> None:
+    out = (rejected(FIXED, RejectionCode.SCAVENGE_BELOW),)
+    [saving] = [
+        fact.text
+        for section in sections(JOB, decision(BEST, rejections=out))
+        for fact in section
+        if fact.label == "saving"
+    ]
+    assert saving.endswith(", not under scavenge_below")
+
+
 def test_nothing_feasible_groups_reasons_and_names_what_helps() -> None:
     nothing = decision(rejections=(OUT, OUT))
     error = nothing_feasible(JOB, nothing, [])

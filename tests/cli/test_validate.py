@@ -63,6 +63,27 @@ def test_a_good_file_is_said_back_in_80_columns(tmp_path: Path, cache: Path) -> 
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
 
 
+def test_times_and_the_price_are_said_back_with_what_they_cannot_promise(
+    tmp_path: Path, cache: Path
+) -> None:
+    lines = (
+        "deadline: 72h\nstart: {after: 8h, before: 2099-12-31T06:00:00Z}\nscavenge_below: 1.20\n"
+    )
+    (tmp_path / "job.yaml").write_text(GOOD + lines, encoding="utf-8")
+    done = finsched(tmp_path, cache, "validate", "job.yaml")
+    assert done.returncode == 0
+    assert (
+        """\
+  deadline    3.0 d after launch
+  start       from 8 h after launch, before 2099-12-31 06:00 UTC
+  scavenge    only while all nodes together cost less than $1.20 an hour;
+              scavenge_below is a hard limit: the deadline is met only if prices
+              allow
+"""
+        in done.stdout
+    )
+
+
 def test_a_bad_file_ends_with_2_and_says_all(tmp_path: Path, cache: Path) -> None:
     bad = GOOD.replace("A100-80GB:8", "H1000:8").replace("memory:", "memry:")
     (tmp_path / "job.yaml").write_text(bad, encoding="utf-8")
