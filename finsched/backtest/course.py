@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from finsched.decide.spot.situation import Off, Placement, SpotJob
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upkeep:
+    """What a machine needs: time to start, and running time between two commits of its work.
+
+    With `kept_every_s` zero all work is kept at once; infinite, an interruption loses all of it.
+    """
+
+    start_s: float
+    kept_every_s: float = 0.0
 
 
 class Course:
-    """The account of a job between two decisions; whoever owns the clock moves it on."""
+    """The account of a job between two decisions; whoever owns the clock moves it on.
 
-    def __init__(self, job: SpotJob) -> None:
+    Without `upkeep` every start takes the whole changeover of the job, and no work is ever lost.
+    """
+
+    def __init__(self, job: SpotJob, upkeep: Callable[[Placement], Upkeep] | None = None) -> None:
         self._job = job
+        plain = Upkeep(start_s=job.changeover_s)
+        self._upkeep_of = upkeep or (lambda _: plain)
+        self._upkeep = plain
+        self._run_s, self._work_left_at_start_s = 0.0, job.work_s
         self.placement: Placement = Off.IDLE
         self.changeover_left_s = 0.0
         self.work_left_s = job.work_s
@@ -22,25 +46,49 @@ class Course:
     def left_s(self) -> float:
         """The time that the present machine still needs, if it lasts; infinite without one."""
         if self.placement is Off.IDLE:
-            return float("inf")
+            return math.inf
         return self.changeover_left_s + self.work_left_s / self._speed()
 
+    @property
+    def start_s(self) -> float:
+        """How long the present machine takes to start."""
+        return self._upkeep.start_s
+
+    @property
+    def kept_left_s(self) -> float:
+        """The work that would be left if the present machine were lost now."""
+        every_s = self._upkeep.kept_every_s
+        if self.placement is Off.IDLE or every_s == 0:
+            return self.work_left_s
+        if math.isinf(every_s):
+            return self._job.work_s
+        commits = math.floor(self._run_s / every_s + _ROUNDING)
+        return self._work_left_at_start_s - commits * every_s * self._speed()
+
     def interrupt(self) -> None:
-        """The pool takes its machine back."""
+        """The pool takes its machine back, and with it the work since the last commit."""
+        self.work_left_s = self.kept_left_s
         self.placement = Off.IDLE
         self.changeover_left_s = 0.0
         self.interruptions += 1
 
     def go_to(self, placement: Placement) -> None:
-        """Stay, stop, or start elsewhere and pay the changeover and the way of the data."""
+        """Stay, stop, or start elsewhere and pay the start and the way of the data.
+
+        A job that can save does so before it leaves.
+        """
         if placement == self.placement:
             return
+        if math.isinf(self._upkeep.kept_every_s):
+            self.work_left_s = self._job.work_s
         self.placement = placement
         if placement is Off.IDLE:
             self.changeover_left_s = 0.0
             return
         self.starts += 1
-        self.changeover_left_s = self._job.changeover_s
+        self._upkeep = self._upkeep_of(placement)
+        self.changeover_left_s = self._upkeep.start_s
+        self._run_s, self._work_left_at_start_s = 0.0, self.work_left_s
         self._bring_data(placement)
 
     def run_for(self, time_s: float) -> bool:
@@ -54,6 +102,7 @@ class Course:
         finished = time_s - lost_s >= needed_s
         worked_s = needed_s if finished else time_s - lost_s
         self.work_left_s = 0.0 if finished else self.work_left_s - worked_s * speed
+        self._run_s += worked_s
         self._pay(lost_s + worked_s)
         return finished
 

@@ -1,17 +1,19 @@
 """One job in one future: the clock goes from decision to decision, the policy is production's.
 
 A policy decides at every tick of the job, when its machine is taken back and when a cool-down
-ends. Where it is patient the clock jumps to the next moment at which anything can change.
+ends. Where it is patient the clock jumps to the next moment at which anything can change. As in
+production the net overrules it: on-demand, where one more interruption would miss the deadline.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from finsched.backtest.course import Course
-from finsched.decide.spot.situation import Off, Policy, Situation, SpotJob
+from finsched.backtest.course import Course, Upkeep
+from finsched.decide.spot.safety import can_still_fall_back
+from finsched.decide.spot.situation import Off, Placement, Policy, Situation, SpotJob
 from finsched.simulating.futures import PoolFuture
 from finsched.simulating.patience import Patience
 from finsched.simulating.sight import CoolDown, Sight
@@ -33,10 +35,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """How the clock goes: until when at most, with what patience and which cool-downs."""
+    """How a life goes: until when at most, what machines need, and who has the last word.
+
+    `upkeep` None takes the job's changeover for every start and loses no work.
+    """
 
     horizon_s: float
+    upkeep: Callable[[Placement], Upkeep] | None = None
     patience: Patience = Patience.NONE
+    has_net: bool = True
     cool_down: CoolDown = _PRODUCTION
 
 
@@ -56,7 +63,7 @@ class _Life:
 
     def __init__(self, job: SpotJob, policy: Policy, sight: Sight, rules: Rules) -> None:
         self._job, self._policy, self._sight, self._rules = job, policy, sight, rules
-        self._course = Course(job)
+        self._course = Course(job, rules.upkeep)
         self._now_s, self._tick = 0.0, 0
         self._lost_at_s = math.inf
         self._finished = False
@@ -70,7 +77,7 @@ class _Life:
         """Ask the policy until it gets what it wants; it leaves a machine only for another."""
         while True:
             self._sight.look(self._now_s)
-            wanted = self._policy.decide(self._situation(self._now_s))
+            wanted = self._wanted(self._now_s)
             if wanted == self._course.placement:
                 return
             lost_at_s: float | None = math.inf
@@ -110,30 +117,51 @@ class _Life:
             on_demand_s=course.on_demand_s,
         )
 
-    def _situation(self, at_s: float) -> Situation:
-        """What the policy sees at a moment, if no cool-down ends before it."""
-        course = self._course
+    def _wanted(self, at_s: float) -> Placement:
+        """What the policy wants, behind the net; asked for a moment before any cool-down ends."""
+        wanted = self._policy.decide(self._situation(at_s, self._course.work_left_s))
+        if wanted is Off.ON_DEMAND or not self._rules.has_net:
+            return wanted
+        kept = self._situation(at_s, self._course.kept_left_s)
+        return wanted if can_still_fall_back(self._job, kept, Off.IDLE) else Off.ON_DEMAND
+
+    def _situation(self, at_s: float, work_left_s: float) -> Situation:
         return Situation(
             time_left_s=self._job.deadline_s - at_s,
-            work_left_s=course.work_left_s,
-            placement=course.placement,
-            changeover_left_s=course.changeover_left_s,
-            data_region=course.data_region,
+            work_left_s=work_left_s,
+            placement=self._course.placement,
+            changeover_left_s=self._changeover_left_s,
+            data_region=self._course.data_region,
             available=self._sight.can_be_asked,
             ages_s=self._sight.ages_s(at_s),
         )
 
+    @property
+    def _changeover_left_s(self) -> float:
+        """What is left of the changeover that the policy knows of; none once the job runs."""
+        left_s = self._course.changeover_left_s
+        gone_s = self._course.start_s - left_s
+        return max(self._job.changeover_s - gone_s, 0.0) if left_s > 0 else 0.0
+
     def _next_decision_s(self) -> float:
         placement, patience = self._course.placement, self._rules.patience
-        change_s = self._sight.next_change_s
         if placement is Off.ON_DEMAND and Patience.ON_DEMAND in patience:
             return math.inf
         if isinstance(placement, int) and Patience.ON_SPOT in patience:
-            return math.inf
-        waits = Patience.IDLE in patience and not any(self._sight.can_be_asked)
-        if placement is Off.IDLE and waits:
+            return self._net_s()
+        change_s = self._sight.next_change_s
+        if placement is Off.IDLE and Patience.IDLE in patience and not self._sight.any_to_ask:
             return min(self._gives_up_s(), change_s)
         return min(self._next_tick() * self._job.tick_s, change_s)
+
+    def _net_s(self) -> float:
+        """The first tick at which the net could need to catch the job, were nothing kept before."""
+        if not self._rules.has_net or math.isinf(self._job.deadline_s):
+            return math.inf
+        tick_s = self._job.tick_s
+        needed_s = tick_s + self._course.kept_left_s + self._job.changeover_s
+        tick = math.ceil((self._job.deadline_s - needed_s) / tick_s)
+        return max(tick, self._next_tick()) * tick_s
 
     def _next_tick(self) -> int:
         """The first tick after now."""
@@ -158,5 +186,4 @@ class _Life:
         return first * tick_s
 
     def _still_waits(self, tick: int) -> bool:
-        now = self._situation(tick * self._job.tick_s)
-        return self._policy.decide(now) is Off.IDLE
+        return self._wanted(tick * self._job.tick_s) is Off.IDLE

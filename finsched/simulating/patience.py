@@ -25,6 +25,7 @@ class Patience(Flag):
 _KNOWN = {
     "on-demand": Patience.ALL,
     "greedy": Patience.ALL,
+    "cheapest": Patience.ALL,
     "uniform-progress": Patience.ON_SPOT | Patience.IDLE,
 }
 

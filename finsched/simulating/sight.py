@@ -34,12 +34,22 @@ class Sight:
         self.next_change_s = 0.0
         self.can_be_asked: list[bool] = []
 
+    @property
+    def any_to_ask(self) -> bool:
+        """Whether some pool can be asked."""
+        return any(self.can_be_asked)
+
     def look(self, now_s: float) -> None:
-        """See which cool-downs are over."""
-        if now_s >= self.next_change_s:
-            self.can_be_asked = [until_s <= now_s for until_s in self._cools_until_s]
-            coming = (until_s for until_s in self._cools_until_s if until_s > now_s)
-            self.next_change_s = min(coming, default=math.inf)
+        """See which cool-downs are over; on spot only the own pool counts, as in production."""
+        if now_s < self.next_change_s:
+            return
+        if self._held is not None:
+            self.can_be_asked = [pool == self._held for pool in range(len(self._pools))]
+            self.next_change_s = math.inf
+            return
+        self.can_be_asked = [until_s <= now_s for until_s in self._cools_until_s]
+        coming = (until_s for until_s in self._cools_until_s if until_s > now_s)
+        self.next_change_s = min(coming, default=math.inf)
 
     def ages_s(self, now_s: float) -> list[float]:
         """As production tells them: from the start of a held machine, or from the last refusal."""
@@ -54,7 +64,9 @@ class Sight:
         if not is_up:
             self._cool(pool, now_s, self._cool_down.after_refusal_s)
             return None
+        self.leave()
         self._held, self._seen_at_s[pool] = pool, now_s
+        self.next_change_s = now_s
         return until_s
 
     def leave(self) -> None:
@@ -62,6 +74,7 @@ class Sight:
         if self._held is not None:
             self._seen_at_s[self._held] = -math.inf
             self._held = None
+            self.next_change_s = 0.0
 
     def lose(self, now_s: float) -> None:
         """The machine that was held is taken back."""
