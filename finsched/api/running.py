@@ -12,6 +12,7 @@ from finsched import quoting, settings
 from finsched.accounting.account import Account, account
 from finsched.accounting.verdict import Verdict
 from finsched.accounting.verdict import verdict as judge
+from finsched.decide.spot.policies import DEFAULT
 from finsched.errors import LedgerProblem, SpecError
 from finsched.jobfile.problems import Wrong
 from finsched.jobfile.units import duration
@@ -49,6 +50,7 @@ def launch(
     max_cost_usd: float | None = None,
     max_hourly_usd: float | None = None,
     store: str | None = None,
+    policy: str = DEFAULT,
     listener: Listener | None = None,
 ) -> Run:
     """Place a job on its cheapest feasible placement, or rehearse it, and carry it to its end.
@@ -60,7 +62,7 @@ def launch(
     spec = job if isinstance(job, JobSpec) else quoting.read_job(Path(job), chosen)
     spec = quoting.overridden(spec, max_cost_usd=max_cost_usd, max_hourly_usd=max_hourly_usd)
     session = _session(chosen, spec, listener)
-    run_id = start(spec, chosen, session.ledger, request=rehearse, store=store)
+    run_id = start(spec, chosen, session.ledger, request=rehearse, store=store, policy=policy)
     return session.supervise(run_id)
 
 

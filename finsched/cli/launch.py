@@ -30,6 +30,22 @@ _Hazard = Annotated[
         help="Rehearsal: interruptions by chance, so many an hour.",
     ),
 ]
+_SpotCapacity = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=1,
+        metavar="SHARE",
+        help="Rehearsal: the share of spot launches that find a machine.",
+    ),
+]
+_Policy = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="How a deadline is met: adaptive, uniform-progress, greedy or on-demand.",
+    ),
+]
 _Speed = Annotated[
     float | None,
     typer.Option(
@@ -66,12 +82,14 @@ def launch(
     ] = False,
     interruptions: _Interruptions = None,
     hazard: _Hazard = None,
+    spot_capacity: _SpotCapacity = 1.0,
     seed: Annotated[
         int, typer.Option(metavar="N", help="Rehearsal: the same seed, the same points.")
     ] = 0,
     speed: _Speed = None,
     max_cost: _MaxCost = None,
     max_hourly: _MaxHourly = None,
+    policy: _Policy = "adaptive",
     store: Annotated[
         str | None,
         typer.Option(metavar="URI", help="Where checkpoints go; replaces checkpoint.uri."),
@@ -83,7 +101,7 @@ def launch(
     from finsched.cli.render.conclusion import conclude
     from finsched.cli.render.watch import watching
 
-    request = _request(rehearse, interruptions, hazard, seed, speed)
+    request = _request(rehearse, interruptions, hazard, spot_capacity, seed, speed)
     with watching() as listener:
         run = running.launch(
             job,
@@ -91,6 +109,7 @@ def launch(
             max_cost_usd=max_cost,
             max_hourly_usd=max_hourly,
             store=store,
+            policy=policy,
             listener=listener,
         )
     return conclude(run, as_json=as_json)
@@ -100,18 +119,25 @@ def _request(
     rehearse: bool,
     interruptions: int | None,
     hazard: float | None,
+    spot_capacity: float,
     seed: int,
     speed: float | None,
 ) -> RehearsalRequest | None:
     from finsched.api.running import RehearsalRequest
     from finsched.errors import SpecError
 
-    if not rehearse and (interruptions, hazard, speed) != (None, None, None):
-        raise SpecError("--interruptions, --hazard and --speed rehearse", fix="add --rehearse")
+    if not rehearse and (interruptions, hazard, speed, spot_capacity) != (None, None, None, 1.0):
+        raise SpecError(
+            "--interruptions, --hazard, --spot-capacity and --speed rehearse", fix="add --rehearse"
+        )
     if interruptions is not None and hazard is not None:
         raise SpecError("--interruptions and --hazard exclude each other", fix="give one of them")
     if not rehearse:
         return None
     return RehearsalRequest(
-        seed=seed, interruptions=interruptions, hazard_per_hour=hazard, speed=speed
+        seed=seed,
+        interruptions=interruptions,
+        hazard_per_hour=hazard,
+        spot_capacity=spot_capacity,
+        speed=speed,
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from finsched.decide.feasible import Cooling
+from finsched.model.market import CapacityType, Pool
+from finsched.model.quote import Quote
 from finsched.model.run import Attempt, AttemptEnd, Run
 
 AFTER = {
@@ -13,22 +15,26 @@ AFTER = {
     AttemptEnd.NODE_FAILED: timedelta(minutes=15),
 }
 
+Cooling = Mapping[tuple[Pool, CapacityType], datetime]
+"""Until when each pool, at a capacity type, should not be asked."""
+
 
 def cooling(run: Run, now: datetime) -> Cooling:
-    """Return the pools, at a capacity type, that this run should not use yet, with the reason."""
-    return {
-        (attempt.placement.offer.pool, attempt.placement.offer.capacity_type): _reason(attempt)
-        for attempt in run.attempts
-        if _cools_until(attempt) > now
-    }
+    """Return the pools that this run should not ask yet."""
+    until: dict[tuple[Pool, CapacityType], datetime] = {}
+    for attempt in run.attempts:
+        offer, moment = attempt.placement.offer, _cools_until(attempt)
+        if moment > now:
+            until[offer.pool, offer.capacity_type] = moment
+    return until
+
+
+def cools(quote: Quote, pools: Cooling) -> bool:
+    """Whether a quote's pool is among those that cool down."""
+    return (quote.offer.pool, quote.offer.capacity_type) in pools
 
 
 def _cools_until(attempt: Attempt) -> datetime:
     if attempt.end is None or attempt.ended_at is None:
         return attempt.intended_at
     return attempt.ended_at + AFTER.get(attempt.end, timedelta(0))
-
-
-def _reason(attempt: Attempt) -> str:
-    verb = "took attempt" if attempt.end is AttemptEnd.INTERRUPTED else "refused attempt"
-    return f"{verb} {attempt.number} moments ago"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from finsched.decide.hardware import Fit, Refusal, fit_machine
@@ -15,7 +14,6 @@ from finsched.model.market import (
     Location,
     Market,
     Offer,
-    Pool,
     Tier,
 )
 from finsched.model.quote import Rejection, RejectionCode
@@ -28,8 +26,6 @@ _QUEUED_TIERS = {
 }
 _UNKNOWN_REGION = "region unknown"
 
-Cooling = Mapping[tuple[Pool, CapacityType], str]  # what is left alone for a while, and why
-
 
 class Candidate(NamedTuple):
     """An offer that can run the job, with the cautions found on the way."""
@@ -39,11 +35,9 @@ class Candidate(NamedTuple):
     marks: tuple[str, ...]
 
 
-def feasible(
-    job: JobSpec, market: Market, excluded: Cooling | None = None
-) -> tuple[list[Candidate], list[Rejection]]:
-    """Split the market into candidates and rejections; `excluded` pools are cooling down."""
-    screen = _Screen(job, market, excluded or {})
+def feasible(job: JobSpec, market: Market) -> tuple[list[Candidate], list[Rejection]]:
+    """Split the market into candidates and rejections."""
+    screen = _Screen(job, market)
     candidates, rejections = [], []
     for offer in market.offers:
         verdict = screen.judge(offer)
@@ -57,10 +51,9 @@ def feasible(
 class _Screen:
     """The checks of one job, each done once for what many offers share."""
 
-    def __init__(self, job: JobSpec, market: Market, excluded: Cooling) -> None:
+    def __init__(self, job: JobSpec, market: Market) -> None:
         self._job = job
         self._market = market
-        self._excluded = excluded
         self._unwanted_capacity = _unwanted_capacity(job.capacity)
         self._data_problem = data_problem(job, market.geography)
         self._places: dict[tuple[str, str], Refusal | None] = {}
@@ -111,11 +104,7 @@ class _Screen:
         return fit
 
     def _terms_refusal(self, offer: Offer) -> Refusal | None:
-        refusal = self._unwanted_capacity.get(offer.capacity_type) or _QUEUED_TIERS.get(offer.tier)
-        if refusal is None and self._excluded:
-            reason = self._excluded.get((offer.pool, offer.capacity_type))
-            return Refusal(RejectionCode.COOLDOWN, reason) if reason else None
-        return refusal
+        return self._unwanted_capacity.get(offer.capacity_type) or _QUEUED_TIERS.get(offer.tier)
 
 
 def _cloud_problem(clouds: tuple[str, ...], provider: str) -> str | None:

@@ -1,56 +1,24 @@
-"""What a run does next: a pure function from its state and the market to one step."""
+"""What a run does next: a pure function from its state and its prospects to one step."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from finsched.decide.choice import choose, named
+from finsched.decide.limits import affordable, over
+from finsched.decide.prospects import Prospects, rested
+from finsched.decide.start_window import TooLate, outside
+from finsched.decide.step import End, Launch, Pause, Stay, Step, Wait
 from finsched.model.market import CapacityType
-from finsched.model.quote import Basis, Decision, Quote
-from finsched.model.run import Attempt, AttemptEnd, Outcome, Run
+from finsched.model.quote import Quote
+from finsched.model.run import AttemptEnd, Choice, Outcome, Run
 
 NODE_FAILURES_IN_A_ROW = 3
 REFUSALS_BEFORE_WAITING = 5
 LONGEST_WAIT = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
-    """Start the next attempt on this placement."""
-
-    quote: Quote
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
-    """Nothing to do before `until`."""
-
-    until: datetime
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stay:
-    """The live attempt goes on."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class End:
-    """The run is over; a live attempt is wound down first."""
-
-    outcome: Outcome
-    why: str
-
-
-Step = Launch | Wait | Stay | End
-
-_FINAL = {
-    AttemptEnd.FINISHED: Outcome.FINISHED,
-    AttemptEnd.JOB_FAILED: Outcome.JOB_FAILED,
-}
+PRICES_LOOKED_UP_EVERY = timedelta(minutes=10)
 
 
 def next_step(
@@ -59,106 +27,107 @@ def next_step(
     now: datetime,
     spent_usd: Decimal,
     reserve: timedelta = timedelta(0),
-    decision: Decision | None = None,
+    ahead: Prospects | None = None,
 ) -> Step:
     """Return what the run does next.
 
-    `reserve` is the time that a last checkpoint needs: limits are met that much before they
-    are reached. `decision` quotes the remaining work; it is needed only without a live attempt.
+    `reserve` is the time that a last checkpoint needs: limits are met that much before they are
+    reached. `ahead` is what the run could choose from; a live attempt stays without it.
     """
-    last = run.last_attempt
-    if last and last.end in _FINAL:
-        return End(outcome=_FINAL[last.end], why=last.detail)
-    limit = _limit(run, now, spent_usd, reserve) or _limit_met(run, last, now, reserve)
-    if limit:
-        return limit
+    end = over(run, now, spent_usd, reserve)
+    if end:
+        return end
     if run.live_attempt:
+        return _while_live(run, now, ahead)
+    return _between(run, now, spent_usd, ahead or Prospects())
+
+
+def _while_live(run: Run, now: datetime, ahead: Prospects | None) -> Step:
+    if ahead and ahead.live_too_dear:
+        return Pause(choice=Choice(step="pause", why=ahead.live_too_dear))
+    if ahead is None or ahead.frame is None:
         return Stay()
-    return _launch(run, now, spent_usd, decision)
+    return choose(run, ahead, ahead.frame, now)
 
 
-def _limit(run: Run, now: datetime, spent_usd: Decimal, reserve: timedelta) -> End | None:
-    if run.stop_requested:
-        return End(outcome=Outcome.STOPPED, why=run.stop_requested)
-    if _over_budget(run, spent_usd, reserve):
-        why = f"${spent_usd:.2f} of ${run.job.budget.max_cost_usd:.2f} spent"
-        return End(outcome=Outcome.BUDGET, why=why)
-    if run.deadline_at and now + reserve >= run.deadline_at:
-        return End(
-            outcome=Outcome.DEADLINE, why=f"the deadline {run.deadline_at:%F %T} UTC is here"
-        )
+def _between(run: Run, now: datetime, spent_usd: Decimal, ahead: Prospects) -> Step:
+    """Between two attempts: launch or wait, as long as there is something to pay it with."""
+    step = _broken(run) or _held(run, now, ahead) or _wanted(run, now, ahead)
+    if not isinstance(step, Launch):
+        return step
+    if not affordable(run, step.quote, spent_usd):
+        return _something_affordable(run, now, spent_usd, ahead)
+    return _back_off(run, now, step.quote.offer.capacity_type) or step
+
+
+def _held(run: Run, now: datetime, ahead: Prospects) -> Step | None:
+    """Why nothing may start now: outside of the start window, or no price is low enough."""
+    held = outside(run, now)
+    if isinstance(held, TooLate):
+        return End(outcome=Outcome.DEADLINE, why=held.why)
+    if held:
+        return Wait(until=held.until, choice=Choice(step="wait", why=held.why))
+    if ahead.too_dear:
+        until = now + PRICES_LOOKED_UP_EVERY
+        return Wait(until=until, choice=Choice(step="wait", why=ahead.too_dear))
     return None
 
 
-def _limit_met(run: Run, last: Attempt | None, now: datetime, reserve: timedelta) -> End | None:
-    """The node met a limit: of the run, unless the run has been given others since."""
-    if last is None or last.end is not AttemptEnd.LIMIT or last.number <= run.limits_since:
-        return None
-    late = run.deadline_at is not None and now + 2 * reserve >= run.deadline_at
-    return End(outcome=Outcome.DEADLINE if late else Outcome.BUDGET, why=last.detail)
-
-
-def _over_budget(run: Run, spent_usd: Decimal, reserve: timedelta) -> bool:
-    """Whether a last checkpoint at the last attempt's price, and delivering, no longer fit."""
-    limit = run.job.budget.max_cost_usd
-    if limit is None:
-        return False
-    held_usd = 0.0
-    if run.attempts:
-        placement = run.attempts[-1].placement
-        held_usd = placement.usd_per_hour * reserve.total_seconds() / 3600
-        held_usd += placement.output_transfer_usd
-    return float(spent_usd) + held_usd >= limit
-
-
-def _launch(run: Run, now: datetime, spent_usd: Decimal, decision: Decision | None) -> Step:
-    last = run.last_attempt
-    if _in_a_row(run, AttemptEnd.NODE_FAILED) >= NODE_FAILURES_IN_A_ROW:
-        why = f"{NODE_FAILURES_IN_A_ROW} machines in a row broke: {last.detail if last else ''}"
-        return End(outcome=Outcome.BROKEN, why=why)
-    wait = _back_off(run, last, now)
-    if wait:
-        return wait
-    quotes = _allowed(run, decision)
+def _wanted(run: Run, now: datetime, ahead: Prospects) -> Step:
+    quotes = _allowed(run, rested(run, ahead.quotes, now))
     if not quotes:
         return End(outcome=Outcome.NO_PLACEMENT, why="no feasible offer is left for the rest")
-    quote = next((each for each in quotes if _affordable(run, each, spent_usd)), None)
-    if quote is None:
-        return End(outcome=Outcome.BUDGET, why="what is left does not pay for another start")
-    return Launch(quote=quote, why=_why(run, quote))
+    if ahead.frame is None or _only_calm(run):
+        return _cheapest(run, quotes)
+    return choose(run, ahead, ahead.frame, now)
 
 
-def _affordable(run: Run, quote: Quote, spent_usd: Decimal) -> bool:
-    """Whether moving the data and a first minute still fit into the budget."""
-    limit = run.job.budget.max_cost_usd
-    if limit is None or quote.basis is Basis.HOUR:
-        return True
-    return float(spent_usd) + quote.cost.transfer_usd + quote.price_usd_per_hour / 60 < limit
+def _something_affordable(run: Run, now: datetime, spent_usd: Decimal, ahead: Prospects) -> Step:
+    quotes = _allowed(run, rested(run, ahead.quotes, now))
+    payable = [quote for quote in quotes if affordable(run, quote, spent_usd)]
+    if payable:
+        return _cheapest(run, payable)
+    return End(outcome=Outcome.BUDGET, why="what is left does not pay for another start")
 
 
-def _back_off(run: Run, last: Attempt | None, now: datetime) -> Wait | None:
-    refusals = _in_a_row(run, AttemptEnd.NOT_LAUNCHED)
+def _cheapest(run: Run, quotes: Sequence[Quote]) -> Launch:
+    quote = quotes[0]
+    rest = "for what is left" if run.attempts else "for the whole run"
+    why = f"cheapest feasible, ${quote.total_usd:,.2f} expected {rest}"
+    return Launch(quote=quote, choice=Choice(step="launch", target=named(quote), why=why))
+
+
+def _broken(run: Run) -> End | None:
+    if _in_a_row(run, AttemptEnd.NODE_FAILED) < NODE_FAILURES_IN_A_ROW:
+        return None
+    detail = run.attempts[-1].detail
+    why = f"{NODE_FAILURES_IN_A_ROW} machines in a row broke: {detail}"
+    return End(outcome=Outcome.BROKEN, why=why)
+
+
+def _back_off(run: Run, now: datetime, wanted: CapacityType) -> Wait | None:
+    """A pause after many refusals; those of spot do not hold up on-demand."""
+    last, refusals = run.last_attempt, _in_a_row(run, AttemptEnd.NOT_LAUNCHED)
     if last is None or last.ended_at is None or refusals < REFUSALS_BEFORE_WAITING:
+        return None
+    if last.placement.offer.capacity_type is not wanted:
         return None
     pause = timedelta(seconds=30 * 2 ** min(refusals - REFUSALS_BEFORE_WAITING, 10))
     until = last.ended_at + min(pause, LONGEST_WAIT)
-    return (
-        Wait(until=until, why=f"{refusals} launches in a row were refused") if until > now else None
-    )
+    why = f"{refusals} launches in a row were refused"
+    return Wait(until=until, choice=Choice(step="wait", why=why)) if until > now else None
 
 
-def _allowed(run: Run, decision: Decision | None) -> Sequence[Quote]:
+def _allowed(run: Run, quotes: Sequence[Quote]) -> Sequence[Quote]:
     """The quotes in order; only calm ones once the allowed interruptions are used up."""
-    quotes = decision.quotes if decision else ()
-    allowed = run.job.budget.max_interruptions
-    if allowed is None or run.interruptions < allowed:
+    if not _only_calm(run):
         return quotes
     return [each for each in quotes if each.offer.capacity_type is CapacityType.ON_DEMAND]
 
 
-def _why(run: Run, quote: Quote) -> str:
-    rest = "for what is left" if run.attempts else "for the whole run"
-    return f"cheapest feasible, ${quote.total_usd:,.2f} expected {rest}"
+def _only_calm(run: Run) -> bool:
+    allowed = run.job.budget.max_interruptions
+    return allowed is not None and run.interruptions >= allowed
 
 
 def _in_a_row(run: Run, end: AttemptEnd) -> int:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from types import MappingProxyType
 
-from finsched.decide.feasible import Cooling, feasible
+from finsched.decide.feasible import feasible
 from finsched.decide.quoter import Quoter
 from finsched.decide.scavenging import NO_PROMISE
 from finsched.decide.start_window import window_said
@@ -14,23 +13,14 @@ from finsched.model.job import JobSpec
 from finsched.model.market import CapacityType, Market, Pool
 from finsched.model.quote import Basis, Decision, Quote, Rejection
 
-_NOTHING: Cooling = MappingProxyType({})
-NO_EFFECT_OF_START = "the time of start: no measured effect is known for these pools"
 
-
-def decide(
-    job: JobSpec,
-    market: Market,
-    *,
-    now: datetime,
-    excluded: Cooling = _NOTHING,
-) -> Decision:
+def decide(job: JobSpec, market: Market, *, now: datetime) -> Decision:
     """Quote every offer that can run the job, cheapest first.
 
-    Prices are taken as they are: discounts are the caller's. `excluded` pools cool down at a
-    capacity type. Offers whose asked-for host size is unknown come after all others.
+    Prices are taken as they are: discounts are the caller's. Offers whose asked-for host size is
+    unknown come after all others.
     """
-    candidates, rejections = feasible(job, market, excluded)
+    candidates, rejections = feasible(job, market)
     quoter = Quoter(job, market, now)
     ranked: list[tuple[bool, Quote]] = []
     for candidate in candidates:
@@ -98,6 +88,4 @@ def _notes_on_time(job: JobSpec) -> tuple[str, ...]:
         notes.append(f"the job runs only while all nodes cost less than ${below:,.2f} an hour")
     if below is not None and job.deadline is not None:
         notes.append(NO_PROMISE)
-    if notes:
-        notes.append(NO_EFFECT_OF_START)
     return tuple(notes)

@@ -13,6 +13,7 @@ from finsched.model.run import (
     AttemptEnd,
     AttemptState,
     Checkpoint,
+    Choice,
     ClockAnchor,
     Outcome,
     Placement,
@@ -31,6 +32,7 @@ class Submitted:
     workdir_key: str | None = None
     rehearsal: Rehearsal | None = None
     best_on_demand: Placement | None = None
+    policy: str = "adaptive"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,13 @@ class ClockAnchored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What the run does next, and why; written when it changes."""
+
+    choice: Choice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Intended:
     """Written before the create call: what is about to be launched."""
 
@@ -48,6 +57,7 @@ class Intended:
     token: str
     provider: str
     placement: Placement
+    standby: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +67,21 @@ class Launched:
     attempt: int
     instance_ids: tuple[str, ...]
     billing_from: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A standby has booted and staged what it needs; it waits for its turn."""
+
+    attempt: int
+    message: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promoted:
+    """A standby takes over: the attempt before it has ended."""
+
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +163,11 @@ class Resumed:
 Event = (
     Submitted
     | ClockAnchored
+    | Decided
     | Intended
     | Launched
+    | Ready
+    | Promoted
     | Started
     | Progressed
     | Committed
@@ -149,6 +177,11 @@ Event = (
     | StopRequested
     | Ended
     | Resumed
+)
+
+
+_OfAttempt = (
+    Launched | Ready | Promoted | Started | Progressed | Noticed | Warned | AttemptEnded
 )
 
 
@@ -178,8 +211,8 @@ def apply(run: Run, record: Recorded) -> Run:
         case Committed(checkpoint=checkpoint):
             run = replace(run, checkpoints=(*run.checkpoints, checkpoint))
             return _with_attempt_after(run, record, record.event.attempt)
-        case Launched() | Started() | Progressed() | Noticed() | Warned() | AttemptEnded():
-            return _with_attempt_after(run, record, record.event.attempt)
+    if isinstance(record.event, _OfAttempt):
+        return _with_attempt_after(run, record, record.event.attempt)
     return _run_after(run, record)
 
 
@@ -192,6 +225,7 @@ def _submitted(record: Recorded, event: Submitted) -> Run:
         workdir_key=event.workdir_key,
         rehearsal=event.rehearsal,
         best_on_demand=event.best_on_demand,
+        policy=event.policy,
     )
 
 
@@ -199,6 +233,8 @@ def _run_after(run: Run, record: Recorded) -> Run:
     match record.event:
         case ClockAnchored(anchor=anchor):
             return replace(run, anchor=anchor)
+        case Decided(choice=choice):
+            return replace(run, choice=choice)
         case StopRequested(reason=reason):
             return replace(run, stop_requested=reason)
         case Ended(outcome=outcome, detail=detail):
@@ -222,6 +258,7 @@ def _resumed(run: Run, event: Resumed) -> Run:
         outcome=None,
         ended_at=None,
         stop_requested=None,
+        choice=None,
         detail="",
     )
 
@@ -233,6 +270,7 @@ def _intended(record: Recorded, event: Intended) -> Attempt:
         provider=event.provider,
         placement=event.placement,
         intended_at=record.at,
+        standby=event.standby,
     )
 
 
@@ -251,6 +289,10 @@ def _attempt_after(attempt: Attempt, record: Recorded) -> Attempt:
         case Launched(instance_ids=ids, billing_from=billing_from):
             state = AttemptState.LAUNCHED
             return replace(attempt, state=state, instance_ids=ids, billing_from=billing_from)
+        case Ready():
+            return replace(attempt, ready_at=record.at)
+        case Promoted():
+            return replace(attempt, standby=False)
         case Started(restore=restore):
             state = AttemptState.RUNNING
             return replace(attempt, state=state, started_at=record.at, restore=restore)

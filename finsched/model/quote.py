@@ -33,7 +33,6 @@ class RejectionCode(StrEnum):
     RESIDENCY = "residency"
     CAPACITY_TYPE = "capacity_type"
     TIER = "tier"  # queued or reserved-ahead capacity, not startable now
-    COOLDOWN = "cooldown"
     NO_CHECKPOINT = "no_checkpoint"  # spot, long job, nothing saved
     NEVER_FINISHES = "never_finishes"
     DEADLINE = "deadline"

@@ -97,6 +97,29 @@ class Restore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One way for a run to go on; `expected_usd` to the end, None where it was not weighed."""
+
+    name: str
+    expected_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What a run decided to do next, and what it had to choose from.
+
+    `step` is launch, move or wait, `target` the placement in words. `slack_seconds` is the time
+    left beyond what the work and a start on demand need; None without a deadline.
+    """
+
+    step: str
+    target: str = ""
+    why: str
+    slack_seconds: float | None = None
+    options: tuple[Option, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One try of a run on one set of instances."""
 
@@ -116,6 +139,8 @@ class Attempt:
     restore: Restore | None = None
     progress: float | None = None
     progress_at: datetime | None = None
+    standby: bool = False  # boots and stages while another attempt works
+    ready_at: datetime | None = None  # a standby has staged all it needs
     mailbox_position: int = 0  # the last message of the node that the ledger has heard
 
     @property
@@ -129,13 +154,15 @@ class Rehearsal:
     """A run of the real command on this machine, interrupted and priced as on the chosen placement.
 
     Real seconds count `speed` times. Interruptions fall at `interruptions` seeded points of the
-    job's progress, or at the seeded arrivals of `hazard_per_hour`.
+    job's progress, or at the seeded arrivals of `hazard_per_hour`, which spot machines alone meet.
+    `spot_capacity` is the share of spot launches that find a machine, by seeded chance.
     """
 
     speed: float
     seed: int
     interruptions: int | None = None
     hazard_per_hour: float | None = None
+    spot_capacity: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,11 +183,13 @@ class Run:
     submitted_at: datetime
     store_uri: str
     workdir_key: str | None = None
+    policy: str = "adaptive"
     rehearsal: Rehearsal | None = None
     anchor: ClockAnchor | None = None
     best_on_demand: Placement | None = None
     attempts: tuple[Attempt, ...] = ()
     checkpoints: tuple[Checkpoint, ...] = ()
+    choice: Choice | None = None  # the last that was written down
     stop_requested: str | None = None
     resumed_after: int = 0  # attempts up to this one no longer decide how the run ends
     limits_since: int = 0  # attempts up to this one were launched under other limits
@@ -170,14 +199,19 @@ class Run:
 
     @property
     def live_attempt(self) -> Attempt | None:
-        """The attempt that may still be running, if any."""
-        return next((attempt for attempt in self.attempts if attempt.live), None)
+        """The attempt that works, or may; a standby is none."""
+        return next((each for each in self.attempts if each.live and not each.standby), None)
+
+    @property
+    def standby(self) -> Attempt | None:
+        """The attempt that boots while the live one works on, if any."""
+        return next((each for each in self.attempts if each.live and each.standby), None)
 
     @property
     def last_attempt(self) -> Attempt | None:
-        """The newest attempt since the run was submitted or resumed."""
-        last = self.attempts[-1] if self.attempts else None
-        return last if last and last.number > self.resumed_after else None
+        """The newest attempt since the run was submitted or resumed, but for a standby."""
+        working = [each for each in self.attempts[self.resumed_after :] if not each.standby]
+        return working[-1] if working else None
 
     @property
     def last_checkpoint(self) -> Checkpoint | None:

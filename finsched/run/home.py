@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from finsched.errors import MachineProblem
-from finsched.ledger import Ledger
+from finsched.ledger import FILE_NAME, Ledger
 
 
 def open_ledger(state_dir: Path) -> Ledger:
     """Open the ledger of this installation, making it on first use."""
-    return Ledger(state_dir / "ledger.sqlite")
+    return Ledger(state_dir / FILE_NAME)
 
 
 def installation(state_dir: Path) -> str:

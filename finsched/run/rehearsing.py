@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+from finsched.model.market import CapacityType
 from finsched.model.run import Placement, Rehearsal, Run
 
 EARLIEST_POINT = 0.08
@@ -27,8 +28,12 @@ def hints(run: Run, placement: Placement) -> Mapping[str, Any]:
     rehearsal = run.rehearsal
     if rehearsal is None:
         return {}
+    is_spot = placement.offer.capacity_type is CapacityType.SPOT
+    if is_spot and not _has_capacity(run, rehearsal):
+        return {"no_capacity": "no spot machine, as rehearsed"}
     if rehearsal.hazard_per_hour is not None:
-        return _arrival(run, rehearsal, rehearsal.hazard_per_hour, placement)
+        hazard_per_hour = rehearsal.hazard_per_hour if is_spot else 0.0
+        return _arrival(run, rehearsal, hazard_per_hour, placement)
     done = run.interruptions
     if done >= (rehearsal.interruptions or 0):
         return {}
@@ -64,6 +69,11 @@ def _notice_seconds(rehearsal: Rehearsal, placement: Placement, index: int) -> f
 def _elapsed(rehearsal: Rehearsal, index: int) -> float:
     dice = random.Random(f"elapsed {rehearsal.seed} {index}")  # noqa: S311
     return ELAPSED_SECONDS * (0.5 + dice.random())
+
+
+def _has_capacity(run: Run, rehearsal: Rehearsal) -> bool:
+    dice = random.Random(f"capacity {rehearsal.seed} {len(run.attempts)}")  # noqa: S311
+    return dice.random() < rehearsal.spot_capacity
 
 
 def _arrival(

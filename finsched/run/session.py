@@ -13,14 +13,14 @@ from types import FrameType
 from typing import Any
 
 from finsched import plugins, quoting
-from finsched.decide.cooldown import cooling
-from finsched.decide.rank import decide
-from finsched.decide.remaining import remaining
+from finsched.decide.choice import LONGEST_LOOK
+from finsched.decide.prospects import Prospects, Reaction, prospects
+from finsched.decide.spot.policies import named
 from finsched.errors import SpecError, StoreProblem
 from finsched.ledger import Ledger
 from finsched.model.event import ClockAnchored, Resumed, StopRequested
 from finsched.model.market import Market
-from finsched.model.quote import Decision, Quote
+from finsched.model.quote import Quote
 from finsched.model.run import Outcome, Placement, Run
 from finsched.node.store import Store, StoreError
 from finsched.provider import Provider
@@ -33,6 +33,8 @@ from finsched.run.supervisor import Supervisor, Surroundings
 from finsched.settings import Settings
 
 _LOOK_AGAIN_SECONDS = 0.3
+_LOOK_TAKES = timedelta(seconds=1)  # of real time, as the two below
+_START_TAKES = timedelta(seconds=3)
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -105,7 +107,7 @@ class Session:
                 lease=self.settings.lease,
                 secrets=self.secrets,
             ),
-            decide=_decider(market),
+            look_ahead=_Outlook(_usable(run, market), clock),
             place=_placer(market),
         )
 
@@ -124,15 +126,30 @@ def present_moment(run: Run) -> datetime:
     return AnchoredClock(run.anchor).now()
 
 
-def _decider(market: Market) -> Callable[[Run, datetime], Decision]:
-    """Quote what remains, first without the pools that cool down, then with them."""
+class _Outlook:
+    """What a run could choose from, worked out again every ten minutes and for every attempt."""
 
-    def decide_rest(run: Run, now: datetime) -> Decision:
-        rest = remaining(run)
-        rested = decide(rest, _usable(run, market), now=now, excluded=cooling(run, now))
-        return rested if rested.quotes else decide(rest, _usable(run, market), now=now)
+    def __init__(self, market: Market, clock: Clock) -> None:
+        self._market = market
+        self._reaction = Reaction(look=_LOOK_TAKES * clock.speed, start=_START_TAKES * clock.speed)
+        self._seen_for: tuple[int, int] | None = None
+        self._seen = Prospects()
 
-    return decide_rest
+    def __call__(self, run: Run, now: datetime) -> Prospects:
+        moment = (len(run.attempts), int(now.timestamp() / LONGEST_LOOK.total_seconds()))
+        if moment != self._seen_for:
+            self._seen = self._look(run, now)
+            self._seen_for = moment
+        return self._seen
+
+    def _look(self, run: Run, now: datetime) -> Prospects:
+        return prospects(
+            run,
+            self._market,
+            now,
+            make_policy=named(run.policy),
+            reaction=self._reaction,
+        )
 
 
 def _usable(run: Run, market: Market) -> Market:

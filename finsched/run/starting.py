@@ -8,6 +8,7 @@ from pathlib import Path
 
 from finsched import plugins, quoting
 from finsched.decide.admit import Objection, Refused, admit
+from finsched.decide.spot.policies import DEFAULT, named
 from finsched.errors import (
     FinschedError,
     NotConfigured,
@@ -47,6 +48,7 @@ class RehearsalRequest:
     seed: int = 0
     interruptions: int | None = None
     hazard_per_hour: float | None = None
+    spot_capacity: float = 1.0
     speed: float | None = None
 
 
@@ -57,12 +59,14 @@ def start(
     *,
     request: RehearsalRequest | None = None,
     store: str | None = None,
+    policy: str = DEFAULT,
 ) -> str:
     """Quote a job, admit it, write it down as a run and return the run's id.
 
     Raises the error that says why it may not start; nothing was started then.
     """
     now = datetime.now(UTC)
+    named(policy)
     if isinstance(job.deadline, datetime) and job.deadline <= now:
         raise SpecError(f"the deadline {job.deadline:%F %T} UTC is past", fix="set a later one")
     market = quoting.read_market(job, settings, now=now)
@@ -78,6 +82,7 @@ def start(
         store_base=_store_base(job, settings, store, rehearsed=request is not None),
         best_on_demand=_best_on_demand(job, decision, market),
         rehearsal=rehearsal,
+        policy=policy,
     )
     clock = anchored(now, rehearsal.speed) if rehearsal else wall_clock()
     return submit(ledger, submission, clock)
@@ -117,6 +122,7 @@ def _rehearsal(request: RehearsalRequest, chosen: Placement) -> Rehearsal:
         seed=request.seed,
         interruptions=count if request.hazard_per_hour is None else None,
         hazard_per_hour=request.hazard_per_hour,
+        spot_capacity=request.spot_capacity,
     )
 
 

@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from finsched.decide.spot.policies import DEFAULT
 from finsched.errors import SpecError, StoreProblem
 from finsched.ledger import Ledger
 from finsched.model.event import ClockAnchored, Submitted
@@ -27,6 +28,7 @@ class Submission:
     store_base: str
     best_on_demand: Placement | None
     rehearsal: Rehearsal | None = None
+    policy: str = DEFAULT
 
 
 def submit(ledger: Ledger, submission: Submission, clock: AnchoredClock) -> str:
@@ -46,6 +48,7 @@ def submit(ledger: Ledger, submission: Submission, clock: AnchoredClock) -> str:
         workdir_key=package.key if package else None,
         rehearsal=submission.rehearsal,
         best_on_demand=submission.best_on_demand,
+        policy=submission.policy,
     )
     ledger.append(run_id, submitted, clock.now())
     if submission.rehearsal:

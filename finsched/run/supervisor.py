@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from finsched.decide.freshness import stale
-from finsched.decide.next_step import End, Launch, Stay, Step, Wait, next_step
+from finsched.decide.next_step import next_step
+from finsched.decide.prospects import Prospects
 from finsched.decide.spend import spent_usd
+from finsched.decide.step import End, Launch, Move, Pause, Stay, Step, Wait
 from finsched.errors import MachineProblem, ProviderProblem
-from finsched.model.event import Ended, Event, StopRequested, Warned
-from finsched.model.quote import Decision, Quote
-from finsched.model.run import Attempt, Outcome, Placement, Run
+from finsched.model.event import Decided, Ended, Event, StopRequested, Warned
+from finsched.model.quote import Quote
+from finsched.model.run import Attempt, Choice, Outcome, Placement, Run
 from finsched.node.store import Store
 from finsched.provider import InstanceState, Provider
 from finsched.run.clock import Clock
@@ -35,7 +37,7 @@ class Surroundings:
     store: Store
     clock: Clock
     terms: LaunchTerms
-    decide: Callable[[Run, datetime], Decision]
+    look_ahead: Callable[[Run, datetime], Prospects]
     place: Callable[[Run, Quote, str], Placement]
 
 
@@ -109,20 +111,25 @@ class Supervisor:
     def _step(self) -> Step:
         run, now = self._journal.run, self._around.clock.now()
         seconds = reserve_seconds(run, self._around.clock) * self._around.clock.speed
-        decision = None if run.live_attempt else self._around.decide(run, now)
         return next_step(
             run,
             now=now,
             spent_usd=spent_usd(run, now),
             reserve=timedelta(seconds=seconds),
-            decision=decision,
+            ahead=self._around.look_ahead(run, now),
         )
 
     def _act(self, step: Step) -> None:
         match step:
-            case Launch(quote=quote, why=why):
-                self._launch(self._around.place(self._journal.run, quote, why))
-            case Wait(until=until):
+            case Launch(quote=quote, choice=choice):
+                self._record(Decided(choice=choice))
+                self._launch(self._around.place(self._journal.run, quote, choice.why))
+            case Move(choice=choice) | Pause(choice=choice):
+                self._note(choice)
+                self._leave()
+                self._pause()
+            case Wait(until=until, choice=choice):
+                self._note(choice)
                 self._pause_until(until)
             case Stay():
                 self._renew_lease()
@@ -130,6 +137,19 @@ class Supervisor:
                 self._pause()
             case End(outcome=outcome, why=why):
                 self._end(outcome, why)
+
+    def _note(self, choice: Choice) -> None:
+        """Write a decision down when it is another than the last."""
+        last = self._journal.run.choice
+        if last is None or (last.step, last.target) != (choice.step, choice.target):
+            self._record(Decided(choice=choice))
+
+    def _leave(self) -> None:
+        """Let the live attempt save and end, so that the next one can begin."""
+        attempt = self._journal.run.live_attempt
+        if attempt:
+            self._renew_lease()
+            self._wind_down(attempt, "moved")
 
     def _launch(self, chosen: Placement) -> None:
         run = self._journal.run
@@ -147,12 +167,12 @@ class Supervisor:
         if attempt is None:
             self._record(Ended(outcome=outcome, detail=why))
             return
-        self._wind_down(attempt, outcome)
+        self._wind_down(attempt, _ORDERS.get(outcome, "stopped"))
         self._pause()
 
-    def _wind_down(self, attempt: Attempt, outcome: Outcome) -> None:
+    def _wind_down(self, attempt: Attempt, order: str) -> None:
         """Order a last checkpoint; switch the machine off when it takes too long."""
-        self._letters(attempt).stop(_ORDERS.get(outcome, "stopped"))
+        self._letters(attempt).stop(order)
         if self._stop_by is None:
             seconds = reserve_seconds(self._journal.run, self._around.clock) + SLACK_SECONDS
             self._stop_by = datetime.now(UTC) + timedelta(seconds=seconds)

@@ -9,7 +9,7 @@ import pytest
 from finsched.decide.feasible import feasible
 from finsched.decide.rank import decide
 from finsched.model.job import CapacityPreference, Dataset, GpuRequest, Requirements, Where
-from finsched.model.market import CapacityType, Location, Offer, Tier
+from finsched.model.market import Location, Offer, Tier
 from finsched.model.quote import RejectionCode
 from finsched.testing.builders import NOW, job, machine, market, offer, spot
 
@@ -164,16 +164,6 @@ def test_it_is_out(
     kept, rejections = feasible(job(**spec), market(candidate))
     assert kept == []
     assert [(each.code, each.reason) for each in rejections] == [(code, reason)]
-
-
-def test_a_cooling_pool_is_out_with_its_reason() -> None:
-    near, far = spot(zone="use1-az1"), spot(zone="use1-az2")
-    cooling = {(near.pool, CapacityType.SPOT): "interrupted 5 minutes ago"}
-    kept, rejections = feasible(job(), market(near, far), cooling)
-    assert [each.offer for each in kept] == [far]
-    assert [(each.code, each.reason) for each in rejections] == [
-        (RejectionCode.COOLDOWN, "interrupted 5 minutes ago")
-    ]
 
 
 def test_data_outside_the_residency_rejects_everything_with_one_clear_note() -> None:

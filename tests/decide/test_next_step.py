@@ -1,26 +1,30 @@
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from finsched.decide.next_step import End, Launch, Stay, Step, Wait, next_step
-from finsched.decide.rank import decide
+from finsched.decide.next_step import next_step
+from finsched.decide.prospects import Prospects, prospects
 from finsched.decide.spend import spent_usd
+from finsched.decide.spot.policies import named
+from finsched.decide.step import End, Launch, Stay, Step, Wait
 from finsched.model.event import Resumed, StopRequested
-from finsched.model.job import Budget, CheckpointSpec
+from finsched.model.job import Budget, CapacityPreference, CheckpointSpec
 from finsched.model.market import CapacityType
-from finsched.model.quote import Decision
 from finsched.model.run import AttemptEnd, Outcome
-from finsched.testing.builders import NOW, hazard_prior, job, market, offer, spot
+from finsched.testing.builders import hazard_prior, job, market, offer, spot
 from finsched.testing.runs import Story
 
 CHEAP, DEAR, CALM = spot(4.0), spot(5.0, region="eu-north-1"), offer(10.0)
 
 
-def decision() -> Decision:
+def ahead(story: Story) -> Prospects:
     hazards = {each.pool: hazard_prior(0.05) for each in (CHEAP, DEAR)}
-    asked = job(checkpoint=CheckpointSpec(size_gb=1))
-    return decide(asked, market(CHEAP, DEAR, CALM, hazards=hazards), now=NOW)
+    there = market(CHEAP, DEAR, CALM, hazards=hazards)
+    saved = replace(story.run.job, checkpoint=CheckpointSpec(size_gb=1))
+    run = replace(story.run, job=saved)
+    return prospects(run, there, story.now, make_policy=named("adaptive"))
 
 
 def step(story: Story, *, reserve: timedelta = timedelta(0)) -> Step:
@@ -30,7 +34,7 @@ def step(story: Story, *, reserve: timedelta = timedelta(0)) -> Step:
         now=story.now,
         spent_usd=spent_usd(run, story.now),
         reserve=reserve,
-        decision=None if run.live_attempt else decision(),
+        ahead=ahead(story),
     )
 
 
@@ -79,7 +83,8 @@ def test_the_budget_is_met_before_it_is_passed() -> None:
 
 
 def test_the_deadline_is_met_before_it_is_passed() -> None:
-    story = Story(job=job(deadline=timedelta(hours=5))).launched()
+    spot_only = job(deadline=timedelta(hours=5), capacity=CapacityPreference.SPOT)
+    story = Story(job=spot_only).launched()
     assert step(story.after(hours=4.8), reserve=timedelta(minutes=6)) == Stay()
     taken = step(story.after(hours=0.15), reserve=timedelta(minutes=6))
     assert isinstance(taken, End)

@@ -25,7 +25,6 @@ REJECTIONS = {
     RejectionCode.RESIDENCY: "outside the residency",
     RejectionCode.CAPACITY_TYPE: "another capacity type",
     RejectionCode.TIER: "queued or reserved ahead",
-    RejectionCode.COOLDOWN: "pool cooling down",
     RejectionCode.NO_CHECKPOINT: "spot without a checkpoint",
     RejectionCode.NEVER_FINISHES: "would never finish",
     RejectionCode.DEADLINE: "too late for the deadline",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Off(Enum):
@@ -72,4 +72,13 @@ class Policy(Protocol):
 
     def decide(self, now: Situation) -> Placement:
         """The placement until the next tick; a pool only while it is available."""
+        ...
+
+
+@runtime_checkable
+class Weighing(Protocol):
+    """A policy that can say what it expects each way to cost."""
+
+    def weigh(self, now: Situation) -> Mapping[Placement, float]:
+        """The expected cost to the end of every placement that could be had, in the job's money."""
         ...

@@ -1,0 +1,108 @@
+"""What a run can choose from at a moment: the quotes of what is left, and a policy's frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from finsched.decide.cooldown import cooling, cools
+from finsched.decide.rank import decide
+from finsched.decide.remaining import done, remaining
+from finsched.decide.scavenging import nothing_cheap, too_dear
+from finsched.decide.spot.framing import Frame, Horizon, frame
+from finsched.decide.spot.policies import MakePolicy, named
+from finsched.model.job import CapacityPreference
+from finsched.model.market import CapacityType, Market, Pool
+from finsched.model.quote import Quote
+from finsched.model.run import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaction:
+    """How slow we are ourselves: the time between two looks, and the least that a start takes."""
+
+    look: timedelta = timedelta(0)
+    start: timedelta = timedelta(0)
+
+
+_AT_ONCE = Reaction()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prospects:
+    """The quotes for the rest of a run, the cheapest first, and its frame where there is a choice.
+
+    `frame` is None where nothing is to be weighed: without a deadline, without stated hours of
+    work, or where only spot or only on-demand may be used. Then the first quote is taken.
+    `too_dear` says why nothing may run at present prices, `live_too_dear` why the live attempt may
+    not go on.
+    """
+
+    quotes: tuple[Quote, ...] = ()
+    too_dear: str | None = None
+    live_too_dear: str | None = None
+    frame: Frame | None = None
+    make_policy: MakePolicy = field(default_factory=lambda: named("adaptive"))
+
+
+def prospects(
+    run: Run,
+    market: Market,
+    now: datetime,
+    *,
+    make_policy: MakePolicy,
+    reaction: Reaction = _AT_ONCE,
+) -> Prospects:
+    """Quote what remains of a run, and frame it for its policy."""
+    decision = decide(remaining(run), market, now=now)
+    return Prospects(
+        quotes=decision.quotes,
+        too_dear=nothing_cheap(run.job, decision),
+        live_too_dear=too_dear(run, market.offers),
+        frame=_frame(run, decision.quotes, now, reaction),
+        make_policy=make_policy,
+    )
+
+
+def rested(run: Run, quotes: tuple[Quote, ...], now: datetime) -> tuple[Quote, ...]:
+    """The quotes without the pools that cool down; all of them where none would be left."""
+    hot = cooling(run, now)
+    return tuple(quote for quote in quotes if not cools(quote, hot)) or quotes
+
+
+def _frame(run: Run, quotes: tuple[Quote, ...], now: datetime, reaction: Reaction) -> Frame | None:
+    deadline = run.deadline_at
+    if deadline is None or run.job.work is None or run.job.capacity is not CapacityPreference.AUTO:
+        return None
+    horizon = Horizon(
+        deadline_s=(deadline - run.submitted_at).total_seconds(),
+        left_s=(deadline - now).total_seconds(),
+        done=done(run),
+        reaction_s=reaction.look.total_seconds(),
+        changeover_s=max(_longest_start_s(run), reaction.start.total_seconds()),
+    )
+    return frame(_without_refused(run, quotes, now), horizon, _held(run))
+
+
+def _longest_start_s(run: Run) -> float:
+    """The longest time from an intent to the job's first second that this run has seen."""
+    starts = (
+        (each.started_at - each.intended_at).total_seconds()
+        for each in run.attempts
+        if each.started_at and not each.standby
+    )
+    return max(starts, default=0.0)
+
+
+def _without_refused(run: Run, quotes: tuple[Quote, ...], now: datetime) -> tuple[Quote, ...]:
+    """An on-demand pool that has just refused a machine is no way out."""
+    hot = cooling(run, now)
+    calm = tuple(each for each in quotes if each.offer.capacity_type is CapacityType.ON_DEMAND)
+    if all(cools(each, hot) for each in calm):
+        return quotes
+    return tuple(each for each in quotes if each not in calm or not cools(each, hot))
+
+
+def _held(run: Run) -> Pool | None:
+    attempt = run.live_attempt
+    return attempt.placement.offer.pool if attempt else None
