@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_SOONER = 0.9  # of an interval: a job that saves on time is never made to wait for its next save
-
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
@@ -74,12 +72,12 @@ class Pace:
         return 0.0 if self._save_wanted else self.every_seconds
 
     @property
-    def least_seconds_between_commits(self) -> float:
-        """How long a save may wait for its upload: saves that come too often cost traffic.
+    def thrifty(self) -> bool:
+        """Whether a save may go without an upload, because the next one comes in time.
 
         Where the interval is one number, the job alone decides when it saves.
         """
-        return _SOONER * self.every_seconds if self._cadence.by_age and not self._hinted else 0.0
+        return self._cadence.by_age and not self._hinted
 
     def hint(self) -> None:
         """The machine may be taken back soon: want a save at once, and then many."""
@@ -88,6 +86,36 @@ class Pace:
     def save_began(self) -> None:
         """The job has written something: the save that was wanted is on its way."""
         self._save_wanted = False
+
+
+class Thrift:
+    """Spares the uploads of a job that saves more often than its machine's age asks for.
+
+    A save is left out where the next one, as far from it as it was from the one before, comes
+    before an interval has passed since the last that was kept: no more is at risk than that.
+    Moments are of the monotonic clock.
+    """
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._seen: object = None
+        self._seen_at = -math.inf
+        self._kept_at = -math.inf
+        self._waits_until = -math.inf
+
+    def is_due(self, save: object, now: float) -> bool:
+        """Say whether this save, which is at rest, is to be uploaded now."""
+        if save != self._seen:
+            since_last, since_kept = now - self._seen_at, now - self._kept_at
+            every_seconds = self._pace.every_seconds
+            waits = since_kept + since_last <= every_seconds
+            self._waits_until = self._kept_at + every_seconds if waits else now
+            self._seen, self._seen_at = save, now
+        return now >= self._waits_until or not self._pace.thrifty
+
+    def keep(self) -> None:
+        """The last save that was due is committed."""
+        self._kept_at = self._seen_at
 
 
 class PaceFile:

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from finsched.node.cadence import Pace
+from finsched.node.cadence import Pace, Thrift
 from finsched.node.commit_log import Committed, CommitWriter, Fenced
 from finsched.node.mailbox import Mailbox
 from finsched.node.parts import Changed, Parts
@@ -48,7 +48,7 @@ class Committer:
         self._quiet_at_most_seconds = math.inf
         self._quiescence = Quiescence()
         self._committed: Snapshot = ()
-        self._committed_at = -math.inf
+        self._thrift = Thrift(tools.pace)
         self._wake = threading.Event()
         self._job_ended_at: float | None = None
         self._finished = False
@@ -90,9 +90,12 @@ class Committer:
     def _step(self) -> None:
         ended_at = self._job_ended_at
         self._look()
-        settled = self._settled(time.monotonic() if ended_at is None else ended_at)
-        due = ended_at is not None or self._is_due()
-        done = self._try_to_commit(self._quiescence.snapshot) if settled and due else True
+        snapshot, now = self._quiescence.snapshot, time.monotonic()
+        settled = self._settled(now if ended_at is None else ended_at)
+        due = settled and (
+            self._thrift.is_due(snapshot, now) or self._hurried or ended_at is not None
+        )
+        done = self._try_to_commit(snapshot) if due else True
         self._finished = ended_at is not None and done
 
     def _look(self) -> None:
@@ -100,11 +103,6 @@ class Committer:
         self._quiescence.observe(look(self._directory), time.monotonic())
         if self._quiescence.snapshot != before:
             self._tools.pace.save_began()
-
-    def _is_due(self) -> bool:
-        """Say whether the last commit is old enough for another one."""
-        passed_seconds = time.monotonic() - self._committed_at
-        return self._hurried or passed_seconds >= self._tools.pace.least_seconds_between_commits
 
     @property
     def _hurried(self) -> bool:
@@ -148,7 +146,8 @@ class Committer:
         finally:
             shutil.rmtree(self._staging, ignore_errors=True)
         commit = self._tools.writer.commit(files, self._tools.progress.at(modified_ns))
-        self._committed, self._committed_at = snapshot, started
+        self._committed = snapshot
+        self._thrift.keep()
         self.last_upload_seconds = time.monotonic() - started
         self._report(commit)
         parts.retain(commit)

@@ -132,6 +132,39 @@ def test_an_unchanged_file_is_sent_once(bench: Bench, store: Store) -> None:
     assert len({item.key for item in store.list("parts")} - before) == 1
 
 
+def by_age(every_seconds: float) -> Pace:
+    rows = [
+        {"age_seconds": 0, "every_seconds": every_seconds},
+        {"age_seconds": 3600, "every_seconds": 2 * every_seconds},
+    ]
+    return Pace(Cadence.read(rows), age_seconds=0)
+
+
+def test_a_save_left_out_for_a_newer_one_is_committed_at_the_end(
+    store: Store, tmp_path: Path
+) -> None:
+    bench = Bench(store, tmp_path, pace=by_age(2.0))
+    for content in (b"1", b"2", b"3"):
+        bench.save("weights", content)
+        time.sleep(0.4)
+    assert bench.finish()
+    hashes = [commit.files[0].sha256 for commit in bench.commits()]
+    assert hashes == [hashlib.sha256(content).hexdigest() for content in (b"1", b"3")]
+
+
+def test_a_hint_commits_what_was_left_out(store: Store, tmp_path: Path) -> None:
+    pace = by_age(2.0)
+    bench = Bench(store, tmp_path, pace=pace)
+    bench.save("weights", b"1")
+    wait_for(bench.commits)
+    bench.save("weights", b"2")
+    time.sleep(0.6)
+    assert len(bench.commits()) == 1
+    pace.hint()
+    wait_for(lambda: len(bench.commits()) == 2, seconds=0.5)
+    assert bench.finish()
+
+
 def test_only_parts_of_the_last_two_commits_are_kept(bench: Bench, store: Store) -> None:
     for number in range(1, 5):
         bench.save("weights", f"generation {number}".encode())

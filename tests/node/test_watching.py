@@ -18,7 +18,7 @@ from finsched.node.clock import utc_now
 from finsched.node.config import CheckpointConfig, ConfigError, NodeConfig
 from finsched.node.ending import Cause, End, Watch
 from finsched.node.mailbox import Mailbox, read_messages
-from finsched.node.notice import InterruptionNotice, NoticeWatch
+from finsched.node.notice import InterruptionNotice, NoticeWatch, RebalanceHint
 from finsched.node.orders import OrderBook, Orders
 from finsched.node.store import Store
 
@@ -58,6 +58,8 @@ def test_a_document_is_read_with_its_defaults(tmp_path: Path) -> None:
         {"checkpoint": {"path": "../up", "every_seconds": 1}},
         {"checkpoint": {"path": ".", "every_seconds": 1}},
         {"checkpoint": {"path": "a", "every_seconds": 0}},
+        {"checkpoint": {"path": "a", "every_seconds": [{"age_seconds": 0}]}},
+        {"checkpoint": {"path": "a"}},
         {"checkpoint": {"path": "a", "every_seconds": 1, "signal": "SIGNAL"}},
     ],
 )
@@ -114,6 +116,33 @@ def test_a_notice_is_seen_when_it_comes(body: str, ends_at: datetime | None) -> 
     assert not Endpoint.asked_without_token
 
 
+class HintingEndpoint(Endpoint):
+    """It recommends to leave, and says nothing of an end."""
+
+    recommendation: str | None = None
+
+    def do_GET(self) -> None:
+        asked_for_hint = self.path.endswith("/events/recommendations/rebalance")
+        body = self.recommendation if asked_for_hint else self.body
+        self._answer(404 if body is None else 200, body or "")
+
+
+def test_a_hint_is_seen_and_a_notice_after_it() -> None:
+    Endpoint.body, HintingEndpoint.recommendation = None, None
+    with ThreadingHTTPServer(("127.0.0.1", 0), HintingEndpoint) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        watch = NoticeWatch(f"http://127.0.0.1:{server.server_port}", poll_seconds=0.01)
+        time.sleep(0.1)
+        assert watch.hint is None
+        HintingEndpoint.recommendation = '{"noticeTime": "2026-03-01T10:00:00Z"}'
+        wait_for(lambda: watch.hint)
+        assert watch.notice is None
+        Endpoint.body = '{"action": "terminate"}'
+        wait_for(lambda: watch.notice)
+        server.shutdown()
+    assert watch.hint == RebalanceHint(datetime(2026, 3, 1, 10, tzinfo=UTC))
+
+
 class SlowEndpoint(Endpoint):
     """It thinks before it says that there is nothing."""
 
@@ -154,6 +183,14 @@ def watch_on(store: Store, **changes: Any) -> Watch:
 def test_nothing_asks_for_the_end_without_a_reason(store: Store) -> None:
     later = (utc_now() + timedelta(seconds=6)).isoformat()
     watch = watch_on(store, stop_at=[{"at": later, "reason": "budget"}])
+    assert watch.cause() is None
+    watch.close()
+
+
+def test_an_order_to_go_is_heard(store: Store) -> None:
+    watch = watch_on(store)
+    OrderBook(store, 1).go()
+    wait_for(lambda: watch.orders.go)
     assert watch.cause() is None
     watch.close()
 
