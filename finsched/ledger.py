@@ -70,7 +70,7 @@ class Ledger:
         )
         with self._in_place():
             rows = self._connection.execute(query, (run, after)).fetchall()
-        return [_recorded(*row) for row in rows]
+        return [recorded(*row) for row in rows]
 
     def run(self, run: str) -> Run:
         """Return the run as it stands; `SpecError` when the ledger knows none of that name."""
@@ -129,7 +129,8 @@ def _kind(name: str) -> type[Event]:
     return _KINDS[name]
 
 
-def _recorded(sequence: int, run: str, at: str, kind: str, body: str) -> Recorded:
+def recorded(sequence: int, run: str, at: str, kind: str, body: str) -> Recorded:
+    """Return what a row of the ledger says; raises `LedgerProblem` for one that says nothing."""
     try:
         event = decode(_kind(kind), json.loads(body))
         return Recorded(sequence=sequence, run=run, at=datetime.fromisoformat(at), event=event)

@@ -17,7 +17,7 @@ from finsched.model.evidence import Evidence, Quality
 from finsched.model.job import JobSpec
 from finsched.model.market import Market, Offer
 from finsched.model.quote import Decision, Quote, Rejection, RejectionCode
-from finsched.settings import Settings
+from finsched.settings import LEDGER_FILE, Settings
 
 if TYPE_CHECKING:
     from finsched.provider import Provider
@@ -71,8 +71,12 @@ def _known_clouds(settings: Settings) -> tuple[str, ...]:
 
 
 def read_market(job: JobSpec, settings: Settings, *, now: datetime) -> Market:
-    """Return what is known of the market for a job, at the prices this user pays."""
+    """Return what is known of the market for a job, at the prices this user pays.
+
+    What our own runs teach is in it, so that everything decided in it knows that as well.
+    """
     market = catalog.load_market(now=now, locations=places_of(job), cache_dir=settings.cache_dir)
+    market = with_experience(job, market, settings)
     ready = _ready(job, settings)
     for provider in ready:
         if provider.name not in market.terms:
@@ -82,6 +86,16 @@ def read_market(job: JobSpec, settings: Settings, *, now: datetime) -> Market:
         offers=tuple(_discounted(market.offers, settings.discounts)),
         launchable=frozenset(provider.name for provider in ready if provider.compute),
     )
+
+
+def with_experience(job: JobSpec, market: Market, settings: Settings) -> Market:
+    """Return the market with what the ended runs of the ledger teach about a job by now."""
+    if not (settings.state_dir / LEDGER_FILE).exists():
+        return market
+    from finsched.experience.recall import recall  # noqa: PLC0415 - the first quotes have no past
+
+    learnt = recall(settings.state_dir, job, market.as_of.date())
+    return replace(market, experience=learnt.experience, notes=market.notes + learnt.notes)
 
 
 def quote_in(

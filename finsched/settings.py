@@ -18,6 +18,9 @@ from finsched.errors import SpecError
 CONFIG_VARIABLE = "FINSCHED_CONFIG"
 STATE_DIR_VARIABLE = "FINSCHED_STATE_DIR"
 CACHE_DIR_VARIABLE = "FINSCHED_CACHE_DIR"
+LEDGER_FILE = "ledger.sqlite"
+"""The name of the ledger in the state directory."""
+
 _APP = "finsched"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -199,7 +199,7 @@ class Experience:
     machine itself, and how many of it.
     """
 
-    observations: Mapping[Pool, Sequence[Observation]] = field(default_factory=dict)
+    observations: Mapping[Pool, tuple[Observation, ...]] = field(default_factory=dict)
     starts: Mapping[tuple[str, str], Starts] = field(default_factory=dict)
     paces: Mapping[tuple[str, int], Pace] = field(default_factory=dict)
 

@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from finsched.errors import MachineProblem
-from finsched.ledger import FILE_NAME, Ledger
+from finsched.ledger import Ledger
+from finsched.settings import LEDGER_FILE
 
 
 def open_ledger(state_dir: Path) -> Ledger:
     """Open the ledger of this installation, making it on first use."""
-    return Ledger(state_dir / FILE_NAME)
+    return Ledger(state_dir / LEDGER_FILE)
 
 
 def installation(state_dir: Path) -> str:
