@@ -24,6 +24,24 @@ LEDGER_FILE = "ledger.sqlite"
 _APP = "finsched"
 
 
+DLAMI = "/aws/service/deeplearning/ami/{arch}/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsSettings:
+    """What a user says about AWS; credentials are none of it, they come as every AWS tool's do.
+
+    `regions` is where finsched may launch and looks for what is its own; empty means every region
+    that the account has enabled. `subnets` are those of a region to launch into, empty means the
+    default ones. `ami` is an AMI's id, or an SSM parameter with `{arch}` for x86_64 or arm64.
+    """
+
+    regions: tuple[str, ...] = ()
+    subnets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    instance_profile: str = ""
+    ami: str = DLAMI
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What a user configures once for all jobs; no secret is ever in here.
@@ -41,6 +59,7 @@ class Settings:
     lease: timedelta = timedelta(minutes=10)
     local_price_usd_per_hour: float = 0.0
     providers: tuple[str, ...] = ()
+    aws: AwsSettings = field(default_factory=AwsSettings)
 
 
 class SecretValues(dict[str, str]):
@@ -177,6 +196,35 @@ def _discounts(value: Any) -> dict[str, float]:
     return factors
 
 
+def _subnets(value: Any) -> dict[str, tuple[str, ...]]:
+    if not isinstance(value, dict):
+        raise TypeError("is not a table of regions")
+    return {region: _names(subnets) for region, subnets in value.items()}
+
+
+def _aws(value: Any) -> AwsSettings:
+    if not isinstance(value, dict):
+        raise TypeError("is not a table")
+    for key in value:
+        if key not in _AWS_READERS:
+            raise ValueError(f"has no {key}: it has {', '.join(_AWS_READERS)}")
+    return AwsSettings(**{key: _field(key, read) for key, read in value.items()})
+
+
+def _field(key: str, value: Any) -> Any:
+    try:
+        return _AWS_READERS[key](value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{key} {error}") from None
+
+
+_AWS_READERS: dict[str, Callable[[Any], Any]] = {
+    "regions": _names,
+    "subnets": _subnets,
+    "instance_profile": _text,
+    "ami": _text,
+}
+
 _READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "state_dir": ("state_dir", _absolute),
     "cache_dir": ("cache_dir", _absolute),
@@ -186,6 +234,7 @@ _READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "lease_seconds": ("lease", _lease),
     "local_price_usd_per_hour": ("local_price_usd_per_hour", _price),
     "providers": ("providers", _names),
+    "aws": ("aws", _aws),
 }
 
 _EXAMPLES = {
@@ -197,4 +246,5 @@ _EXAMPLES = {
     "lease_seconds": "lease_seconds = 600",
     "local_price_usd_per_hour": "local_price_usd_per_hour = 0.25",
     "providers": 'providers = ["local"]',
+    "aws": 'aws = {regions = ["us-west-2"], instance_profile = "finsched-node"}',
 }

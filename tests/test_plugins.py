@@ -65,7 +65,7 @@ def ask(folder: Path) -> list[str]:
 def test_a_third_party_package_is_found_and_alone_imported(tmp_path: Path) -> None:
     install(tmp_path, "acme-gpus", "acme_gpus", GOOD)
     listed, loaded = ask(tmp_path)
-    assert listed == "acme,local False"
+    assert listed == "acme,aws,local False"
     assert loaded == "acme False"
 
 

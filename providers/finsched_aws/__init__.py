@@ -1,0 +1,40 @@
+"""AWS: EC2 machines, spot and on demand.
+
+A quote asks this module whether AWS can be launched on from here, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Protocol
+
+from finsched.errors import NotConfigured
+from finsched_aws.credentials import are_configured
+
+if TYPE_CHECKING:
+    from finsched.provider import Provider
+    from finsched.settings import AwsSettings
+
+
+class HasAwsSettings(Protocol):
+    """The settings that this provider reads."""
+
+    @property
+    def aws(self) -> AwsSettings:
+        """The table `[aws]`."""
+        ...
+
+
+def provider(settings: HasAwsSettings) -> Provider:
+    """Return AWS, without a network call; raises NotConfigured naming what is missing."""
+    if find_spec("boto3") is None:
+        raise NotConfigured("aws needs boto3", fix="pip install 'finsched[aws]'")
+    if not are_configured(os.environ):
+        raise NotConfigured(
+            "aws: no credentials are configured here",
+            fix="run `aws configure` or `aws sso login`, or set AWS_PROFILE",
+        )
+    from finsched_aws.assembly import assemble  # noqa: PLC0415 - only where AWS can be used
+
+    return assemble(settings.aws)

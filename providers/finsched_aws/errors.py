@@ -1,0 +1,223 @@
+"""One table from AWS error codes to what finsched does next.
+
+The codes are those of https://docs.aws.amazon.com/ec2/latest/devguide/errors-overview.html. A code
+that is not in the table is shown as it came: a guess would send the run the wrong way.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from finsched.errors import (
+    InvalidRequest,
+    NoAnswer,
+    NoCapacity,
+    NoQuota,
+    NotAuthorized,
+    NotConfigured,
+    PriceTooLow,
+    ProviderError,
+    ProviderProblem,
+    Throttled,
+)
+
+POLICY = "docs/reference/aws.md"
+
+
+class NotFound(InvalidRequest):
+    """AWS knows no such resource, or does not know it yet."""
+
+
+class AlreadyThere(ProviderError):
+    """It was made before, by another launch or by one that died."""
+
+
+class TokenUsed(ProviderError):
+    """Machines were made with this client token before."""
+
+
+class ExpiredCredentials(NotAuthorized):
+    """The credentials were valid once."""
+
+
+class Answer(NamedTuple):
+    """What an error code means for the run, and what a person does about it."""
+
+    problem: type[ProviderProblem]
+    fix: str
+
+
+_CAPACITY = Answer(NoCapacity, "finsched tries the next pool; wait, or allow more regions or GPUs")
+_ADDRESSES = Answer(NoCapacity, "free addresses in the subnet, or name a larger one in aws.subnets")
+_PRICE = Answer(PriceTooLow, "quote again: the spot price is above on-demand there now")
+_VCPU_QUOTA = Answer(
+    NoQuota,
+    "ask for more in Service Quotas, Amazon EC2, of that region; spot and on-demand machines have"
+    " quotas of their own for each family, counted in vCPUs",
+)
+_QUOTA = Answer(
+    NoQuota, "ask for more in Service Quotas of that region, or sweep what is left over"
+)
+_PENDING = Answer(NoQuota, "AWS is validating the account for that region: try again in an hour")
+_THROTTLED = Answer(Throttled, "finsched waits and asks again; other tools use the same account")
+_POLICY = Answer(NotAuthorized, f"grant the IAM policy in {POLICY} to the identity that you use")
+_IDENTITY = Answer(
+    NotAuthorized, "check that the credentials are valid: aws sts get-caller-identity"
+)
+_EXPIRED = Answer(
+    ExpiredCredentials,
+    "renew the credentials, for example with `aws sso login`; finsched reads them",
+)
+_CLOCK = Answer(NotAuthorized, "set this computer's clock: AWS refuses what is off by minutes")
+_ACCOUNT = Answer(NotAuthorized, "ask AWS Support: the account may not use EC2 there")
+_WRONG = Answer(
+    InvalidRequest, f"correct the job or the settings; {POLICY} explains the [aws] ones"
+)
+_ABSENT = Answer(NotFound, f"check the id in the settings; {POLICY} explains the [aws] ones")
+_USED = Answer(TokenUsed, "finsched looks for the machines of that attempt")
+_THERE = Answer(AlreadyThere, "finsched uses what is there")
+_IN_USE = Answer(ProviderError, "something still uses it: try again in a minute")
+_SILENT = Answer(NoAnswer, "AWS has a problem there: https://health.aws.amazon.com")
+
+CODES: dict[str, Answer] = {
+    "InsufficientInstanceCapacity": _CAPACITY,
+    "InsufficientHostCapacity": _CAPACITY,
+    "InsufficientReservedInstanceCapacity": _CAPACITY,
+    "InsufficientCapacity": _CAPACITY,
+    "ReservationCapacityExceeded": _CAPACITY,
+    "UnfulfillableCapacity": _CAPACITY,
+    "Unsupported": _CAPACITY,
+    "InsufficientFreeAddressesInSubnet": _ADDRESSES,
+    "SpotMaxPriceTooLow": _PRICE,
+    "VcpuLimitExceeded": _VCPU_QUOTA,
+    "InstanceLimitExceeded": _VCPU_QUOTA,
+    "MaxSpotInstanceCountExceeded": _VCPU_QUOTA,
+    "MaxFleetCountExceeded": _QUOTA,
+    "MaxIOPSLimitExceeded": _QUOTA,
+    "VolumeLimitExceeded": _QUOTA,
+    "NetworkInterfaceLimitExceeded": _QUOTA,
+    "SecurityGroupLimitExceeded": _QUOTA,
+    "ResourceLimitExceeded": _QUOTA,
+    "PendingVerification": _PENDING,
+    "RequestLimitExceeded": _THROTTLED,
+    "RequestThrottled": _THROTTLED,
+    "RequestThrottledException": _THROTTLED,
+    "Throttling": _THROTTLED,
+    "ThrottlingException": _THROTTLED,
+    "ThrottledException": _THROTTLED,
+    "TooManyRequestsException": _THROTTLED,
+    "BandwidthLimitExceeded": _THROTTLED,
+    "PriorRequestNotComplete": _THROTTLED,
+    "UnauthorizedOperation": _POLICY,
+    "AccessDenied": _POLICY,
+    "AccessDeniedException": _POLICY,
+    "AuthFailure": _IDENTITY,
+    "InvalidClientTokenId": _IDENTITY,
+    "UnrecognizedClientException": _IDENTITY,
+    "IncompleteSignature": _IDENTITY,
+    "MissingAuthenticationToken": _IDENTITY,
+    "SignatureDoesNotMatch": _IDENTITY,
+    "ExpiredToken": _EXPIRED,
+    "ExpiredTokenException": _EXPIRED,
+    "RequestExpired": _CLOCK,
+    "RequestTimeTooSkewed": _CLOCK,
+    "Blocked": _ACCOUNT,
+    "OptInRequired": _ACCOUNT,
+    "IdempotentParameterMismatch": _USED,
+    "IdempotentInstanceTerminated": _USED,
+    "InvalidGroup.Duplicate": _THERE,
+    "InvalidPermission.Duplicate": _THERE,
+    "DependencyViolation": _IN_USE,
+    "IncorrectState": _IN_USE,
+    "VolumeInUse": _IN_USE,
+    "InvalidGroup.InUse": _IN_USE,
+    "InvalidNetworkInterface.InUse": _IN_USE,
+    "InternalError": _SILENT,
+    "InternalFailure": _SILENT,
+    "InternalServerError": _SILENT,
+    "ServiceUnavailable": _SILENT,
+    "Unavailable": _SILENT,
+    "RequestTimeout": _SILENT,
+    "InvalidBlockDeviceMapping": _WRONG,
+    "InvalidParameter": _WRONG,
+    "InvalidParameterCombination": _WRONG,
+    "InvalidParameterValue": _WRONG,
+    "InvalidInstanceType": _WRONG,
+    "InvalidUserData": _WRONG,
+    "InvalidAMIID": _WRONG,
+    "InvalidTag": _WRONG,
+    "TagLimitExceeded": _WRONG,
+    "MissingParameter": _WRONG,
+    "ValidationError": _WRONG,
+    "ValidationException": _WRONG,
+    "VPCIdNotSpecified": _WRONG,
+    "ParameterNotFound": _ABSENT,
+}
+
+_ANY_NOT_FOUND = ".NotFound"
+
+SDK_ERRORS: dict[str, Answer] = {
+    "NoCredentialsError": Answer(NotConfigured, "run `aws configure` or `aws sso login`"),
+    "PartialCredentialsError": Answer(NotConfigured, "complete the credentials it names"),
+    "ProfileNotFound": Answer(NotConfigured, "correct AWS_PROFILE"),
+    "ConfigParseError": Answer(NotConfigured, "correct that file"),
+    "SSOError": _EXPIRED,
+    "TokenRetrievalError": _EXPIRED,
+    "CredentialRetrievalError": _EXPIRED,
+    "HTTPClientError": _SILENT,
+    "ConnectionError": _SILENT,
+    "ResponseParserError": _SILENT,
+    "ParamValidationError": _WRONG,
+    "InvalidRegionError": _WRONG,
+}
+"""What botocore raises by itself, by the name of the class or of one that it is derived from."""
+
+_LONGEST_MESSAGE = 400  # a refused permission comes with a kilobyte of encoded detail
+
+
+def problem_of(error: Exception, where: str) -> ProviderProblem:
+    """Return the problem that an exception of the SDK is, naming the region and AWS's own words."""
+    response = getattr(error, "response", None)
+    if response is None:
+        return _sdk_problem(error, where)
+    return _answered_problem(response.get("Error", {}), response, where)
+
+
+def _answered_problem(
+    told: dict[str, Any], response: dict[str, Any], where: str
+) -> ProviderProblem:
+    code, words = str(told.get("Code", "")), str(told.get("Message", ""))
+    answer = answer_to(code)
+    if answer is None:
+        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        answer = _SILENT if code.isdigit() and status >= 500 else _unknown(code)
+    return answer.problem(_text(where, code, words), fix=answer.fix)
+
+
+def answer_to(code: str) -> Answer | None:
+    """Return what a code means; `Family.Detail` counts as its family where only that is known."""
+    if code in CODES:
+        return CODES[code]
+    if code.endswith(_ANY_NOT_FOUND):
+        return _ABSENT
+    return CODES.get(code.partition(".")[0])
+
+
+def _sdk_problem(error: Exception, where: str) -> ProviderProblem:
+    for each in type(error).__mro__:
+        answer = SDK_ERRORS.get(each.__name__)
+        if answer:
+            return answer.problem(_text(where, "", str(error)), fix=answer.fix)
+    name = type(error).__name__
+    return ProviderError(_text(where, name, str(error)), fix=_unknown(name).fix)
+
+
+def _unknown(code: str) -> Answer:
+    return Answer(
+        ProviderError, f"finsched does not know {code or 'this answer'}: look it up at AWS"
+    )
+
+
+def _text(where: str, code: str, words: str) -> str:
+    short = words if len(words) <= _LONGEST_MESSAGE else f"{words[:_LONGEST_MESSAGE]}…"
+    return ": ".join(part for part in (where, code, short) if part)

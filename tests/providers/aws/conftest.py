@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finsched.model.evidence import Evidence, Quality
+from finsched.model.market import CapacityType, InstanceType, Offer, Tier
+from finsched.provider import LaunchRequest, Provider
+from finsched.settings import AwsSettings
+from finsched_aws.assembly import assemble
+from finsched_aws.pace import Patience
+
+PATIENCE = Patience(
+    connect_seconds=5, read_seconds=10, tries=4, retry_seconds=0.02, settle_seconds=0.05
+)
+REGIONS = ("us-east-1", "us-west-2")
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+SERVER_STARTS_WITHIN_SECONDS = 60
+
+
+@dataclass
+class Lab:
+    """The emulated account, and short words for what the tests do with it."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    settings: AwsSettings = field(default_factory=lambda: AwsSettings(regions=REGIONS))
+
+    def __call__(self, word: str, **body: Any) -> Any:
+        return self._post(f"/lab/{word}", body)
+
+    def reset(self) -> None:
+        self._post("/moto-api/reset", {})
+        self("reset")
+
+    def _post(self, path: str, body: Mapping[str, Any]) -> Any:
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), method="POST")
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def calls(self, operation: str = "") -> list[dict[str, Any]]:
+        return [call for call in self("log") if not operation or call["operation"] == operation]
+
+    def client(self, service: str = "ec2", region: str = "us-west-2") -> Any:
+        import boto3
+
+        return boto3.client(service, region_name=region)
+
+    def provider(self, patience: Patience = PATIENCE, **settings: Any) -> Provider:
+        chosen = AwsSettings(**{"regions": REGIONS, **settings})
+        return assemble(chosen, user_data=user_data, patience=patience)
+
+    def instances(self, region: str = "us-west-2") -> list[dict[str, Any]]:
+        """Every machine that was ever made there, ended or not."""
+        pages = self.client(region=region).get_paginator("describe_instances").paginate()
+        return [
+            instance
+            for page in pages
+            for reservation in page["Reservations"]
+            for instance in reservation["Instances"]
+        ]
+
+    @cached_property
+    def default_subnets(self) -> list[dict[str, Any]]:
+        return self.client().describe_subnets()["Subnets"]
+
+
+def user_data(request: LaunchRequest) -> str:
+    return f"#!/bin/sh\necho {request.token}\n"
+
+
+def offer(**changes: Any) -> Offer:
+    machine = InstanceType(
+        provider="aws",
+        name=changes.pop("instance_type", "g5.xlarge"),
+        gpu="A10G",
+        gpu_count=1,
+        vcpus=4,
+    )
+    plain: dict[str, Any] = {
+        "instance_type": machine,
+        "region": "us-west-2",
+        "zone": "usw2-az1",
+        "capacity_type": CapacityType.SPOT,
+        "tier": Tier.STANDARD,
+        "price_usd_per_hour": 0.5,
+        "evidence": Evidence(what="price", source="a test", quality=Quality.ESTIMATED),
+    }
+    return Offer(**{**plain, **changes})
+
+
+def launch_request(token: str = "r1-1", **changes: Any) -> LaunchRequest:
+    plain: dict[str, Any] = {
+        "token": token,
+        "installation": "finsched-test",
+        "run": "r1",
+        "attempt": 1,
+        "offer": offer(),
+        "nodes": 1,
+        "node_config": {"run": "r1"},
+        "tags": {"project": "chatbot"},
+    }
+    return LaunchRequest(**{**plain, **changes})
+
+
+@pytest.fixture(autouse=True)
+def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reaches AWS, whatever it does."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> Any:
+        if self.family != socket.AF_UNIX and address[0] not in LOOPBACK:
+            raise AssertionError(f"a test tried to reach {address}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = tmp_path_factory.mktemp("moto") / "log"
+    with log.open("wb") as stream:
+        command = [sys.executable, str(Path(__file__).with_name("moto_lab.py")), str(port)]
+        process = subprocess.Popen(command, stdout=stream, stderr=stream)
+    lab = Lab(f"http://127.0.0.1:{port}", process)
+    try:
+        _wait_for(lab, log)
+        yield lab
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _wait_for(lab: Lab, log: Path) -> None:
+    give_up_at = time.monotonic() + SERVER_STARTS_WITHIN_SECONDS
+    while True:
+        try:
+            return lab.reset()
+        except OSError:
+            running = lab.process.poll() is None and time.monotonic() < give_up_at
+            assert running, log.read_text()
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def lab(server: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Lab:
+    """An empty account, reached as every AWS tool reaches one: through the environment."""
+    for variable in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(variable)
+    for variable, value in {
+        "AWS_ENDPOINT_URL": server.url,
+        "AWS_ACCESS_KEY_ID": "AKIATEST",
+        "AWS_SECRET_ACCESS_KEY": "canary-secret",
+        "AWS_CONFIG_FILE": str(tmp_path / "none"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none-either"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(variable, value)
+    server.reset()
+    server.__dict__.pop("default_subnets", None)
+    return server
+
+
+@pytest.fixture
+def provider(lab: Lab) -> Provider:
+    return lab.provider()
+
+
+@pytest.fixture
+def make_request() -> Callable[[str], LaunchRequest]:
+    return launch_request
