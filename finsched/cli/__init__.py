@@ -14,6 +14,7 @@ import typer
 from finsched.cli import (
     backtest,
     gpus,
+    history,
     launch,
     logs,
     policy_serve,
@@ -52,6 +53,7 @@ _COMMANDS: tuple[Callable[..., int | None], ...] = (
     report.report,
     runs.runs,
     gpus.gpus,
+    history.history,
     validate.validate,
     schema.schema,
     backtest.backtest,

@@ -20,6 +20,7 @@ class SchemaName(StrEnum):
     REPORT = "report"
     RUNS = "runs"
     GPUS = "gpus"
+    HISTORY = "history"
     VALIDATE = "validate"
     BACKTEST = "backtest"
 

@@ -34,7 +34,7 @@ LISTED = (
     _on("sooddvs", "sooddvs/gpu-pricing 2d9dd3a", "2026-06-15", NONE_STATED),
     Source(
         "karpenter-history",
-        "aws/karpenter-provider-aws price table, 37 versions",
+        "aws/karpenter-provider-aws, 37 versions",
         "2023-09-18",
         "2026-07-20",
         "Apache-2.0",
@@ -43,7 +43,7 @@ LISTED = (
     ),
     Source(
         "sooddvs-daily",
-        "sooddvs/gpu-pricing 2d9dd3a gpu_pricing_history.csv, live rows",
+        "sooddvs/gpu-pricing 2d9dd3a, daily rows",
         "2026-05-21",
         "2026-06-15",
         NONE_STATED,
