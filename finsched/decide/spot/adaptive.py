@@ -142,7 +142,7 @@ class Adaptive:
                 max(1, math.ceil(slack / _SLACK_ROUNDED_TO)) * _SLACK_ROUNDED_TO, _MOST_SLACK
             ),
             changeover=self._changeover,
-            spot_price=self._cheapest / job.on_demand_price_per_hour,
+            spot_price=round(self._cheapest / job.on_demand_price_per_hour, 2),
             move=self._in_steps(egress),
         )
         return _View(region=region, pools=pools, plan=_plan(terms, self._beliefs, len(pools)))

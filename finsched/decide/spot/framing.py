@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from finsched.model.market import Pool as MarketPool
 from finsched.model.quote import Basis, Quote
 
 MOST_POOLS = 5
+_ANYWHERE = ""  # what it costs to get to a pool is in its start price
+_CHANGEOVER_STEP_S = 150.0  # rounded up to it, so that the same plan serves while a run lives
 LEAST_SHARE = 0.001
 
 
@@ -86,7 +89,7 @@ def _job(spot: Sequence[Quote], on_demand: Quote, horizon: Horizon) -> SpotJob:
         tick_s=max(horizon.reaction_s, 1.0),
         deadline_s=horizon.deadline_s,
         work_s=work_left_s / max(1 - horizon.done, LEAST_SHARE),
-        changeover_s=max(_changeover_s(spot[0], on_demand), horizon.changeover_s),
+        changeover_s=_rounded_up(max(_changeover_s(spot[0], on_demand), horizon.changeover_s)),
         on_demand_price_per_hour=on_demand.price_usd_per_hour,
         egress_price=0.0,
         pools=tuple(_pool(quote, on_demand) for quote in spot),
@@ -96,7 +99,7 @@ def _job(spot: Sequence[Quote], on_demand: Quote, horizon: Horizon) -> SpotJob:
 def _pool(quote: Quote, on_demand: Quote) -> Pool:
     gang_hazard_per_hour = quote.hazard.per_hour * quote.nodes
     return Pool(
-        region=f"{quote.offer.provider}/{quote.offer.region}",
+        region=_ANYWHERE,
         price_per_hour=quote.price_usd_per_hour,
         start_price=max(quote.cost.transfer_usd - on_demand.cost.transfer_usd, 0.0),
         hazard_ratio=gang_hazard_per_hour / MEASURED.losses_per_hour_up,
@@ -109,6 +112,10 @@ def _changeover_s(spot: Quote, on_demand: Quote) -> float:
     first_s = (on_demand.hours.restart + on_demand.hours.staging) * 3600
     lost_s = (spot.checkpoint_every_seconds or 0.0) / 2
     return max(on_demand.restart_hours * 3600, first_s) + lost_s
+
+
+def _rounded_up(changeover_s: float) -> float:
+    return math.ceil(changeover_s / _CHANGEOVER_STEP_S) * _CHANGEOVER_STEP_S
 
 
 def _productive_hours(quote: Quote) -> float:

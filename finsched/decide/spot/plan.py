@@ -29,6 +29,7 @@ _SLACK_GRID = 0.5  # steps
 _KEPT_EVERY = 3  # steps of time left between two stored tables
 _FORBIDDEN = np.float32(1e6)
 _ROUNDING = 1e-9
+_LARGEST_PRODUCT = 250_000  # multiplications; OpenBLAS takes threads above 262,144
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,9 +136,9 @@ class _Iteration:
         return np.stack(kept_off), np.stack(kept_on)
 
     def _expected(self) -> tuple[Table, Table]:
-        off = np.stack([self._market.off @ value for value in (self._idle, *self._on_demand)])
-        lost = self._market.lost @ self._idle
-        on = np.stack([self._market.lasts @ value + lost for value in self._spot])
+        off = np.stack([_product(self._market.off, v) for v in (self._idle, *self._on_demand)])
+        lost = _product(self._market.lost, self._idle)
+        on = np.stack([_product(self._market.lasts, value) + lost for value in self._spot])
         return off, on
 
     def _decide(self, time_left: int, off: Table, on: Table) -> None:
@@ -183,6 +184,13 @@ class _Iteration:
         right = np.minimum(left + 1, len(place) - 1)
         shifted: Table = table[:, left] * (1 - part) + table[:, right] * part
         return shifted
+
+
+def _product(chances: Table, values: Table) -> Table:
+    """The matrix product, in pieces so small that BLAS starts no threads that wait for a core."""
+    width = max(_LARGEST_PRODUCT // chances.size, 1)
+    pieces = range(0, values.shape[1], width)
+    return np.concatenate([chances @ values[:, at : at + width] for at in pieces], axis=1)
 
 
 def _start_states() -> NDArray[np.intp]:
