@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from finsched import quoting, settings
 from finsched.model.job import JobSpec
 from finsched.model.quote import Decision
+from finsched.settings import Settings
 
 __all__ = ["quote"]
 
@@ -34,6 +36,17 @@ def quote(
     )
     now = datetime.now(UTC)
     market = quoting.read_market(spec, chosen, now=now)
-    return quoting.quote_in(
+    decision = quoting.quote_in(
         spec, market, now=now, discounts=chosen.discounts, launchable_only=launchable_only
     )
+    if spec.start is None and spec.scavenge_below_usd_per_hour is None:
+        return decision
+    return _with_cheaper_times(decision, chosen)
+
+
+def _with_cheaper_times(decision: Decision, chosen: Settings) -> Decision:
+    from finsched.catalog.history import price_history  # noqa: PLC0415 - few jobs ask
+    from finsched.decide.cheaper_times import cheaper_times  # noqa: PLC0415
+
+    known = cheaper_times(decision, price_history(chosen.cache_dir))
+    return replace(decision, notes=(*decision.notes, known))

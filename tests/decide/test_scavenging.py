@@ -100,7 +100,6 @@ def test_a_quote_says_that_the_price_comes_before_the_deadline() -> None:
     assert decide(spec, market(CHEAP), now=NOW).notes == (
         "the job runs only while all nodes cost less than $5.00 an hour",
         "scavenge_below is a hard limit: the deadline is met only if prices allow",
-        "the time of start: no measured effect is known for these pools",
     )
 
 

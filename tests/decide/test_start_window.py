@@ -140,9 +140,8 @@ def test_an_earliest_start_that_is_past_gives_no_time_back() -> None:
     assert "the deadline leaves 30 h" in refused.reason
 
 
-def test_a_quote_says_when_the_job_starts_and_what_is_known_of_cheaper_times() -> None:
+def test_a_quote_says_when_the_job_starts() -> None:
     assert decide(waiting(8, 24), market(offer()), now=NOW).notes == (
         "the job starts from 8 h after launch, before 24 h after launch",
-        "the time of start: no measured effect is known for these pools",
     )
     assert decide(job(), market(offer()), now=NOW).notes == ()
