@@ -32,7 +32,7 @@ def choose(run: Run, ahead: Prospects, frame: Frame, now: datetime) -> Launch | 
 
 def _reason(wanted: Placement) -> str:
     if wanted is Off.IDLE:
-        return "waiting for spot is cheaper than on-demand, and there is time"
+        return "waiting is expected to cost least, and there is time"
     return "least expected cost to the end that keeps the deadline"
 
 

@@ -41,12 +41,13 @@ class Lines:
         """Print the event's line, if people need to hear of it."""
         told = narrate(run, record)
         if told:
-            self._print(_since_submission(run, record.at), *told)
+            self.tell(_since_submission(run, record.at), *told)
 
     def looked(self, run: Run, now: datetime) -> None:
         """Stay silent: a pipe hears of events only."""
 
-    def _print(self, clock: str, word: str, sentence: str) -> None:
+    def tell(self, clock: str, word: str, sentence: str) -> None:
+        """Print one line."""
         # Not through rich: it would end the process when the reader of the pipe has left.
         stream = self._console.file
         try:
@@ -89,7 +90,8 @@ class Panel(Lines):
         """Draw the panel anew."""
         self._live.update(panel(run, now))
 
-    def _print(self, clock: str, word: str, sentence: str) -> None:
+    def tell(self, clock: str, word: str, sentence: str) -> None:
+        """Print one line above the panel; commits are told by the panel."""
         if word == "commit":
             return
         row = Table.grid(padding=(0, 2))

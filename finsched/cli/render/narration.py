@@ -7,6 +7,7 @@ from finsched.cli.render import words
 from finsched.model.event import (
     AttemptEnded,
     Committed,
+    Decided,
     Ended,
     Intended,
     Launched,
@@ -18,7 +19,7 @@ from finsched.model.event import (
     Submitted,
     Warned,
 )
-from finsched.model.run import Attempt, AttemptEnd, Restore, Run
+from finsched.model.run import Attempt, AttemptEnd, Choice, Restore, Run
 
 _ENDS = {
     AttemptEnd.FINISHED: "the job is done",
@@ -47,6 +48,8 @@ def narrate(run: Run, record: Recorded) -> tuple[str, str] | None:
             size = _bytes(checkpoint.size_bytes)
             number = checkpoint_number(run, checkpoint.sequence)
             return "commit", f"checkpoint {number}{_at(checkpoint.progress)}, {size}"
+        case Decided(choice=choice):
+            return _decision(choice)
         case StopRequested(reason=reason):
             return "stopping", f"{reason}: saving a last checkpoint"
         case Resumed():
@@ -54,6 +57,14 @@ def narrate(run: Run, record: Recorded) -> tuple[str, str] | None:
         case Ended(outcome=outcome, detail=detail):
             return "ended", f"{outcome}: {detail}" if detail else str(outcome)
     return None
+
+
+def _decision(choice: Choice) -> tuple[str, str] | None:
+    """Waiting, pausing and moving; a launch is told by the attempt that it makes."""
+    if choice.step == "launch":
+        return None
+    target = f"to {choice.target}: " if choice.target else ""
+    return choice.step, f"{target}{choice.why}"
 
 
 def _of_attempt(run: Run, record: Recorded) -> tuple[str, str] | None:

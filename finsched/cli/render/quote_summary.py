@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from finsched import plugins
@@ -13,6 +14,7 @@ from finsched.cli.render import words
 from finsched.cli.render.price_cautions import price_cautions
 from finsched.cli.render.quote_document import COST_PARTS, HOUR_PARTS
 from finsched.cli.render.rounding import round_parts
+from finsched.model.evidence import Evidence, Quality
 from finsched.model.job import CapacityPreference, JobSpec
 from finsched.model.market import ANY_REGION, CapacityType
 from finsched.model.quote import (
@@ -268,6 +270,18 @@ def _sources(decision: Decision, best: Quote) -> Section:
         source = words.source_and_age(hazard.evidence, today)
         figure = f"{hazard.per_hour:.2g} interruptions an hour (80%: {interval})"
         found.append(Fact(label="hazard", text=f"{figure}; {source}"))
+    found += [_measured_speed(best, each, today) for each in best.evidence if _is_own_speed(each)]
     if cautions := [*best.marks, *price_cautions(decision, best)]:
         found.append(Fact(label="caution", text="; ".join(cautions)))
     return found
+
+
+def _is_own_speed(evidence: Evidence) -> bool:
+    return evidence.quality is Quality.MEASURED and evidence.what.startswith("speed")
+
+
+def _measured_speed(best: Quote, evidence: Evidence, today: date) -> Fact:
+    source = words.source_and_age(evidence, today)
+    whose = evidence.what.removeprefix("speed of ")
+    text = f"{best.speedup:.3g} h of the stated work an hour; {whose}: {source}"
+    return Fact(label="speed", text=text)

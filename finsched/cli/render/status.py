@@ -12,9 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from finsched.cli.output import money
-from finsched.cli.render.live import Lines, at_risk, panel
+from finsched.cli.render.live import at_risk, panel
 from finsched.decide.spend import spent_usd
-from finsched.model.event import Recorded, fold
 from finsched.model.run import Run
 
 
@@ -50,13 +49,6 @@ def print_status(run: Run, now: datetime, out: Console, *, supervised: bool) -> 
     rehearsed = " there, had it been real" if run.rehearsal else ""
     tries = f"{len(run.attempts)} attempts"
     out.print(Text(f"{spent}{rehearsed} in {tries}; finsched report {run.id}"))
-
-
-def print_events(records: Sequence[Recorded], out: Console) -> None:
-    """Print every event of a run with its reason."""
-    lines = Lines(out)
-    for index, record in enumerate(records):
-        lines.heard(fold(records[: index + 1]), record)
 
 
 def run_document(run: Run, now: datetime) -> dict[str, Any]:
