@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from finsched.decide.spot.situation import Off, Placement, SpotJob
@@ -64,6 +64,11 @@ class Course:
             return self._job.work_s
         commits = math.floor(self._run_s / every_s + _ROUNDING)
         return self._work_left_at_start_s - commits * every_s * self._speed()
+
+    def take_back(self, available: Sequence[bool]) -> None:
+        """A pool without machines takes its own back."""
+        if isinstance(self.placement, int) and not available[self.placement]:
+            self.interrupt()
 
     def interrupt(self) -> None:
         """The pool takes its machine back, and with it the work since the last commit."""

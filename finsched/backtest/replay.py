@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from finsched.backtest.course import Course
@@ -36,14 +37,15 @@ def spot_job(window: Window) -> SpotJob:
     )
 
 
-def replay(window: Window, make_policy: MakePolicy) -> Outcome:
-    """Run the job of a window under a policy."""
+def replay(
+    window: Window, make_policy: MakePolicy, make_course: Callable[[SpotJob], Course] = Course
+) -> Outcome:
+    """Run the job of a window under a policy; another course can have other machines."""
     job = spot_job(window)
     policy = make_policy(job)
-    course, spells = Course(job), Spells(len(job.pools))
+    course, spells = make_course(job), Spells(len(job.pools))
     for tick, available in enumerate(zip(*window.available, strict=True)):
-        if isinstance(course.placement, int) and not available[course.placement]:
-            course.interrupt()
+        course.take_back(available)
         spells.observe(available, job.tick_s)
         course.go_to(policy.decide(_situation(job, course, spells, tick, available)))
         if course.run_for(job.tick_s):
