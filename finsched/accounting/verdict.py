@@ -167,7 +167,7 @@ class _Evidence:
         )
 
     def _allowed_seconds(self, attempt: Attempt, kept: Sequence[Checkpoint]) -> float:
-        every_seconds = (attempt.placement.checkpoint_every_seconds or 0.0) / self.speed
+        every_seconds = (_last_interval_seconds(attempt) or 0.0) / self.speed
         upload_seconds = max((point.upload_seconds for point in kept), default=0.0)
         interval_seconds = every_seconds * (1 + QUIET_SHARE_OF_INTERVAL)
         return interval_seconds + upload_seconds + COMMIT_LATENCY_SECONDS
@@ -183,6 +183,14 @@ class _Evidence:
             return 0.0
         since = kept[-1].at if kept else attempt.started_at
         return max((attempt.ended_at - since).total_seconds(), 0.0)
+
+
+def _last_interval_seconds(attempt: Attempt) -> float | None:
+    """The interval that held at the attempt's end."""
+    born_at, ended_at = attempt.billing_from, attempt.ended_at
+    if born_at is None or ended_at is None:
+        return attempt.placement.checkpoint_every_seconds
+    return attempt.placement.checkpoint_every_at(ended_at - born_at)
 
 
 def _commits(run: Run, attempt: Attempt) -> list[Checkpoint]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Iterable
 
 from finsched.decide.walltime import stretch
 
@@ -61,6 +62,31 @@ def interval_hours(
             if waste < least:
                 best, least = hours, waste
     return best
+
+
+def cadence_by_age(
+    *,
+    save_hours: float,
+    hazards_per_hour: Iterable[tuple[float, float]],
+    at_least_hours: float = 0.0,
+) -> tuple[tuple[float, float], ...]:
+    """The best round interval from each age of a machine on: (age, interval), both in seconds.
+
+    `hazards_per_hour` holds, from age 0 s on, from which age which hazard of the whole gang counts.
+    An interval is never longer than two hours, but where an upload takes longer.
+    """
+    table: list[tuple[float, float]] = []
+    for age_seconds, hazard_per_hour in hazards_per_hour:
+        hours = interval_hours(
+            work_hours=_longest_hours(at_least_hours),
+            save_hours=save_hours,
+            hazard_per_hour=hazard_per_hour,
+            at_least_hours=at_least_hours,
+        )
+        every_seconds = round(hours * 3600, 6)
+        if not table or table[-1][1] != every_seconds:
+            table.append((age_seconds, every_seconds))
+    return tuple(table)
 
 
 def _longest_hours(at_least_hours: float) -> float:

@@ -18,7 +18,8 @@ def stale(run: Run, now: datetime, latency: timedelta = timedelta(0)) -> timedel
     attempt = run.live_attempt
     if attempt is None or attempt.started_at is None or run.job.checkpoint is None:
         return None
-    every_seconds = attempt.placement.checkpoint_every_seconds
+    born_at = attempt.billing_from or attempt.started_at
+    every_seconds = attempt.placement.checkpoint_every_at(now - born_at)
     if every_seconds is None:
         return None
     save = run.job.checkpoint.save_time

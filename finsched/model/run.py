@@ -54,6 +54,7 @@ class Placement:
     billing: BillingRule
     checkpoint_every_seconds: float | None
     expected_total_usd: float
+    checkpoint_cadence: tuple[tuple[float, float], ...] = ()  # by age: (age, interval) in seconds
     speedup: float = 1.0
     copy_usd: float = 0.0  # inputs copied to the region's storage: paid once per region
     copied_uris: tuple[str, ...] = ()
@@ -70,6 +71,13 @@ class Placement:
     def usd_per_hour(self) -> float:
         """Price of all nodes together."""
         return self.offer.price_usd_per_hour * self.nodes
+
+    def checkpoint_every_at(self, age: timedelta) -> float | None:
+        """Seconds between checkpoints on a machine of this age."""
+        reached = [
+            every for since, every in self.checkpoint_cadence if since <= age.total_seconds()
+        ]
+        return reached[-1] if reached else self.checkpoint_every_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,6 +112,7 @@ def _node_config(run: Run, attempt: Attempt, clock: Clock, terms: LaunchTerms) -
         "store_uri": run.store_uri,
         "store_options": dict(terms.store_options),
         "workdir_key": run.workdir_key,
+        "standby": attempt.standby,
         "setup": run.job.setup,
         "run_command": run.job.run,
         "env": dict(run.job.env),
@@ -129,12 +130,21 @@ def _checkpoint_config(run: Run, attempt: Attempt, clock: Clock) -> Mapping[str,
     spec, every_seconds = run.job.checkpoint, attempt.placement.checkpoint_every_seconds
     if spec is None or every_seconds is None:
         return None
+    cadence = attempt.placement.checkpoint_cadence
     return {
         "path": spec.path,
         "signal": spec.signal,
-        "every_seconds": every_seconds / clock.speed,
+        "every_seconds": _by_age(cadence, clock) if cadence else every_seconds / clock.speed,
         "keep": KEPT_CHECKPOINTS,
     }
+
+
+def _by_age(cadence: Sequence[tuple[float, float]], clock: Clock) -> list[dict[str, float]]:
+    """Return the interval by the machine's age in real seconds."""
+    return [
+        {"age_seconds": age / clock.speed, "every_seconds": every / clock.speed}
+        for age, every in cadence
+    ]
 
 
 def reserve_seconds(run: Run, clock: Clock) -> float:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from finsched.decide.cadence import LONGEST_INTERVAL_HOURS
+from finsched.decide.cadence import LONGEST_INTERVAL_HOURS, cadence_by_age
+from finsched.decide.checkpoint_store import checkpoint_store
 from finsched.decide.paths import Roads
+from finsched.decide.spell_age import hazard_at_age
+from finsched.decide.spot.spells import AGE_EDGES_S
 from finsched.model.job import JobSpec
 from finsched.model.market import EgressTier, Location, Market, ProviderTerms
 from finsched.model.quote import Movement, Quote, TransferPlan
@@ -25,6 +28,7 @@ def placement(job: JobSpec, quote: Quote, market: Market, why: str = "") -> Plac
         nodes=quote.nodes,
         billing=terms.billing,
         checkpoint_every_seconds=_checkpoint_every_seconds(job, quote),
+        checkpoint_cadence=_checkpoint_cadence(job, quote, market),
         expected_total_usd=quote.total_usd,
         speedup=quote.speedup,
         copy_usd=sum(plan.usd for plan in stored),
@@ -48,6 +52,25 @@ def _checkpoint_every_seconds(job: JobSpec, quote: Quote) -> float | None:
         return job.checkpoint.every.total_seconds()
     quoted = quote.checkpoint_every_seconds or INTERVAL_UNQUOTED_SECONDS
     return min(quoted, LONGEST_INTERVAL_SECONDS)
+
+
+def _checkpoint_cadence(
+    job: JobSpec, quote: Quote, market: Market
+) -> tuple[tuple[float, float], ...]:
+    """The interval by the age of the machine; none where it is declared or nobody interrupts."""
+    spec = job.checkpoint
+    if spec is None or spec.every is not None or quote.hazard.per_hour <= 0:
+        return ()
+    here = Location(quote.offer.provider, quote.offer.region)
+    store = checkpoint_store(spec, Roads(market.paths), market.terms, here)
+    return cadence_by_age(
+        save_hours=spec.save_time.total_seconds() / 3600,
+        hazards_per_hour=[
+            (age_s, quote.nodes * hazard_at_age(quote.hazard, age_s))
+            for age_s in (0.0, *AGE_EDGES_S)
+        ],
+        at_least_hours=store.upload_hours,
+    )
 
 
 def _inputs(job: JobSpec, quote: Quote, movement: Movement) -> tuple[TransferPlan, ...]:

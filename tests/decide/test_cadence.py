@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from finsched.decide.cadence import (
     LONGEST_INTERVAL_HOURS,
     ROUND_MINUTES,
+    cadence_by_age,
     daly_interval_hours,
     interval_hours,
     young_interval_hours,
@@ -76,3 +78,34 @@ def test_no_other_round_interval_wastes_less(
     choices += [work] if work <= longest else []
     best = min(math.expm1(min(hazard * (each + save), 700)) / each for each in choices)
     assert math.expm1(min(hazard * (chosen + save), 700)) / chosen <= best * (1 + 1e-9)
+
+
+@given(
+    save=st.floats(0, 0.5),
+    hazards=st.lists(st.floats(0, 5), min_size=1, max_size=7),
+    least=st.floats(0, 5),
+)
+def test_the_table_holds_the_best_interval_of_every_age(
+    save: float, hazards: list[float], least: float
+) -> None:
+    ages = [600.0 * k for k in range(len(hazards))]
+    table = cadence_by_age(
+        save_hours=save, hazards_per_hour=zip(ages, hazards, strict=True), at_least_hours=least
+    )
+    longest_hours = max(2.0, next(m / 60 for m in ROUND_MINUTES if m / 60 >= least))
+    for age, hazard in zip(ages, hazards, strict=True):
+        alone = interval_hours(
+            work_hours=longest_hours,
+            save_hours=save,
+            hazard_per_hour=hazard,
+            at_least_hours=least,
+        )
+        in_force = [every for since, every in table if since <= age][-1]
+        assert in_force == pytest.approx(alone * 3600)
+    assert all(before[1] != after[1] for before, after in pairwise(table))
+
+
+def test_a_calmer_machine_saves_less_often_and_never_rarer_than_every_two_hours() -> None:
+    hazards = [(0.0, 2.0), (600.0, 0.5), (3600.0, 0.5), (7200.0, 0.01), (28800.0, 0.0)]
+    table = cadence_by_age(save_hours=ONE_MINUTE, hazards_per_hour=hazards)
+    assert table == ((0.0, 480.0), (600.0, 900.0), (7200.0, 6300.0), (28800.0, 7200.0))
