@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from finsched.catalog.history import availability, price_history
 from finsched.decide.hazard import Hazards, aged, spot_hazard
 from finsched.decide.memory import Memory, Seen
 from finsched.errors import SpecError
+from finsched.experience.recall import recall
 from finsched.model.history import Availability, PriceSeries
 from finsched.model.interruption import Hazard
 from finsched.model.market import ANY_REGION, Accelerator, CapacityType, Market, Offer, Pool
@@ -53,6 +54,7 @@ class History:
     without_hazard: tuple[str, ...]
     assumed_hazard: Hazard
     availability: tuple[Availability, ...]
+    notes: tuple[str, ...] = ()
 
 
 class Recorded(NamedTuple):
@@ -70,6 +72,8 @@ def history(pool: str = "", *, gpus: Sequence[str] = ()) -> History:
     """
     chosen = settings.load()
     market = load_market(now=datetime.now(UTC), cache_dir=chosen.cache_dir)
+    learnt = recall(chosen.state_dir, None, market.as_of.date())
+    market = replace(market, experience=learnt.experience, notes=market.notes + learnt.notes)
     recorded = Recorded(price_history(chosen.cache_dir), availability(chosen.cache_dir))
     return history_in(market, recorded, pool, gpus=gpus)
 
@@ -91,6 +95,7 @@ def history_in(
         without_hazard=_without_hazard(offers, market),
         assumed_hazard=spot_hazard(None, today=market.as_of.date()),
         availability=_availability(recorded.availability, machines),
+        notes=market.notes,
     )
 
 

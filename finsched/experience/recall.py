@@ -28,8 +28,8 @@ class Recollection(NamedTuple):
 _NOTHING = Recollection(Experience())
 
 
-def recall(state_dir: Path, job: JobSpec, today: date) -> Recollection:
-    """Return what the runs of this installation teach about a job.
+def recall(state_dir: Path, job: JobSpec | None, today: date) -> Recollection:
+    """Return what the runs of this installation teach about a job; without one, about pools alone.
 
     Attempts that ended since the last time are read first, and only those. Whatever is wrong with
     the files, there is an answer: without experience, and with a note that says so.
@@ -45,7 +45,7 @@ def recall(state_dir: Path, job: JobSpec, today: date) -> Recollection:
         return Recollection(Experience(), (note,))
 
 
-def _recall(reader: LedgerReader, path: Path, job: JobSpec, today: date) -> Recollection:
+def _recall(reader: LedgerReader, path: Path, job: JobSpec | None, today: date) -> Recollection:
     """Read the notebook; a damaged one is made again."""
     if reader.head() is None:
         return _NOTHING
@@ -56,7 +56,9 @@ def _recall(reader: LedgerReader, path: Path, job: JobSpec, today: date) -> Reco
         return _from_notebook(reader, path, job, today)
 
 
-def _from_notebook(reader: LedgerReader, path: Path, job: JobSpec, today: date) -> Recollection:
+def _from_notebook(
+    reader: LedgerReader, path: Path, job: JobSpec | None, today: date
+) -> Recollection:
     with closing(Notebook(path)) as book:
         if book.bookmark[:2] != reader.head():
             from finsched.experience.learning import catch_up  # noqa: PLC0415 - seldom, and slow
@@ -64,8 +66,8 @@ def _from_notebook(reader: LedgerReader, path: Path, job: JobSpec, today: date) 
             catch_up(reader, book)
         experience = Experience(
             observations=book.observations(today),
-            starts=book.starts(setup_name(job)),
-            paces=book.paces(fingerprint(job)),
+            starts=book.starts(setup_name(job)) if job else {},
+            paces=book.paces(fingerprint(job)) if job else {},
         )
         return Recollection(experience, tuple(_notes(book.bookmark)), reader.rows)
 

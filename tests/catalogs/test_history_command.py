@@ -27,9 +27,15 @@ from finsched.cli.render.history_document import document
 from finsched.cli.render.sparkline import BLOCKS, FLAT, bar, sparkline
 from finsched.decide.hazard import Hazards
 from finsched.errors import SpecError
+from finsched.experience.recall import recall
+from finsched.ledger import Ledger
 from finsched.model.history import PriceSeries, PriceSpan
 from finsched.model.interruption import Observation
 from finsched.model.market import Experience, Market
+from finsched.model.run import AttemptEnd
+from finsched.settings import LEDGER_FILE
+from finsched.testing.builders import TODAY, job, spot
+from finsched.testing.runs import Story
 
 GOLDEN = Path(__file__).parent / "golden"
 MEASURED_POOL = "aws/us-east-1/p3.2xlarge"
@@ -59,6 +65,12 @@ def test_every_pool_is_found_by_its_name(market: Market, recorded: Recorded, zon
         places += [(each.pool.provider, each.pool.region) for each in found.interruptions]
         assert places, pool
         assert set(places) <= {(pool.provider, pool.region)}, pool
+
+
+def test_a_price_for_everywhere_is_found_in_any_region(market: Market, recorded: Recorded) -> None:
+    everywhere = history_in(market, recorded, "runpod")
+    assert {each.region for each in everywhere.prices} == {"*"}
+    assert history_in(market, recorded, "runpod/eu-anywhere").prices == everywhere.prices
 
 
 @pytest.mark.parametrize("narrower", ["aws/us-east-1", "aws/us-east-1/p4d", "gcp/asia-south1"])
@@ -118,6 +130,19 @@ def test_own_runs_are_shown_apart(market: Market, recorded: Recorded) -> None:
     text = printed(found, everything=True)
     assert f"own runs, weighted by age: 2 in 40 h, {own.own_share:.0%} of the evidence" in text
     assert "own runs" not in printed(history_in(market, recorded, str(pool)), everything=True)
+
+
+def test_the_ledger_teaches_pools_without_a_job(tmp_path: Path) -> None:
+    story = Story(job=job()).launched(spot(4.0, zone="use1-az1")).after(hours=5)
+    ledger = Ledger(tmp_path / LEDGER_FILE)
+    for record in story.ended(AttemptEnd.INTERRUPTED).records:
+        ledger.append("r-1", record.event, record.at)
+    ledger.close()
+    of_a_job = recall(tmp_path, job(), TODAY).experience
+    assert of_a_job.observations
+    assert recall(tmp_path, None, TODAY).experience == Experience(
+        observations=of_a_job.observations
+    )
 
 
 # --- how it is printed --------------------------------------------------------------------------

@@ -65,6 +65,8 @@ def print_history(found: History, out: Console, *, everything: bool = False) -> 
     _print_interruptions(found, today, most, out)
     out.print()
     _print_availability(found.availability, today, most, out)
+    for note in found.notes:
+        _print_lines(f"note: {note}", out, indent="")
 
 
 # --- prices ------------------------------------------------------------------------------------

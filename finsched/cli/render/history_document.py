@@ -30,6 +30,7 @@ def document(found: History) -> dict[str, Any]:
         "providers_without_hazard": list(found.without_hazard),
         "assumed_hazard": _hazard(found.assumed_hazard),
         "availability": [_availability(each) for each in found.availability],
+        "notes": list(found.notes),
     }
 
 
