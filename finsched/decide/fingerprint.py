@@ -23,8 +23,8 @@ def fingerprint(job: JobSpec) -> str:
         job.setup,
         sorted(job.env.items()),
         job.requirements.nodes,
-        work and (work.hours, work.reference),
-        [(dataset.uri, dataset.size_gb, dataset.reads) for dataset in job.inputs],
+        work and (float(work.hours), work.reference),
+        [(dataset.uri, float(dataset.size_gb), dataset.reads) for dataset in job.inputs],
     )
 
 

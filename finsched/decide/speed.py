@@ -69,10 +69,9 @@ def _measured(engine: str, count: int, paces: Paces) -> Speed | None:
 
 
 def _pace(engine: str, pace: Pace) -> Speed:
-    attempts = f"{pace.attempts} own attempt{'' if pace.attempts == 1 else 's'} of this job"
     evidence = Evidence(
         what=f"speed of {engine} in this job",
-        source=attempts,
+        source=f"{pace.attempts} own attempt{'' if pace.attempts == 1 else 's'}",
         quality=Quality.MEASURED,
         earliest=pace.first,
         latest=pace.last,
