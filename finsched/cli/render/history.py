@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from itertools import groupby, pairwise
+from itertools import pairwise
 from statistics import fmean
 from textwrap import wrap
 from typing import TypeVar
@@ -19,13 +19,9 @@ from finsched.catalog.browse import usd_per_gpu_hour
 from finsched.cli.output import duration
 from finsched.cli.render import words
 from finsched.cli.render.sparkline import bar, sparkline
+from finsched.cli.render.weekday import weekday_words
 from finsched.decide.spell_age import hazard_at_age
-from finsched.decide.start_effect import (
-    FEWEST_WEEKS,
-    SIGNIFICANCE,
-    WeekdayEffect,
-    weekday_effect,
-)
+from finsched.decide.start_effect import SIGNIFICANCE, weekday_effect
 from finsched.model.evidence import Evidence
 from finsched.model.history import Availability, PriceSeries
 from finsched.model.interruption import Hazard
@@ -35,7 +31,6 @@ WIDTH = 80
 SPARKLINE_WIDTH = 12
 BAR_WIDTH = 8
 MOST_ROWS = 6  # of a table, unless all are asked for
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 SHORT_TIERS = {
     Tier.COMMUNITY: "community",
     Tier.MARKETPLACE: "ask",
@@ -46,9 +41,10 @@ SHORT_TIERS = {
 HOST_APART = "*"
 AGES = ((0.1, "in the first 10 min"), (1.0, "after 1 h"), (12.0, "after 12 h"))  # hours, of a spell
 NOT_KNOWN = "not known"
+PRICE_TITLES = ("First", "Last", "Low", "High", "Change")
 
 Item = TypeVar("Item")
-Key = TypeVar("Key")
+Key = TypeVar("Key", bound=Hashable)
 
 
 def print_history(found: History, out: Console, *, everything: bool = False) -> None:
@@ -98,9 +94,6 @@ def _print_series(
             _print_lines(f"weekday effect on price: {_weekday_effect(of_source)}", out)
     _print_marks(chosen[:most], out)
     _print_left_out(len(chosen), most, out)
-
-
-PRICE_TITLES = ("First", "Last", "Low", "High", "Change")
 
 
 def _recorded(group: Sequence[PriceSeries]) -> Evidence:
@@ -172,19 +165,6 @@ def _weekday_effect(group: Sequence[PriceSeries]) -> str:
         return f"{_name(series, name_gpu=True)}: {weekday_words(effect)}"
     longest = max(group, key=lambda series: len(series.daily_prices()))
     return weekday_words(weekday_effect(longest.daily_prices(), level))
-
-
-def weekday_words(effect: WeekdayEffect) -> str:
-    """Return the effect as a phrase: `none measurable in 26 days`, or the day and its percent."""
-    if not effect.measurable:
-        few = effect.weeks < FEWEST_WEEKS
-        why = f" ({FEWEST_WEEKS} full weeks needed)" if few else ""
-        return f"none measurable in {effect.days} days{why}"
-    day = WEEKDAYS[effect.cheapest_weekday or 0]
-    return (
-        f"{day} {effect.percent:+.1f}% against its week (80% interval {effect.low_percent:+.1f}% "
-        f"to {effect.high_percent:+.1f}%), in {effect.days} days"
-    )
 
 
 def _print_marks(shown: Iterable[PriceSeries], out: Console) -> None:
@@ -330,12 +310,10 @@ def _availability_line(name: str, first_day: str, days: str, share: str, up: str
 
 def _grouped(items: Iterable[Item], key: Callable[[Item], Key]) -> list[list[Item]]:
     """Items of one key together, in the order in which the keys first appear."""
-    rows = list(items)
-    keys = [key(each) for each in rows]
-    order = sorted(range(len(rows)), key=lambda index: keys.index(keys[index]))
-    return [
-        [rows[index] for index in alike] for _, alike in groupby(order, lambda index: keys[index])
-    ]
+    groups: dict[Key, list[Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return list(groups.values())
 
 
 def _print_lines(text: str, out: Console, indent: str = "    ") -> None:
