@@ -81,7 +81,7 @@ class _Desk:
         attempt = self.run.live_attempt
         if attempt is None:
             return False
-        if wanted == self._placement or wanted is Off.IDLE or self.run.standby:
+        if wanted == self._placement or wanted is Off.IDLE:
             return True
         return wanted is not Off.ON_DEMAND and attempt.state is not AttemptState.RUNNING
 

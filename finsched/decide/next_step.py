@@ -10,7 +10,7 @@ from finsched.decide.choice import choose, named
 from finsched.decide.limits import affordable, over
 from finsched.decide.prospects import Prospects, rested
 from finsched.decide.start_window import TooLate, outside
-from finsched.decide.step import End, Launch, Pause, Stay, Step, Wait
+from finsched.decide.step import End, HandOver, Launch, Pause, Stay, Step, Wait
 from finsched.model.market import CapacityType
 from finsched.model.quote import Quote
 from finsched.model.run import AttemptEnd, Choice, Outcome, Run
@@ -45,6 +45,8 @@ def next_step(
 def _while_live(run: Run, now: datetime, ahead: Prospects | None) -> Step:
     if ahead and ahead.live_too_dear:
         return Pause(choice=Choice(step="pause", why=ahead.live_too_dear))
+    if run.standby:
+        return HandOver() if run.standby.ready_at else Stay()
     if ahead is None or ahead.frame is None:
         return Stay()
     return choose(run, ahead, ahead.frame, now)

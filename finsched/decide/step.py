@@ -26,6 +26,11 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HandOver:
+    """The standby is ready: the live attempt saves and ends, and the standby goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
     """The live attempt saves and ends, and nothing takes its place for now."""
 
@@ -53,4 +58,4 @@ class End:
     why: str
 
 
-Step = Launch | Move | Pause | Wait | Stay | End
+Step = Launch | Move | HandOver | Pause | Wait | Stay | End

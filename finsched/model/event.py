@@ -180,9 +180,7 @@ Event = (
 )
 
 
-_OfAttempt = (
-    Launched | Ready | Promoted | Started | Progressed | Noticed | Warned | AttemptEnded
-)
+_OfAttempt = Launched | Ready | Promoted | Started | Progressed | Noticed | Warned | AttemptEnded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,7 +290,7 @@ def _attempt_after(attempt: Attempt, record: Recorded) -> Attempt:
         case Ready():
             return replace(attempt, ready_at=record.at)
         case Promoted():
-            return replace(attempt, standby=False)
+            return replace(attempt, promoted_at=record.at)
         case Started(restore=restore):
             state = AttemptState.RUNNING
             return replace(attempt, state=state, started_at=record.at, restore=restore)

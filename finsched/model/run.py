@@ -28,6 +28,7 @@ class AttemptEnd(StrEnum):
     LEASE_EXPIRED = "lease_expired"  # nobody renewed the node's lease
     LIMIT = "limit"  # budget or deadline
     STOPPED = "stopped"  # a person asked
+    MOVED = "moved"  # the run went on elsewhere
     NOT_LAUNCHED = "not_launched"  # no capacity, no quota, or the intent came to nothing
     FENCED = "fenced"  # a newer attempt took over
     NODE_FAILED = "node_failed"  # the machine or the agent broke
@@ -147,14 +148,20 @@ class Attempt:
     restore: Restore | None = None
     progress: float | None = None
     progress_at: datetime | None = None
-    standby: bool = False  # boots and stages while another attempt works
+    standby: bool = False  # launched to boot and stage while another attempt works
     ready_at: datetime | None = None  # a standby has staged all it needs
+    promoted_at: datetime | None = None  # a standby was told to take over
     mailbox_position: int = 0  # the last message of the node that the ledger has heard
 
     @property
     def live(self) -> bool:
         """Whether something of it may still be running."""
         return self.state is not AttemptState.ENDED
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it is a standby whose turn has not come."""
+        return self.standby and self.promoted_at is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,17 +215,22 @@ class Run:
     @property
     def live_attempt(self) -> Attempt | None:
         """The attempt that works, or may; a standby is none."""
-        return next((each for each in self.attempts if each.live and not each.standby), None)
+        return next((each for each in self.attempts if each.live and not each.waiting), None)
 
     @property
     def standby(self) -> Attempt | None:
         """The attempt that boots while the live one works on, if any."""
-        return next((each for each in self.attempts if each.live and each.standby), None)
+        return next((each for each in self.attempts if each.live and each.waiting), None)
+
+    @property
+    def live_attempts(self) -> tuple[Attempt, ...]:
+        """All attempts of which something may be running, a standby too."""
+        return tuple(attempt for attempt in self.attempts if attempt.live)
 
     @property
     def last_attempt(self) -> Attempt | None:
         """The newest attempt since the run was submitted or resumed, but for a standby."""
-        working = [each for each in self.attempts[self.resumed_after :] if not each.standby]
+        working = [each for each in self.attempts[self.resumed_after :] if not each.waiting]
         return working[-1] if working else None
 
     @property

@@ -39,7 +39,13 @@ class LaunchTerms:
 
 
 def launch(
-    journal: Journal, provider: Provider, clock: Clock, terms: LaunchTerms, chosen: Placement
+    journal: Journal,
+    provider: Provider,
+    clock: Clock,
+    terms: LaunchTerms,
+    chosen: Placement,
+    *,
+    standby: bool = False,
 ) -> None:
     """Start the next attempt on a placement; a refusal ends the attempt, not the run.
 
@@ -47,7 +53,13 @@ def launch(
     """
     number = len(journal.run.attempts) + 1
     token = f"{journal.run.id}-{number}"
-    intent = Intended(attempt=number, token=token, provider=provider.name, placement=chosen)
+    intent = Intended(
+        attempt=number,
+        token=token,
+        provider=provider.name,
+        placement=chosen,
+        standby=standby,
+    )
     journal.record(intent, clock.now())
     try:
         instances = _create(provider, _request(journal.run, clock, terms))

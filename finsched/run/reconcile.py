@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from finsched.model.event import AttemptEnded
-from finsched.model.run import AttemptEnd, AttemptState
+from finsched.model.run import Attempt, AttemptEnd, AttemptState
 from finsched.provider import Provider
 from finsched.run.clock import Clock
 from finsched.run.journal import Journal
 from finsched.run.launching import confirm
 
 
-def reconcile(journal: Journal, provider: Provider, clock: Clock) -> None:
-    """Settle the open intent of a run: adopt the machine that it made, or end the attempt."""
-    attempt = journal.run.live_attempt
-    if attempt is None or attempt.state is not AttemptState.INTENDED:
+def reconcile(journal: Journal, attempt: Attempt, provider: Provider, clock: Clock) -> None:
+    """Settle an open intent: adopt the machine that it made, or end the attempt."""
+    if attempt.state is not AttemptState.INTENDED:
         return
     found = provider.compute.find(attempt.token) if provider.compute else ()
     if found:

@@ -6,35 +6,28 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from types import FrameType
 from typing import Any
 
-from finsched import plugins, quoting
-from finsched.decide.choice import LONGEST_LOOK
-from finsched.decide.prospects import Prospects, Reaction, prospects
-from finsched.decide.spot.policies import named
+from finsched import plugins
 from finsched.errors import SpecError, StoreProblem
 from finsched.ledger import Ledger
 from finsched.model.event import ClockAnchored, Resumed, StopRequested
-from finsched.model.market import Market
-from finsched.model.quote import Quote
-from finsched.model.run import Outcome, Placement, Run
+from finsched.model.run import Outcome, Run
 from finsched.node.store import Store, StoreError
 from finsched.provider import Provider
 from finsched.run.clock import AnchoredClock, Clock, anchored, wall_clock
 from finsched.run.home import Supervised, installation, supervision
 from finsched.run.journal import Journal, Listener
 from finsched.run.launching import LaunchTerms
-from finsched.run.placing import placement
+from finsched.run.outlook import Outlook
 from finsched.run.supervisor import Supervisor, Surroundings
 from finsched.settings import Settings
 
 _LOOK_AGAIN_SECONDS = 0.3
-_LOOK_TAKES = timedelta(seconds=1)  # of real time, as the two below
-_START_TAKES = timedelta(seconds=3)
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -89,7 +82,7 @@ class Session:
         run = journal.run
         if run.rehearsal is None or run.anchor is None:
             return wall_clock()
-        if run.live_attempt:
+        if run.live_attempts:
             return AnchoredClock(run.anchor)
         last = self.ledger.records(run.id)[-1]
         clock = anchored(last.at, run.rehearsal.speed)
@@ -97,7 +90,7 @@ class Session:
         return clock
 
     def _surroundings(self, run: Run, clock: Clock) -> Surroundings:
-        market = quoting.read_market(run.job, self.settings, now=clock.now())
+        outlook = Outlook(run, self.settings, clock)
         return Surroundings(
             provider_for=cache(self._provider),
             store=_store(run.store_uri),
@@ -107,8 +100,8 @@ class Session:
                 lease=self.settings.lease,
                 secrets=self.secrets,
             ),
-            look_ahead=_Outlook(_usable(run, market), clock),
-            place=_placer(market),
+            look_ahead=outlook.ahead,
+            place=outlook.place,
         )
 
     def _provider(self, name: str) -> Provider:
@@ -121,49 +114,9 @@ def present_moment(run: Run) -> datetime:
         return run.ended_at
     if run.anchor is None:
         return wall_clock().now()
-    if run.live_attempt is None and run.attempts and run.attempts[-1].ended_at:
+    if not run.live_attempts and run.attempts and run.attempts[-1].ended_at:
         return run.attempts[-1].ended_at
     return AnchoredClock(run.anchor).now()
-
-
-class _Outlook:
-    """What a run could choose from, worked out again every ten minutes and for every attempt."""
-
-    def __init__(self, market: Market, clock: Clock) -> None:
-        self._market = market
-        self._reaction = Reaction(look=_LOOK_TAKES * clock.speed, start=_START_TAKES * clock.speed)
-        self._seen_for: tuple[int, int] | None = None
-        self._seen = Prospects()
-
-    def __call__(self, run: Run, now: datetime) -> Prospects:
-        moment = (len(run.attempts), int(now.timestamp() / LONGEST_LOOK.total_seconds()))
-        if moment != self._seen_for:
-            self._seen = self._look(run, now)
-            self._seen_for = moment
-        return self._seen
-
-    def _look(self, run: Run, now: datetime) -> Prospects:
-        return prospects(
-            run,
-            self._market,
-            now,
-            make_policy=named(run.policy),
-            reaction=self._reaction,
-        )
-
-
-def _usable(run: Run, market: Market) -> Market:
-    if run.rehearsal:
-        return market
-    offers = tuple(offer for offer in market.offers if offer.provider in market.launchable)
-    return replace(market, offers=offers)
-
-
-def _placer(market: Market) -> Callable[[Run, Quote, str], Placement]:
-    def place(run: Run, quote: Quote, why: str) -> Placement:
-        return placement(run.job, quote, market, why)
-
-    return place
 
 
 def _store(uri: str) -> Store:

@@ -11,22 +11,22 @@ from finsched.decide.freshness import stale
 from finsched.decide.next_step import next_step
 from finsched.decide.prospects import Prospects
 from finsched.decide.spend import spent_usd
-from finsched.decide.step import End, Launch, Move, Pause, Stay, Step, Wait
+from finsched.decide.step import End, HandOver, Launch, Move, Pause, Stay, Step, Wait
 from finsched.errors import MachineProblem, ProviderProblem
-from finsched.model.event import Decided, Ended, Event, StopRequested, Warned
+from finsched.model.event import Decided, Ended, Event, Promoted, StopRequested, Warned
 from finsched.model.quote import Quote
 from finsched.model.run import Attempt, Choice, Outcome, Placement, Run
 from finsched.node.store import Store
-from finsched.provider import InstanceState, Provider
+from finsched.provider import Provider
+from finsched.run.attendant import SLACK_SECONDS, Attendant, Means
 from finsched.run.clock import Clock
-from finsched.run.correspondence import Correspondence
 from finsched.run.journal import Journal
 from finsched.run.launching import LaunchTerms, launch, reserve_seconds
 from finsched.run.reconcile import reconcile
-from finsched.run.watching import give_up, watch
+from finsched.run.watching import MOVED
 
-SLACK_SECONDS = 5.0
 _ORDERS = {Outcome.BUDGET: "limit", Outcome.DEADLINE: "limit", Outcome.STOPPED: "stopped"}
+_BETWEEN_ATTEMPTS_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,20 +47,18 @@ class Supervisor:
     def __init__(self, journal: Journal, around: Surroundings) -> None:
         self._journal = journal
         self._around = around
-        self._stop_by: datetime | None = None
-        self._post: Correspondence | None = None
+        self._attendants: dict[int, Attendant] = {}
         self._signals = 0
         self._warned_of: tuple[int, int] | None = None
-        self._unknown_since: datetime | None = None
 
     def interrupt(self) -> None:
-        """Ask for a clean stop; asked twice, the machine is switched off at once."""
+        """Ask for a clean stop; asked twice, the machines are switched off at once."""
         self._signals += 1
 
     def supervise(self) -> Run:
         """Go on until the run has an outcome, and return it.
 
-        When this machine fails (a full disk), the node saves, and nothing goes on billing.
+        When this machine fails (a full disk), the nodes save, and nothing goes on billing.
         """
         try:
             self._settle()
@@ -72,41 +70,28 @@ class Supervisor:
         return self._journal.run
 
     def _settle(self) -> None:
-        attempt = self._journal.run.live_attempt
-        if attempt:
-            reconcile(self._journal, self._provider(attempt.provider), self._around.clock)
+        for attempt in self._journal.run.live_attempts:
+            provider = self._around.provider_for(attempt.provider)
+            reconcile(self._journal, attempt, provider, self._around.clock)
 
     def _tick(self) -> None:
         self._journal.catch_up()
         self._hear_signals()
-        attempt = self._journal.run.live_attempt
-        if attempt:
-            self._watch(attempt)
+        for attempt in self._journal.run.live_attempts:
+            self._attendant(attempt).look(patient=self._patient)
+        self._promote()
         self._act(self._step())
         self._journal.looked(self._around.clock.now())
-
-    def _watch(self, attempt: Attempt) -> None:
-        """Look once; a cloud that does not answer says nothing about the machine."""
-        provider, around = self._provider(attempt.provider), self._around
-        known = True
-        with suppress(ProviderProblem):
-            known = watch(self._journal, attempt, provider, self._letters(attempt), around.clock)
-        self._give_up_on_the_vanished(attempt, known=known)
-
-    def _give_up_on_the_vanished(self, attempt: Attempt, *, known: bool) -> None:
-        if known:
-            self._unknown_since = None
-            return
-        now = datetime.now(UTC)
-        self._unknown_since = self._unknown_since or now
-        patience = self._around.terms.lease + timedelta(seconds=SLACK_SECONDS)
-        if now - self._unknown_since > patience or self._signals > 1:
-            give_up(self._journal, attempt)
-            self._unknown_since = None
 
     def _hear_signals(self) -> None:
         if self._signals and self._journal.run.stop_requested is None:
             self._record(StopRequested(reason="interrupted"))
+
+    def _promote(self) -> None:
+        """A standby takes over once the attempt before it has ended, and the run goes on."""
+        run = self._journal.run
+        if run.standby and run.live_attempt is None and not isinstance(self._step(), End):
+            self._record(Promoted(attempt=run.standby.number))
 
     def _step(self) -> Step:
         run, now = self._journal.run, self._around.clock.now()
@@ -124,17 +109,19 @@ class Supervisor:
             case Launch(quote=quote, choice=choice):
                 self._record(Decided(choice=choice))
                 self._launch(self._around.place(self._journal.run, quote, choice.why))
-            case Move(choice=choice) | Pause(choice=choice):
+            case Move(quote=quote, choice=choice):
                 self._note(choice)
-                self._leave()
-                self._pause()
+                self._launch_standby(self._around.place(self._journal.run, quote, choice.why))
+            case HandOver():
+                self._hand_over()
+            case Pause(choice=choice):
+                self._note(choice)
+                self._wind_down(MOVED)
             case Wait(until=until, choice=choice):
                 self._note(choice)
                 self._pause_until(until)
             case Stay():
-                self._renew_lease()
-                self._warn_of_stale_checkpoint()
-                self._pause()
+                self._keep_alive()
             case End(outcome=outcome, why=why):
                 self._end(outcome, why)
 
@@ -144,51 +131,53 @@ class Supervisor:
         if last is None or (last.step, last.target) != (choice.step, choice.target):
             self._record(Decided(choice=choice))
 
-    def _leave(self) -> None:
-        """Let the live attempt save and end, so that the next one can begin."""
-        attempt = self._journal.run.live_attempt
-        if attempt:
-            self._renew_lease()
-            self._wind_down(attempt, "moved")
-
     def _launch(self, chosen: Placement) -> None:
-        run = self._journal.run
-        name = "local" if run.rehearsal else chosen.offer.provider
-        self._stop_by = None
-        provider, around = self._provider(name), self._around
         try:
-            launch(self._journal, provider, around.clock, around.terms, chosen)
+            self._create(chosen, standby=False)
         except ProviderProblem as problem:
             self._record(Ended(outcome=Outcome.NO_PLACEMENT, detail=problem.message))
             raise
 
-    def _end(self, outcome: Outcome, why: str) -> None:
-        attempt = self._journal.run.live_attempt
-        if attempt is None:
-            self._record(Ended(outcome=outcome, detail=why))
-            return
-        self._wind_down(attempt, _ORDERS.get(outcome, "stopped"))
+    def _launch_standby(self, chosen: Placement) -> None:
+        """A refusal leaves the live attempt as it was, and its pool cools down."""
+        with suppress(ProviderProblem):
+            self._create(chosen, standby=True)
+        self._keep_alive()
+
+    def _create(self, chosen: Placement, *, standby: bool) -> None:
+        around = self._around
+        name = "local" if self._journal.run.rehearsal else chosen.offer.provider
+        provider = around.provider_for(name)
+        launch(self._journal, provider, around.clock, around.terms, chosen, standby=standby)
+
+    def _hand_over(self) -> None:
+        """The live attempt saves and ends; the standby is kept alive meanwhile."""
+        run = self._journal.run
+        if run.standby:
+            self._attendant(run.standby).renew()
+        if run.live_attempt:
+            self._attendant(run.live_attempt).wind_down(MOVED, patient=self._patient)
         self._pause()
 
-    def _wind_down(self, attempt: Attempt, order: str) -> None:
-        """Order a last checkpoint; switch the machine off when it takes too long."""
-        self._letters(attempt).stop(order)
-        if self._stop_by is None:
-            seconds = reserve_seconds(self._journal.run, self._around.clock) + SLACK_SECONDS
-            self._stop_by = datetime.now(UTC) + timedelta(seconds=seconds)
-        if datetime.now(UTC) >= self._stop_by or self._signals > 1:
-            self._switch_off(attempt)
+    def _end(self, outcome: Outcome, why: str) -> None:
+        if self._journal.run.live_attempts:
+            self._wind_down(_ORDERS.get(outcome, "stopped"))
+        else:
+            self._record(Ended(outcome=outcome, detail=why))
 
-    def _switch_off(self, attempt: Attempt) -> None:
-        compute = self._provider(attempt.provider).compute
-        for instance_id in attempt.instance_ids:
-            if compute:
-                compute.terminate(instance_id)
+    def _wind_down(self, order: str) -> None:
+        for attempt in self._journal.run.live_attempts:
+            self._attendant(attempt).wind_down(order, patient=self._patient)
+        self._pause()
 
-    def _renew_lease(self) -> None:
-        attempt = self._journal.run.live_attempt
-        if attempt:
-            self._letters(attempt).renew(self._around.terms.lease)
+    def _keep_alive(self) -> None:
+        for attempt in self._journal.run.live_attempts:
+            attendant = self._attendant(attempt)
+            attendant.renew()
+            if attempt.promoted_at and attempt.started_at is None:
+                attendant.take_over()
+        self._warn_of_stale_checkpoint()
+        self._pause()
 
     def _warn_of_stale_checkpoint(self) -> None:
         """Say once per attempt and commit that nothing was kept for two intervals."""
@@ -196,49 +185,55 @@ class Supervisor:
         latency = timedelta(seconds=SLACK_SECONDS * self._around.clock.speed)
         age = stale(run, self._around.clock.now(), latency)
         situation = (len(run.attempts), len(run.checkpoints))
-        if age is None or situation == self._warned_of:
+        if age is None or situation == self._warned_of or run.live_attempt is None:
             return
         self._warned_of = situation
         text = f"nothing was kept for {age.total_seconds() / 3600:.1f} h, more than two intervals"
-        self._record(Warned(attempt=len(run.attempts), text=text))
-
-    def _letters(self, attempt: Attempt) -> Correspondence:
-        if self._post is None or self._post.attempt != attempt.number:
-            self._post = Correspondence(self._around.store, attempt.number)
-        return self._post
+        self._record(Warned(attempt=run.live_attempt.number, text=text))
 
     def _abandon(self) -> None:
-        """Without a ledger to write to: let the node save, then switch its machine off."""
-        attempt = self._journal.run.live_attempt
-        if attempt is None:
-            return
-        self._letters(attempt).stop("stopped")
-        seconds = reserve_seconds(self._journal.run, self._around.clock) + SLACK_SECONDS
-        until = datetime.now(UTC) + timedelta(seconds=seconds)
-        while datetime.now(UTC) < until and not self._is_gone(attempt):
+        """Without a ledger to write to: let the nodes save, then switch their machines off."""
+        attendants = [self._attendant(each) for each in self._journal.run.live_attempts]
+        for attendant in attendants:
+            attendant.wind_down("stopped")
+        until = datetime.now(UTC) + max(
+            (a.seconds_to_save for a in attendants), default=timedelta()
+        )
+        while datetime.now(UTC) < until and not all(each.is_gone for each in attendants):
             self._pause()
-        self._switch_off(attempt)
+        for attendant in attendants:
+            attendant.switch_off()
 
-    def _is_gone(self, attempt: Attempt) -> bool:
-        compute = self._provider(attempt.provider).compute
-        statuses = compute.poll(attempt.instance_ids) if compute else {}
-        states = [status.state for status in statuses.values()]
-        return len(states) == len(attempt.instance_ids) and all(
-            state is InstanceState.TERMINATED for state in states
+    def _attendant(self, attempt: Attempt) -> Attendant:
+        if attempt.number not in self._attendants:
+            self._attendants[attempt.number] = Attendant(attempt.number, self._means(attempt))
+        return self._attendants[attempt.number]
+
+    def _means(self, attempt: Attempt) -> Means:
+        around = self._around
+        return Means(
+            journal=self._journal,
+            provider=around.provider_for(attempt.provider),
+            store=around.store,
+            clock=around.clock,
+            lease=around.terms.lease,
         )
 
+    @property
+    def _patient(self) -> bool:
+        return self._signals < 2
+
     def _pause(self) -> None:
-        attempt = self._journal.run.live_attempt
-        if attempt:
-            interval = self._provider(attempt.provider).poll_interval
-            self._around.clock.pause(interval.total_seconds())
+        intervals = [
+            self._attendant(attempt).poll_interval.total_seconds()
+            for attempt in self._journal.run.live_attempts
+        ]
+        if intervals:
+            self._around.clock.pause(min(intervals))
 
     def _pause_until(self, moment: datetime) -> None:
         left = (self._around.clock.real(moment) - datetime.now(UTC)).total_seconds()
-        self._around.clock.pause(min(max(left, 0.0), 1.0))
+        self._around.clock.pause(min(max(left, 0.0), _BETWEEN_ATTEMPTS_SECONDS))
 
     def _record(self, event: Event) -> None:
         self._journal.record(event, self._around.clock.now())
-
-    def _provider(self, name: str) -> Provider:
-        return self._around.provider_for(name)

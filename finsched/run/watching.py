@@ -13,6 +13,7 @@ from finsched.model.event import (
     Event,
     Noticed,
     Progressed,
+    Ready,
     Started,
     Warned,
 )
@@ -25,6 +26,7 @@ from finsched.run.correspondence import Correspondence
 from finsched.run.journal import Journal
 
 LEAST_PROGRESS = 0.005
+MOVED = "moved"  # the order to an attempt whose run goes on elsewhere
 Document = Mapping[str, Any]
 
 
@@ -93,7 +95,10 @@ def _hear(
 
 
 def _farewell(document: Document) -> Farewell:
-    return Farewell(end=AttemptEnd(document["end"]), detail=_detail(document))
+    end, detail = AttemptEnd(document["end"]), _detail(document)
+    if end is AttemptEnd.STOPPED and detail == MOVED:
+        return Farewell(end=AttemptEnd.MOVED, detail="")
+    return Farewell(end=end, detail=detail)
 
 
 def _event(
@@ -103,6 +108,8 @@ def _event(
         case "started":
             restore = _restore(attempt, message["restore"], at)
             return Started(attempt=attempt, restore=restore, message=number)
+        case "ready":
+            return Ready(attempt=attempt, message=number)
         case "progress" if _moved(journal, message["progress"]):
             return Progressed(attempt=attempt, progress=message["progress"], message=number)
         case "committed":
@@ -110,6 +117,9 @@ def _event(
             return Committed(attempt=attempt, checkpoint=checkpoint, message=number)
         case "notice":
             return Noticed(attempt=attempt, message=number)
+        case "rebalance":
+            text = "the provider may take the machine back soon: saving now"
+            return Warned(attempt=attempt, text=text, message=number)
         case "warning":
             return Warned(attempt=attempt, text=message["text"], message=number)
     return None

@@ -10,8 +10,9 @@ from finsched.model.event import (
     Decided,
     Ended,
     Intended,
-    Launched,
     Noticed,
+    Promoted,
+    Ready,
     Recorded,
     Resumed,
     Started,
@@ -28,6 +29,7 @@ _ENDS = {
     AttemptEnd.LEASE_EXPIRED: "nobody renewed the lease; the node ended itself",
     AttemptEnd.LIMIT: "budget or deadline reached",
     AttemptEnd.STOPPED: "stopped",
+    AttemptEnd.MOVED: "the run goes on elsewhere",
     AttemptEnd.NOT_LAUNCHED: "no machine",
     AttemptEnd.FENCED: "a newer attempt took over",
     AttemptEnd.NODE_FAILED: "the machine broke",
@@ -42,21 +44,19 @@ def narrate(run: Run, record: Recorded) -> tuple[str, str] | None:
     match record.event:
         case Submitted():
             return "submitted", _submission(run)
-        case Intended() | Launched() | Started() | AttemptEnded() | Noticed() | Warned():
-            return _of_attempt(run, record)
+        case Decided(choice=choice):
+            return _decision(choice)
         case Committed(checkpoint=checkpoint):
             size = _bytes(checkpoint.size_bytes)
             number = checkpoint_number(run, checkpoint.sequence)
             return "commit", f"checkpoint {number}{_at(checkpoint.progress)}, {size}"
-        case Decided(choice=choice):
-            return _decision(choice)
         case StopRequested(reason=reason):
             return "stopping", f"{reason}: saving a last checkpoint"
         case Resumed():
             return "resumed", "going on from the last commit"
         case Ended(outcome=outcome, detail=detail):
             return "ended", f"{outcome}: {detail}" if detail else str(outcome)
-    return None
+    return _of_attempt(run, record)
 
 
 def _decision(choice: Choice) -> tuple[str, str] | None:
@@ -69,8 +69,13 @@ def _decision(choice: Choice) -> tuple[str, str] | None:
 
 def _of_attempt(run: Run, record: Recorded) -> tuple[str, str] | None:
     match record.event:
-        case Intended(placement=placement):
-            return "launch", f"{_placed(run.attempts[-1])}; {placement.why}"
+        case Intended(placement=placement, standby=standby):
+            word = "standby" if standby else "launch"
+            return word, f"{_placed(run.attempts[-1])}; {placement.why}"
+        case Ready(attempt=number):
+            return "ready", f"attempt {number} has staged all it needs"
+        case Promoted(attempt=number):
+            return "take over", f"attempt {number} goes on"
         case Started(attempt=number, restore=restore):
             return "start", f"attempt {number}: {_origin(run, restore)}"
         case Noticed(attempt=number):

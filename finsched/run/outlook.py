@@ -1,0 +1,63 @@
+"""What a run could choose from: the market, looked up again while the run lives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from finsched import quoting
+from finsched.decide.choice import LONGEST_LOOK
+from finsched.decide.prospects import Prospects, Reaction, prospects
+from finsched.decide.spot.policies import named
+from finsched.model.market import Market
+from finsched.model.quote import Quote
+from finsched.model.run import Placement, Run
+from finsched.run.clock import Clock
+from finsched.run.placing import placement
+from finsched.settings import Settings
+
+_LOOK_TAKES = timedelta(seconds=1)  # of real time, as the next
+_START_TAKES = timedelta(seconds=3)
+
+
+class Outlook:
+    """The prospects of one run, worked out anew every ten minutes and for every attempt."""
+
+    def __init__(self, run: Run, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._reaction = Reaction(look=_LOOK_TAKES * clock.speed, start=_START_TAKES * clock.speed)
+        self._market = self._read_market(run)
+        self._read_at = clock.now()
+        self._seen_for: tuple[int, int] | None = None
+        self._seen = Prospects()
+
+    def ahead(self, run: Run, now: datetime) -> Prospects:
+        """The prospects at a moment."""
+        moment = (len(run.attempts), int(now.timestamp() / LONGEST_LOOK.total_seconds()))
+        if moment != self._seen_for:
+            self._seen = self._look(run, now)
+            self._seen_for = moment
+        return self._seen
+
+    def place(self, run: Run, quote: Quote, why: str) -> Placement:
+        """The placement of a quote, with the figures of the present market."""
+        return placement(run.job, quote, self._market, why)
+
+    def _look(self, run: Run, now: datetime) -> Prospects:
+        if now - self._read_at >= LONGEST_LOOK and not run.rehearsal:
+            self._market, self._read_at = self._read_market(run), now
+        return prospects(
+            run,
+            self._market,
+            now,
+            make_policy=named(run.policy),
+            reaction=self._reaction,
+        )
+
+    def _read_market(self, run: Run) -> Market:
+        market = quoting.read_market(run.job, self._settings, now=self._clock.now())
+        if run.rehearsal:
+            return market
+        offers = tuple(offer for offer in market.offers if offer.provider in market.launchable)
+        return replace(market, offers=offers)
