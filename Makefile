@@ -24,6 +24,8 @@ check: .venv/dev.stamp
 
 bench: .venv/test.stamp .venv-bench/skypilot.stamp
 	@$(BIN)/python benchmarks/bench_decide.py
+	@$(BIN)/python benchmarks/bench_standby.py
+	@$(BIN)/python benchmarks/bench_simulator.py
 	@$(BIN)/python benchmarks/bench_cli.py --sky-python .venv-bench/bin/python
 
 clean:
