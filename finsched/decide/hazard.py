@@ -93,7 +93,12 @@ def aged(prior: HazardPrior, today: date) -> HazardPrior:
         return prior
     weight = weight_of_age(age_days, PRIOR_HALF_LIFE_DAYS)
     weight = max(weight, _UNKNOWN_POOL.shape / prior.shape)
-    return replace(prior, shape=prior.shape * weight, exposure_hours=prior.exposure_hours * weight)
+    return HazardPrior(
+        shape=prior.shape * weight,
+        exposure_hours=prior.exposure_hours * weight,
+        saturated=prior.saturated,
+        evidence=prior.evidence,
+    )
 
 
 def gamma_quantile(shape: float, z: float) -> float:
@@ -107,15 +112,17 @@ def gamma_quantile(shape: float, z: float) -> float:
 
 def _evidence(prior: HazardPrior, own: Seen, siblings: Seen) -> Evidence:
     """The prior's source, labelled where its band is open, with what we saw ourselves."""
+    if not (prior.saturated or any(own) or any(siblings)):
+        return prior.evidence
     notes = [prior.evidence.note] if prior.evidence.note else []
     source, quality = prior.evidence.source, prior.evidence.quality
     if prior.saturated:
         quality = Quality.ESTIMATED
         notes.append("open band: bounds from below only")
-    if own.instance_hours:
+    if any(own):
         source = f"{own.instance_hours:.3g} own hours and {source}"
         notes.append(f"own runs, weighted by age: {_said(own)}")
-    if siblings.instance_hours:
+    if any(siblings):
         notes.append(f"own runs in sibling zones, at their lower weight: {_said(siblings)}")
     if own.instance_hours > prior.exposure_hours:
         quality = Quality.MEASURED

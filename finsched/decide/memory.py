@@ -50,11 +50,12 @@ class Memory:
 
     def siblings(self, pool: Pool) -> Seen:
         """What was seen in the other zones of its region, at the weight of a sibling."""
-        zones = self._regions.get(pool._replace(zone=""), {})
-        others = (seen for zone, seen in zones.items() if zone != pool.zone)
         together = NOTHING_SEEN
-        for seen in others:
-            together = together.plus(seen, SIBLING_WEIGHT)
+        if self._regions:
+            zones = self._regions.get(pool._replace(zone=""), {})
+            for zone, seen in zones.items():
+                if zone != pool.zone:
+                    together = together.plus(seen, SIBLING_WEIGHT)
         return together
 
 

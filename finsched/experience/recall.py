@@ -60,7 +60,7 @@ def _from_notebook(
     reader: LedgerReader, path: Path, job: JobSpec | None, today: date
 ) -> Recollection:
     with closing(Notebook(path)) as book:
-        if book.bookmark[:2] != reader.head():
+        if _is_behind(book.bookmark, reader):
             from finsched.experience.learning import catch_up  # noqa: PLC0415 - seldom, and slow
 
             catch_up(reader, book)
@@ -70,6 +70,14 @@ def _from_notebook(
             paces=book.paces(fingerprint(job)) if job else {},
         )
         return Recollection(experience, tuple(_notes(book.bookmark)), reader.rows)
+
+
+def _is_behind(bookmark: Bookmark, reader: LedgerReader) -> bool:
+    """Whether an attempt has ended that the notebook does not know, or this is another ledger."""
+    head = reader.head()
+    if head is None or head.ledger != bookmark.ledger or head.sequence < bookmark.sequence:
+        return True
+    return bool(reader.runs_with_an_end(bookmark.sequence))
 
 
 def _notes(bookmark: Bookmark) -> Iterator[str]:
