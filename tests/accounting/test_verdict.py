@@ -43,6 +43,15 @@ def test_losing_more_than_an_interval_fails() -> None:
     assert any("more than one interval" in failure for failure in judged(story).failures)
 
 
+def test_an_old_machine_is_allowed_the_interval_of_its_age() -> None:
+    story = rehearsed(Rehearsal(speed=1.0, seed=0, interruptions=1))
+    story.launched(checkpoint_every_seconds=10.0, checkpoint_cadence=((0.0, 5.0), (3600.0, 300.0)))
+    story.after(hours=1).committed().after(seconds=290).ended(AttemptEnd.INTERRUPTED)
+    [loss] = judged(story).losses
+    assert loss.within_one_interval
+    assert loss.seconds == 290
+
+
 def test_going_back_behind_a_commit_fails() -> None:
     story = working(rehearsed(), begin=0.0, end=0.4).committed(0.4).ended(AttemptEnd.INTERRUPTED)
     working(story, begin=0.0, end=0.7).committed(0.7).ended(AttemptEnd.INTERRUPTED)
