@@ -61,9 +61,9 @@ class Api:
         with self._as_ours(region):
             client = self._client("ec2", region, once=False)
             if not client.can_paginate(operation):
-                return list(getattr(client, operation)(**ask)[key])
+                return list(getattr(client, operation)(**ask).get(key, ()))
             pages = client.get_paginator(operation).paginate(**ask)
-            return [described for page in pages for described in page[key]]
+            return [described for page in pages for described in page.get(key, ())]
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -93,10 +93,11 @@ class Api:
     @contextmanager
     def _as_ours(self, region: str) -> Iterator[None]:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - heavy
+        from botocore.parsers import ResponseParserError  # noqa: PLC0415 - heavy
 
         try:
             yield
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
             problem = problem_of(error, f"aws/{region}")
             if isinstance(problem, ExpiredCredentials):
                 self._forget_credentials()

@@ -4,7 +4,8 @@ Client tokens that are idempotent, spot requests behind spot machines, tags on n
 interruptions with and without a notice, capacity errors, lost and late answers, a log of all calls.
 It patches the internals of the moto version that pyproject.toml pins, in this process alone.
 
-POST /lab/<word> with a JSON body steers it: each word is a method of `Lab`.
+POST /lab/<word> with a JSON body steers it: each word is a method of `Lab`. The environment that it
+needs is in conftest.py.
 """
 
 from __future__ import annotations
@@ -21,21 +22,19 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 
-os.environ["MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION"] = "true"
-
 from moto.core.utils import utcnow
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import EC2Backend, ec2_backends
 from moto.ec2.models.amis import Ami
 from moto.ec2.models.instances import Instance, InstanceBackend
-from moto.ec2.models.spot_requests import SpotInstanceRequest
+from moto.ec2.models.spot_requests import SpotInstanceRequest, SpotRequestBackend
 from moto.ec2.utils import random_spot_request_id
 from moto.server import DomainDispatcherApplication, create_backend_app
 from moto.ssm.models import Parameter, SimpleSystemManagerBackend
 from werkzeug.serving import run_simple
 
 ACCOUNT = "123456789012"
-IMAGE = "ami-03cf127a"
+IMAGE = "ami-0dee91ea"
 DEEP_LEARNING = "/aws/service/deeplearning/ami/"
 CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/")
 Document = dict[str, Any]
@@ -100,6 +99,14 @@ def spot_filter_value(request: Any, name: str, method: str | None = None) -> Any
     return _spot_filter_value(request, name, method)
 
 
+def cancel_spot_requests(self: Any, request_ids: list[str]) -> list[Any]:
+    """A cancelled request stays for hours, and may be cancelled again."""
+    requests = [self.spot_instance_requests[request_id] for request_id in request_ids]
+    for request in requests:
+        request.state = "cancelled"
+    return requests
+
+
 def terminate(instance: Any) -> Any:
     """End a machine once, and a spot machine's request with it."""
     if instance.state == "terminated":
@@ -138,6 +145,7 @@ _spot_filter_value = SpotInstanceRequest.get_filter_value
 _get_parameter = SimpleSystemManagerBackend.get_parameter
 EC2Backend.run_instances = InstanceBackend.run_instances = run_instances
 Instance.terminate = terminate
+SpotRequestBackend.cancel_spot_instance_requests = cancel_spot_requests
 SpotInstanceRequest.get_filter_value = spot_filter_value
 SpotInstanceRequest.status = property(spot_status)
 SpotInstanceRequest.create_time = property(lambda request: request.instance.launch_time)
@@ -146,6 +154,9 @@ SimpleSystemManagerBackend.get_parameter = get_parameter
 
 
 # --- the control plane ---------------------------------------------------------------------------
+
+
+_CALL_KEYS = ("operation", "region", "access_key")
 
 
 class Lab:
@@ -168,7 +179,8 @@ class Lab:
         """Break the next `times` answers to an operation.
 
         {operation, times, code, status}: refuse; {hang_seconds}: do it, then answer too late;
-        {empty: true}: list nothing; {access_key}: only for calls signed with that key.
+        {text}: something else with status 500; {empty: true}: list nothing;
+        {region}, {access_key}: only calls there, or signed with it.
         """
         self.faults.append(rule)
 
@@ -210,7 +222,7 @@ class Lab:
 
     def fault_for(self, call: Document) -> Document:
         for fault in self.faults:
-            wanted = {key: fault[key] for key in ("operation", "access_key") if key in fault}
+            wanted = {key: fault[key] for key in _CALL_KEYS if key in fault}
             if fault.get("times", 1) > 0 and wanted.items() <= call.items():
                 fault["times"] = fault.get("times", 1) - 1
                 return fault
@@ -246,9 +258,11 @@ def _with_fault(fault: Document, call: Document, environ: Document, start: Any) 
     if "code" in fault:
         status = f"{fault.get('status', 400)} Refused"
         return _answer(start, status, "text/xml", _error(fault["code"]))
+    if "text" in fault:
+        return _answer(start, "500 Internal Server Error", "text/html", fault["text"])
     if fault.get("empty"):
         name = call["operation"]
-        nothing = f"<{name}Response><reservationSet/></{name}Response>"
+        nothing = f"<{name}Response><reservationSet/><securityGroupInfo/></{name}Response>"
         return _answer(start, "200 OK", "text/xml", nothing)
     done = MOTO(environ, start)
     if fault.get("hang_seconds"):
@@ -270,6 +284,7 @@ def _call(environ: Document, body: bytes) -> Document:
         "operation": operation,
         "region": region,
         "access_key": access_key,
+        "user_agent": environ.get("HTTP_USER_AGENT", ""),
         "parameters": parameters,
     }
 

@@ -5,7 +5,7 @@ import pytest
 from finsched.provider import Provider
 from finsched.testing.conformance import MakeRequest, ProviderConformance
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("moto")]
+pytestmark = pytest.mark.slow
 
 
 class TestAws(ProviderConformance):

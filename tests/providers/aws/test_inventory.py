@@ -1,0 +1,148 @@
+"""What is ours is found in every region; nothing else is ever deleted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from finsched.errors import InvalidRequest, NoAnswer, ProviderError
+from finsched.provider import Inventory, OwnedResource, Provider
+
+from .conftest import Lab, launch_request, offer
+
+pytestmark = pytest.mark.slow
+
+INSTALLATION = "finsched-test"
+OURS = [
+    {"Key": "finsched:installation", "Value": INSTALLATION},
+    {"Key": "finsched:run", "Value": "r9"},
+]
+
+
+@pytest.fixture
+def inventory(provider: Provider) -> Inventory:
+    assert provider.inventory
+    return provider.inventory
+
+
+def kinds(owned: list[OwnedResource]) -> list[str]:
+    return [resource.kind for resource in owned]
+
+
+def ours(kind: str) -> list[dict[str, Any]]:
+    return [{"ResourceType": kind, "Tags": OURS}]
+
+
+def leave_behind(ec2: Any) -> None:
+    """One of each kind that a machine, a crash or a person could leave."""
+    subnet = ec2.describe_subnets()["Subnets"][0]
+    ec2.create_network_interface(
+        SubnetId=subnet["SubnetId"], TagSpecifications=ours("network-interface")
+    )
+    ec2.create_volume(
+        AvailabilityZone=subnet["AvailabilityZone"], Size=1, TagSpecifications=ours("volume")
+    )
+    ec2.allocate_address(Domain="vpc", TagSpecifications=ours("elastic-ip"))
+    ec2.create_security_group(
+        GroupName="left", Description="left", TagSpecifications=ours("security-group")
+    )
+
+
+def test_a_machine_and_all_that_comes_with_it(provider: Provider, inventory: Inventory) -> None:
+    assert provider.compute
+    [machine] = provider.compute.launch(launch_request())
+    owned = list(inventory.owned(INSTALLATION))
+    assert kinds(owned) == [
+        "instance",
+        "spot-request",
+        "network-interface",
+        "volume",
+        "volume",
+        "security-group",
+    ]
+    assert owned[0] == OwnedResource(
+        provider="aws",
+        kind="instance",
+        id=machine.id,
+        run="r1",
+        created_at=machine.created_at,
+        installation=INSTALLATION,
+    )
+    assert {resource.run for resource in owned if resource.kind != "security-group"} == {"r1"}
+    assert owned[-1].run is None
+    assert all(resource.id.startswith("us-west-2/") for resource in owned)
+
+
+def test_after_the_end_nothing_is_left_but_the_group(
+    provider: Provider, inventory: Inventory
+) -> None:
+    assert provider.compute
+    [machine] = provider.compute.launch(launch_request())
+    provider.compute.terminate(machine.id)
+    assert kinds(list(inventory.owned(INSTALLATION))) == ["security-group"]
+
+
+@pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
+def test_everything_that_is_found_can_be_deleted_in_that_order(
+    lab: Lab, provider: Provider, inventory: Inventory, times: int
+) -> None:
+    assert provider.compute
+    for region, zone in (("us-west-2", "usw2-az1"), ("us-east-1", "use1-az1")):
+        place = offer(region=region, zone=zone)
+        provider.compute.launch(launch_request(f"{region}-1", offer=place, nodes=2))
+        leave_behind(lab.client(region=region))
+    owned = list(inventory.owned(INSTALLATION))
+    assert len(set(kinds(owned))) == 6
+    assert len({resource.id.split("/")[0] for resource in owned}) == 2
+    for resource in owned * times:
+        inventory.delete(resource)
+    assert list(inventory.owned(INSTALLATION)) == []
+
+
+def test_what_is_not_ours_is_not_shown_and_not_deleted(lab: Lab, inventory: Inventory) -> None:
+    ec2 = lab.client()
+    zone = lab.default_subnets[0]["AvailabilityZone"]
+    theirs = [{"ResourceType": "volume", "Tags": [{"Key": "finsched:installation", "Value": "x"}]}]
+    foreign = ec2.create_volume(AvailabilityZone=zone, Size=1, TagSpecifications=theirs)
+    untagged = ec2.create_volume(AvailabilityZone=zone, Size=1)
+    assert list(inventory.owned(INSTALLATION)) == []
+    claim = OwnedResource(
+        provider="aws",
+        kind="volume",
+        id=f"us-west-2/{foreign['VolumeId']}",
+        run=None,
+        created_at=None,
+        installation=INSTALLATION,
+    )
+    with pytest.raises(InvalidRequest, match="belongs to the installation 'x'"):
+        inventory.delete(claim)
+    with pytest.raises(InvalidRequest):
+        inventory.delete(replace(claim, installation=""))
+    inventory.delete(replace(claim, id=f"us-west-2/{untagged['VolumeId']}"))
+    assert len(ec2.describe_volumes()["Volumes"]) == 2
+
+
+def test_what_is_in_use_is_said_and_stays(
+    lab: Lab, provider: Provider, inventory: Inventory
+) -> None:
+    assert provider.compute
+    provider.compute.launch(launch_request())
+    [group] = [each for each in inventory.owned(INSTALLATION) if each.kind == "security-group"]
+    lab("fault", operation="DeleteSecurityGroup", code="DependencyViolation")
+    with pytest.raises(ProviderError, match="DependencyViolation") as caught:
+        inventory.delete(group)
+    assert "try again" in str(caught.value.fix)
+
+
+def test_a_region_that_does_not_answer_is_said_after_what_the_others_hold(
+    lab: Lab, provider: Provider, inventory: Inventory
+) -> None:
+    assert provider.compute
+    provider.compute.launch(launch_request())
+    lab("fault", region="us-east-1", code="InternalError", status=500, times=99)
+    seen: list[str] = []
+    with pytest.raises(NoAnswer, match="us-east-1"):
+        seen.extend(resource.kind for resource in inventory.owned(INSTALLATION))
+    assert "instance" in seen
