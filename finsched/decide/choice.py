@@ -120,7 +120,7 @@ class _Desk:
     def _next_look(self) -> datetime:
         """When the choice may be another: a pool has cooled down, or the slack is used up."""
         slack = timedelta(seconds=max(self._slack_s, 0.0))
-        return min(self.now + min(LONGEST_LOOK, slack), *self._hot.values())
+        return min([self.now + min(LONGEST_LOOK, slack), *self._hot.values()])
 
     def _choice(self, step: str, target: str, why: str) -> Choice:
         return Choice(

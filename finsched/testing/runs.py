@@ -16,6 +16,7 @@ from finsched.model.event import (
     Recorded,
     Started,
     Submitted,
+    apply,
     fold,
 )
 from finsched.model.market import BillingRule, Offer
@@ -31,7 +32,9 @@ from finsched.testing.builders import NOW, job, spot
 
 
 class Story:
-    """A run told event by event; every call returns the story, `run` folds it."""
+    """A run told event by event; every call returns the story, `run` is its state."""
+
+    run: Run
 
     def __init__(self, **fields: Any) -> None:
         submitted = Submitted(
@@ -43,15 +46,12 @@ class Story:
         self.records: list[Recorded] = []
         self.tell(submitted)
 
-    @property
-    def run(self) -> Run:
-        """The run as it stands."""
-        return fold(self.records)
-
     def tell(self, event: Event) -> Story:
         """Add one event at the present moment."""
         sequence = len(self.records) + 1
-        self.records.append(Recorded(sequence=sequence, run="r-1", at=self.now, event=event))
+        record = Recorded(sequence=sequence, run="r-1", at=self.now, event=event)
+        self.run = apply(self.run, record) if self.records else fold([record])
+        self.records.append(record)
         return self
 
     def after(self, **passed: float) -> Story:
