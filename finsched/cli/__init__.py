@@ -23,6 +23,7 @@ from finsched.cli import (
     resume,
     runs,
     schema,
+    simulate,
     status,
     stop,
     validate,
@@ -45,6 +46,7 @@ _OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 _COMMANDS: tuple[Callable[..., int | None], ...] = (
     quote.quote,
+    simulate.simulate,
     launch.launch,
     status.status,
     logs.logs,

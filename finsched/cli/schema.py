@@ -22,6 +22,7 @@ class SchemaName(StrEnum):
     GPUS = "gpus"
     HISTORY = "history"
     VALIDATE = "validate"
+    SIMULATE = "simulate"
     BACKTEST = "backtest"
 
 

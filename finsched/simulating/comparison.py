@@ -24,6 +24,8 @@ class Comparison:
     simulated_usd: float
     noise_usd: float
     on_demand_usd: float
+    on_demand_hours: float
+    overhead_hours: float
     overhead_usd: float
     other_usd: float
 
@@ -51,6 +53,8 @@ def compare(quote: Quote, scenario: Scenario, result: PolicyResult) -> Compariso
         simulated_usd=cost.mean,
         noise_usd=_NOISE * cost.standard_error,
         on_demand_usd=on_demand_usd,
+        on_demand_hours=on_demand,
+        overhead_hours=more_hours,
         overhead_usd=more_hours * price,
         other_usd=difference - on_demand_usd - more_hours * price,
     )

@@ -75,20 +75,25 @@ class _Life:
 
     def decide(self) -> None:
         """Ask the policy until it gets what it wants; it leaves a machine only for another."""
-        while True:
-            self._sight.look(self._now_s)
-            wanted = self._wanted(self._now_s)
-            if wanted == self._course.placement:
-                return
-            lost_at_s: float | None = math.inf
-            if isinstance(wanted, int):
-                lost_at_s = self._sight.ask(wanted, self._now_s)
-            else:
-                self._sight.leave()
-            if lost_at_s is not None:
-                self._lost_at_s = lost_at_s
-                self._course.go_to(wanted)
-                return
+        while not self._goes_where_it_wants():
+            pass
+        self._sight.look(self._now_s)
+
+    def _goes_where_it_wants(self) -> bool:
+        self._sight.look(self._now_s)
+        wanted = self._wanted(self._now_s)
+        if wanted == self._course.placement:
+            return True
+        lost_at_s: float | None = math.inf
+        if isinstance(wanted, int):
+            lost_at_s = self._sight.ask(wanted, self._now_s)
+        else:
+            self._sight.leave()
+        if lost_at_s is None:
+            return False
+        self._lost_at_s = lost_at_s
+        self._course.go_to(wanted)
+        return True
 
     def run(self) -> None:
         """Until the next decision, the loss of the machine, or the end."""

@@ -111,5 +111,7 @@ def shape_of(mean: float, low: float, high: float) -> float | None:
         lower: float = (low / mean) ** (1 / 3)
         return (2 * _Z_80_PERCENT / 3 / (upper - lower)) ** 2
     half = _Z_80_PERCENT / 3
-    root = 4.5 * (half + math.sqrt(max(0.0, half**2 - 4 / 9 * (upper - 1))))
-    return 1 / root**2
+    spread = math.sqrt(max(0.0, half**2 - 4 / 9 * (upper - 1)))
+    least = math.sqrt(half**2 + 4 / 9) - half  # below it the interval would begin above zero
+    root = half - spread if half - spread >= least else half + spread
+    return 1 / (4.5 * root) ** 2

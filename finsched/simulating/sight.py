@@ -31,7 +31,7 @@ class Sight:
         self._cools_until_s = [0.0] * len(pools)
         self._seen_at_s = [-math.inf] * len(pools)
         self._held: int | None = None
-        self.next_change_s = 0.0
+        self.next_change_s = -math.inf
         self.can_be_asked: list[bool] = []
 
     @property
@@ -66,7 +66,7 @@ class Sight:
             return None
         self.leave()
         self._held, self._seen_at_s[pool] = pool, now_s
-        self.next_change_s = now_s
+        self.next_change_s = -math.inf
         return until_s
 
     def leave(self) -> None:
@@ -74,7 +74,7 @@ class Sight:
         if self._held is not None:
             self._seen_at_s[self._held] = -math.inf
             self._held = None
-            self.next_change_s = 0.0
+            self.next_change_s = -math.inf
 
     def lose(self, now_s: float) -> None:
         """The machine that was held is taken back."""
@@ -85,4 +85,4 @@ class Sight:
     def _cool(self, pool: int, now_s: float, for_s: float) -> None:
         self._seen_at_s[pool] = now_s
         self._cools_until_s[pool] = now_s + for_s
-        self.next_change_s = now_s
+        self.next_change_s = -math.inf

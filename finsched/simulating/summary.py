@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _Z_95_PERCENT = 1.959963984540054
+_SHOWN = 0.99
+_ALIKE, _ROUNDING = 1e-6, 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,7 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histogram:
-    """Counts of a sample in bins of one width, from `low` on."""
+    """Counts of a sample in bins of one width, from `low` on; the last one is open upwards."""
 
     low: float
     width: float
@@ -78,15 +80,21 @@ class Histogram:
 
     @classmethod
     def of(cls, values: Sequence[float], bins: int) -> Histogram:
-        """Count a sample in at most so many bins of a round width; one if all are alike."""
-        low, high = min(values), max(values)
-        if high - low <= 1e-9 * max(abs(high), 1.0):
+        """Count a sample in at most so many bins of a round width; one if all are alike.
+
+        The hundredth part that is highest is gathered in the last bin, so that it hides nothing.
+        """
+        ordered = sorted(values)
+        low, high = ordered[0], quantile(ordered, _SHOWN) + _ROUNDING
+        if high - low <= _ALIKE * max(abs(high), 1.0):
+            high = ordered[-1]
+        if high - low <= _ALIKE * max(abs(high), 1.0):
             return cls(low=low, width=0.0, counts=(len(values),))
-        width = _round_width((high - low) / bins)
-        first = math.floor(low / width)
-        counts = [0] * (math.floor(high / width) - first + 1)
-        for value in values:
-            counts[math.floor(value / width) - first] += 1
+        width = _round_width((high - low) / (bins - 2))
+        first, last = math.floor(low / width), math.floor(high / width)
+        counts = [0] * (last - first + 1)
+        for value in ordered:
+            counts[min(math.floor(value / width), last) - first] += 1
         return cls(low=first * width, width=width, counts=tuple(counts))
 
 
