@@ -121,8 +121,10 @@ def test_only_runs_with_a_new_end_are_read_again(tmp_path: Path) -> None:
 def test_a_run_without_a_new_end_is_not_read(tmp_path: Path) -> None:
     tell(tmp_path, interrupted())
     learnt(tmp_path)
+    before = (tmp_path / FILE_NAME).read_bytes()
     tell(tmp_path, Story(job=JOB).launched(ZONED).after(hours=9).progressed(0.4), "live")
     assert learnt(tmp_path).events_read == 0
+    assert (tmp_path / FILE_NAME).read_bytes() == before
 
 
 def test_of_thousands_of_reports_only_the_last_is_read(tmp_path: Path) -> None:
@@ -169,6 +171,20 @@ def test_quotes_at_the_same_time_count_an_attempt_once(tmp_path: Path) -> None:
     assert learnt(tmp_path).experience.paces["A100-80GB", 8].attempts == 20
 
 
+def test_attempts_that_end_while_a_quote_reads_count_once(tmp_path: Path) -> None:
+    def go_on() -> None:
+        for number in range(60):
+            tell(tmp_path, interrupted(), f"r-{number}")
+
+    tell(tmp_path, interrupted(), "first")
+    runs = threading.Thread(target=go_on)
+    runs.start()
+    while runs.is_alive():
+        assert learnt(tmp_path).notes == ()
+    runs.join()
+    assert learnt(tmp_path).experience.paces["A100-80GB", 8].attempts == 61
+
+
 # --- damage --------------------------------------------------------------------------------
 
 
@@ -189,15 +205,17 @@ def test_a_missing_or_damaged_file_is_made_again(tmp_path: Path, content: bytes 
     assert after.notes == ()
 
 
-def test_another_ledger_in_its_place_is_learnt_from_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("new_runs", [1, 5], ids=["shorter", "longer"])
+def test_another_ledger_in_its_place_is_learnt_from_anew(tmp_path: Path, new_runs: int) -> None:
     tell(tmp_path, interrupted(), "old-1")
     tell(tmp_path, interrupted(), "old-2")
     learnt(tmp_path)
     for file in tmp_path.glob(f"{LEDGER_FILE}*"):
         file.unlink()
-    tell(tmp_path, interrupted(7.0), "new")
-    seen = learnt(tmp_path).experience.observations[ZONED.pool]
-    assert [each.instance_hours for each in seen] == [7.0]
+    for number in range(new_runs):
+        tell(tmp_path, interrupted(7.0), f"new-{number}")
+    (seen,) = learnt(tmp_path).experience.observations[ZONED.pool]
+    assert seen.instance_hours == 7.0 * new_runs
 
 
 def test_a_ledger_that_is_none_is_said_and_nothing_breaks(tmp_path: Path) -> None:
