@@ -25,6 +25,8 @@ def choose(run: Run, ahead: Prospects, frame: Frame, now: datetime) -> Launch | 
     """Ask the run's policy, and overrule it where only on-demand still keeps the deadline."""
     desk = _Desk(run=run, frame=frame, policy=ahead.make_policy(frame.job), now=now)
     wanted = desk.policy.decide(desk.situation)
+    if isinstance(wanted, int) and not desk.situation.available[wanted]:
+        wanted = Off.IDLE
     if wanted is not Off.ON_DEMAND and not desk.is_safe:
         return desk.go(Off.ON_DEMAND, "one more interruption would miss the deadline")
     return desk.go(wanted, _reason(wanted))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from finsched import quoting
+from finsched import policies, quoting
 from finsched.decide.choice import LONGEST_LOOK
 from finsched.decide.prospects import Prospects, Reaction, prospects
-from finsched.decide.spot.policies import named
 from finsched.model.market import Market
 from finsched.model.quote import Quote
 from finsched.model.run import Placement, Run
@@ -51,7 +50,7 @@ class Outlook:
             run,
             self._market,
             now,
-            make_policy=named(run.policy),
+            make_policy=policies.policy(run.policy),
             reaction=self._reaction,
         )
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from finsched import plugins, quoting
+from finsched import plugins, policies, quoting
 from finsched.decide.admit import Objection, Refused, admit
-from finsched.decide.spot.policies import DEFAULT, named
+from finsched.decide.scavenging import nothing_cheap
+from finsched.decide.spot.policies import DEFAULT
 from finsched.errors import (
     FinschedError,
     NotConfigured,
@@ -66,7 +67,7 @@ def start(
     Raises the error that says why it may not start; nothing was started then.
     """
     now = datetime.now(UTC)
-    named(policy)
+    policies.policy(policy)
     if isinstance(job.deadline, datetime) and job.deadline <= now:
         raise SpecError(f"the deadline {job.deadline:%F %T} UTC is past", fix="set a later one")
     market = quoting.read_market(job, settings, now=now)
@@ -75,8 +76,10 @@ def start(
     decision = quoting.quote_in(
         job, market, now=now, discounts=settings.discounts, launchable_only=request is None
     )
-    best = _admitted(job, decision, settings)
-    rehearsal = _rehearsal(request, placement(job, best, market)) if request else None
+    rehearsal = None
+    if request or not nothing_cheap(job, decision):
+        best = _admitted(job, decision, settings)
+        rehearsal = _rehearsal(request, placement(job, best, market)) if request else None
     submission = Submission(
         job=job,
         store_base=_store_base(job, settings, store, rehearsed=request is not None),
