@@ -25,8 +25,9 @@ ASK = """
 import json
 from importlib.metadata import distribution
 from importlib.resources import files
-import finsched, finsched_catalogs, finsched_local
-modules = [module.__file__ for module in (finsched, finsched_catalogs, finsched_local)]
+import finsched, finsched_aws, finsched_catalogs, finsched_local
+ours = (finsched, finsched_aws, finsched_catalogs, finsched_local)
+modules = [module.__file__ for module in ours]
 entry_points = distribution("finsched").entry_points.select(group="finsched.providers")
 tables = files("finsched_catalogs")
 print(json.dumps({
@@ -87,7 +88,8 @@ def test_the_wheel_holds_no_tests_and_no_leftovers(installed: Path) -> None:
     files = {file.relative_to(installed).as_posix() for file in installed.rglob("*")}
     assert not [name for name in files if "/tests" in name or name.endswith((".db", ".sqlite"))]
     typed = {name for name in files if name.endswith("/py.typed")}
-    assert {"finsched/py.typed", "finsched_catalogs/py.typed", "finsched_local/py.typed"} <= typed
+    packages = ("finsched", "finsched_aws", "finsched_catalogs", "finsched_local")
+    assert {f"{package}/py.typed" for package in packages} <= typed
     assert any(name.endswith("licenses/LICENSE") for name in files)
 
 
@@ -96,7 +98,7 @@ def test_packages_providers_and_catalogs_come_from_the_wheel(
 ) -> None:
     answer = json.loads(_python(ASK, installed, tmp_path))
     assert all(module.startswith(str(installed)) for module in answer["modules"])
-    assert "local" in answer["providers"]
+    assert {"aws", "local"} <= set(answer["providers"])
     assert answer["gpus"].startswith("name,")
     assert answer["offers"] > 20
 

@@ -18,7 +18,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -180,6 +180,7 @@ class Lab:
 
         {operation, times, code, status}: refuse; {hang_seconds}: do it, then answer too late;
         {text}: something else with status 500; {empty: true}: list nothing;
+        {hide_one: true}: list all machines but the last;
         {region}, {access_key}: only calls there, or signed with it.
         """
         self.faults.append(rule)
@@ -213,6 +214,14 @@ class Lab:
             reservation.instances = [
                 instance for instance in reservation.instances if instance.id != instance_id
             ]
+
+    def without_one(self, region: str, ask: Callable[[], list[bytes]]) -> list[bytes]:
+        reservation = list(ec2_backends[ACCOUNT][region].reservations.values())[-1]
+        hidden = reservation.instances.pop()
+        try:
+            return ask()
+        finally:
+            reservation.instances.append(hidden)
 
     def check_capacity(self, region: str, zone: str, instance_type: str) -> None:
         for rule in self.no_capacity:
@@ -264,6 +273,8 @@ def _with_fault(fault: Document, call: Document, environ: Document, start: Any) 
         name = call["operation"]
         nothing = f"<{name}Response><reservationSet/><securityGroupInfo/></{name}Response>"
         return _answer(start, "200 OK", "text/xml", nothing)
+    if fault.get("hide_one"):
+        return LAB.without_one(call["region"], lambda: list(MOTO(environ, start)))
     done = MOTO(environ, start)
     if fault.get("hang_seconds"):
         done = list(done)

@@ -223,6 +223,12 @@ def test_a_fresh_machine_that_is_not_listed_is_unknown(lab: Lab, compute: Comput
     assert compute.poll([launched.id])[launched.id].state is InstanceState.RUNNING
 
 
+def test_a_gang_that_is_listed_in_part_is_waited_for(lab: Lab, compute: Compute) -> None:
+    launched = compute.launch(launch_request(nodes=3))
+    lab("fault", operation="DescribeInstances", hide_one=True)
+    assert list(compute.find("r1-1")) == list(launched)
+
+
 def test_a_search_after_a_crash_looks_twice(lab: Lab, compute: Compute) -> None:
     [launched] = compute.launch(launch_request())
     stranger = lab.provider().compute

@@ -158,6 +158,16 @@ def test_a_group_that_somebody_opened_is_refused(lab: Lab, compute: Compute, nod
         compute.launch(launch_request("r1-2", nodes=nodes))
 
 
+def test_machines_of_different_runs_do_not_see_each_other(lab: Lab, compute: Compute) -> None:
+    """Members are admitted to a gang's group only, never to the one that all runs share."""
+    compute.launch(launch_request("r1-1"))
+    [group_id] = groups_of(lab.instances()[0])
+    members = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group_id}]}
+    lab.client().authorize_security_group_ingress(GroupId=group_id, IpPermissions=[members])
+    with pytest.raises(InvalidRequest, match="lets others in"):
+        compute.launch(launch_request("r2-1", run="r2"))
+
+
 def test_zone_ids_lead_to_the_accounts_own_zone_names(lab: Lab, compute: Compute) -> None:
     names = {
         subnet["AvailabilityZoneId"]: subnet["AvailabilityZone"] for subnet in lab.default_subnets
@@ -254,6 +264,14 @@ def test_polling_asks_once_a_region_however_many_machines(lab: Lab, compute: Com
     assert statuses.keys() == set(ids)
     assert all(status.state is InstanceState.RUNNING for status in statuses.values())
     assert len(lab.calls("DescribeInstances")) == before + 1
+
+
+def test_very_many_machines_are_asked_for_in_parts(lab: Lab, compute: Compute) -> None:
+    """EC2 takes 200 values in a filter."""
+    assert compute.poll([f"us-west-2/i-{number:017x}" for number in range(450)]) == {}
+    asked = [len(call["parameters"]) for call in lab.calls("DescribeInstances")]
+    assert len(asked) == 3
+    assert max(asked) < 210
 
 
 def test_another_process_finds_what_was_launched(lab: Lab, compute: Compute) -> None:
