@@ -7,13 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finsched.decide.hazard import spot_hazard
-from finsched.decide.spell_age import (
-    AGE_MULTIPLIERS,
-    MEASURED_HAZARD_PER_HOUR,
-    hazard_at_age,
-    hazard_ratio,
-)
-from finsched.decide.spot.spells import MEASURED
+from finsched.decide.spell_age import AGE_MULTIPLIERS, hazard_at_age
+from finsched.decide.spot.spells import MEASURED, STEP_S
 from finsched.testing.builders import TODAY, hazard_prior
 
 ages = st.floats(0, 10 * 86_400)
@@ -32,16 +27,7 @@ def test_more_age_never_raises_the_hazard(younger: float, older: float, per_hour
     assert hazard_at_age(hazard, older) <= hazard_at_age(hazard, younger)
 
 
-@pytest.mark.parametrize(
-    ("age_s", "chance"),
-    [(0.0, 0.3027), (599.0, 0.3027), (600.0, 0.1760), (90_000.0, 0.0164)],
-)
-def test_a_measured_pool_has_the_measured_chances(age_s: float, chance: float) -> None:
-    measured = spot_hazard(hazard_prior(MEASURED_HAZARD_PER_HOUR), today=TODAY)
-    assert hazard_ratio(measured) == pytest.approx(1.0)
-    assert hazard_at_age(measured, age_s) == pytest.approx(chance * 6)
-
-
-def test_a_calmer_pool_has_a_smaller_ratio() -> None:
-    calm = spot_hazard(hazard_prior(MEASURED_HAZARD_PER_HOUR / 4), today=TODAY)
-    assert hazard_ratio(calm) == pytest.approx(0.25)
+@pytest.mark.parametrize(("age_s", "age"), [(0.0, 0), (599.0, 0), (600.0, 1), (90_000.0, -1)])
+def test_a_pool_like_the_measured_ones_has_the_measured_chances(age_s: float, age: int) -> None:
+    measured = spot_hazard(hazard_prior(MEASURED.losses_per_hour_up), today=TODAY)
+    assert hazard_at_age(measured, age_s) == pytest.approx(MEASURED.up_ends[age] * 3600 / STEP_S)
