@@ -26,10 +26,17 @@ class Course:
     """The account of a job between two decisions; whoever owns the clock moves it on.
 
     Without `upkeep` every start takes the whole changeover of the job, and no work is ever lost.
+    Where a machine `hands_over`, it works on while the one that takes its place starts.
     """
 
-    def __init__(self, job: SpotJob, upkeep: Callable[[Placement], Upkeep] | None = None) -> None:
-        self._job = job
+    def __init__(
+        self,
+        job: SpotJob,
+        upkeep: Callable[[Placement], Upkeep] | None = None,
+        *,
+        hands_over: bool = False,
+    ) -> None:
+        self._job, self._hands_over = job, hands_over
         plain = Upkeep(start_s=job.changeover_s)
         self._upkeep_of = upkeep or (lambda _: plain)
         self._upkeep = plain
@@ -86,13 +93,22 @@ class Course:
             return
         if math.isinf(self._upkeep.kept_every_s):
             self.work_left_s = self._job.work_s
-        self.placement = placement
         if placement is Off.IDLE:
+            self.placement, self.changeover_left_s = placement, 0.0
+        else:
+            self._start(placement)
+
+    def _start(self, placement: Placement) -> None:
+        """Begin there; a machine that runs and hands over is paid until the new one has started."""
+        upkeep = self._upkeep_of(placement)
+        runs = self.placement is not Off.IDLE and self.changeover_left_s == 0
+        if self._hands_over and runs:
+            self._pay(upkeep.start_s)
             self.changeover_left_s = 0.0
-            return
+        else:
+            self.changeover_left_s = upkeep.start_s
+        self.placement, self._upkeep = placement, upkeep
         self.starts += 1
-        self._upkeep = self._upkeep_of(placement)
-        self.changeover_left_s = self._upkeep.start_s
         self._run_s, self._work_left_at_start_s = 0.0, self.work_left_s
         self._bring_data(placement)
 

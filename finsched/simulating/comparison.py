@@ -9,6 +9,7 @@ from finsched.simulating.scenario import Scenario
 from finsched.simulating.study import PolicyResult
 
 _NOISE = 2.0  # standard errors
+_CENT = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ class Comparison:
     @property
     def within_noise(self) -> bool:
         """Whether luck of the draw explains the difference."""
-        return abs(self.difference_usd) <= self.noise_usd
+        return abs(self.difference_usd) <= max(self.noise_usd, _CENT)
 
 
 def compare(quote: Quote, scenario: Scenario, result: PolicyResult) -> Comparison:

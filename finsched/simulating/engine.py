@@ -63,7 +63,7 @@ class _Life:
 
     def __init__(self, job: SpotJob, policy: Policy, sight: Sight, rules: Rules) -> None:
         self._job, self._policy, self._sight, self._rules = job, policy, sight, rules
-        self._course = Course(job, rules.upkeep)
+        self._course = Course(job, rules.upkeep, hands_over=True)
         self._now_s, self._tick = 0.0, 0
         self._lost_at_s = math.inf
         self._finished = False
@@ -125,10 +125,18 @@ class _Life:
     def _wanted(self, at_s: float) -> Placement:
         """What the policy wants, behind the net; asked for a moment before any cool-down ends."""
         wanted = self._policy.decide(self._situation(at_s, self._course.work_left_s))
-        if wanted is Off.ON_DEMAND or not self._rules.has_net:
+        if wanted is Off.ON_DEMAND:
             return wanted
         kept = self._situation(at_s, self._course.kept_left_s)
-        return wanted if can_still_fall_back(self._job, kept, Off.IDLE) else Off.ON_DEMAND
+        if self._rules.has_net and not can_still_fall_back(self._job, kept, Off.IDLE):
+            return Off.ON_DEMAND
+        return self._course.placement if self._stays(wanted) else wanted
+
+    def _stays(self, wanted: Placement) -> bool:
+        """As in production: no machine is given up to wait, nor for spot before it runs."""
+        if self._course.placement is Off.IDLE:
+            return False
+        return wanted is Off.IDLE or self._course.changeover_left_s > 0
 
     def _situation(self, at_s: float, work_left_s: float) -> Situation:
         return Situation(

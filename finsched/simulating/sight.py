@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from finsched.decide.cooldown import AFTER
-from finsched.decide.spot.sightings import UNSEEN_AGE_S
+from finsched.decide.spot.spells import UNSEEN_AGE_S
 from finsched.model.run import AttemptEnd
 from finsched.simulating.futures import PoolFuture
 
