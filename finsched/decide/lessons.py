@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
 
 from finsched.decide.fingerprint import fingerprint, setup_name
+from finsched.model.interruption import Observation
 from finsched.model.job import JobSpec
-from finsched.model.market import CapacityType, Pool
+from finsched.model.market import CapacityType, Experience, Pool
 from finsched.model.run import Attempt, AttemptEnd, Run
 
 LEAST_PROGRESS = 0.01
@@ -65,6 +67,24 @@ def lessons(run: Run) -> Iterator[Lesson]:
                 start=_start(run.job, attempt),
                 stretch=_stretch(run, attempt),
             )
+
+
+def lived_through(run: Run, experience: Experience) -> Experience:
+    """Return an experience that holds what a rehearsal has seen of its pools so far, too."""
+    seen: dict[Pool, list[Observation]] = {}
+    for attempt in run.attempts:
+        sighting = _sighting(attempt)
+        if attempt.ended_at is None or sighting is None:
+            continue
+        observation = Observation(
+            interruptions=sighting.interruptions,
+            instance_hours=sighting.instance_hours,
+            day=attempt.ended_at.date(),
+        )
+        seen.setdefault(sighting.pool, []).append(observation)
+    known = experience.observations
+    together = {pool: (*known.get(pool, ()), *own) for pool, own in seen.items()}
+    return replace(experience, observations={**known, **together})
 
 
 def _sighting(attempt: Attempt) -> Sighting | None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from finsched import policies, quoting
 from finsched.decide.choice import LONGEST_LOOK
+from finsched.decide.lessons import lived_through
 from finsched.decide.prospects import Prospects, Reaction, prospects
 from finsched.model.market import Market
 from finsched.model.quote import Quote
@@ -44,15 +45,25 @@ class Outlook:
         return placement(run.job, quote, self._market, why)
 
     def _look(self, run: Run, now: datetime) -> Prospects:
-        if now - self._read_at >= LONGEST_LOOK and not run.rehearsal:
-            self._market, self._read_at = self._read_market(run), now
         return prospects(
             run,
-            self._market,
+            self._market_for(run, now),
             now,
             make_policy=policies.policy(run.policy),
             reaction=self._reaction,
         )
+
+    def _market_for(self, run: Run, now: datetime) -> Market:
+        """The market as a real run finds it now; a rehearsal's stands still, but for its own past.
+
+        What a real run lives through comes back with the market, from the ledger.
+        """
+        if run.rehearsal:
+            learnt = lived_through(run, self._market.experience)
+            return replace(self._market, experience=learnt)
+        if now - self._read_at >= LONGEST_LOOK:
+            self._market, self._read_at = self._read_market(run), now
+        return self._market
 
     def _read_market(self, run: Run) -> Market:
         market = quoting.read_market(run.job, self._settings, now=self._clock.now())
