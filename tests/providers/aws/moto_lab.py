@@ -170,6 +170,7 @@ class Lab:
         self.no_capacity: list[Document] = []
         self.faults: list[Document] = []
         self.calls: list[Document] = []
+        self.answers_out = 0
 
     def deny(self, **rule: Any) -> None:
         """Refuse machines of a type in a zone with a code: {zone, instance_type, code}."""
@@ -188,6 +189,10 @@ class Lab:
     def log(self) -> list[Document]:
         """Return every call so far."""
         return self.calls
+
+    def hanging(self) -> int:
+        """Return how many answers were held back so far."""
+        return self.answers_out
 
     def notice(self, region: str, instance_id: str) -> None:
         """Mark a spot machine for termination."""
@@ -278,6 +283,7 @@ def _with_fault(fault: Document, call: Document, environ: Document, start: Any) 
     done = MOTO(environ, start)
     if fault.get("hang_seconds"):
         done = list(done)
+        LAB.answers_out += 1
         time.sleep(fault["hang_seconds"])
     return done
 
