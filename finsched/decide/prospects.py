@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from finsched.decide.cooldown import cooling, cools
 from finsched.decide.rank import decide
-from finsched.decide.remaining import done, remaining
+from finsched.decide.remaining import done, remaining, slowness
 from finsched.decide.scavenging import nothing_cheap, too_dear
+from finsched.decide.speed import speed_of
 from finsched.decide.spot.framing import Frame, Horizon, frame
 from finsched.decide.spot.policies import MakePolicy, named
 from finsched.model.job import CapacityPreference
 from finsched.model.market import CapacityType, Market, Pool
 from finsched.model.quote import Quote
-from finsched.model.run import Run
+from finsched.model.run import Placement, Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,8 @@ def prospects(
     reaction: Reaction = _AT_ONCE,
 ) -> Prospects:
     """Quote what remains of a run, and frame it for its policy."""
-    decision = decide(remaining(run), market, now=now)
+    rest = remaining(run, slowness(run, _believed_speed(run, market)))
+    decision = decide(rest, market, now=now)
     return Prospects(
         quotes=decision.quotes,
         too_dear=nothing_cheap(run.job, decision),
@@ -68,6 +71,17 @@ def rested(run: Run, quotes: tuple[Quote, ...], now: datetime) -> tuple[Quote, .
     """The quotes without the pools that cool down; all of them where none would be left."""
     hot = cooling(run, now)
     return tuple(quote for quote in quotes if not cools(quote, hot)) or quotes
+
+
+def _believed_speed(run: Run, market: Market) -> Callable[[Placement], float]:
+    """The speed of a placement's machine as its next quote takes it."""
+
+    def speed(placement: Placement) -> float:
+        machine = placement.offer.instance_type
+        believed = speed_of(run.job, machine, market.accelerators, market.experience.paces)
+        return believed.factor if believed else placement.speedup
+
+    return speed
 
 
 def _frame(run: Run, quotes: tuple[Quote, ...], now: datetime, reaction: Reaction) -> Frame | None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
 from finsched.model.job import Budget, Dataset, JobSpec
 from finsched.model.market import Location
-from finsched.model.run import Attempt, Run
+from finsched.model.run import Attempt, Placement, Run
 
 LEAST_SHARE = 0.001
 LEAST_SEEN = 0.05  # of the work, before its pace is believed
 
 
-def remaining(run: Run) -> JobSpec:
+def remaining(run: Run, slowness: float = 1.0) -> JobSpec:
     """Return the job that is still to be done from the last committed checkpoint.
 
+    `slowness` stretches its hours: what the work took so far, against what was believed of it.
     Total budget and deadline no longer reject an offer here: both are enforced while the run
     lives, and a placement that is late or dear beats none for work that is already paid. The
     start window holds for the run, not for its rest.
@@ -26,7 +28,7 @@ def remaining(run: Run) -> JobSpec:
     job = replace(job, deadline=None, start=None, budget=limits, inputs=inputs)
     if job.work is None:
         return job
-    hours = job.work.hours * max(1.0 - done(run), LEAST_SHARE) * pace(run)
+    hours = job.work.hours * max(1.0 - done(run), LEAST_SHARE) * slowness
     return replace(job, work=replace(job.work, hours=hours))
 
 
@@ -67,17 +69,18 @@ def in_hand(run: Run, now: datetime) -> float:
     if attempt.progress is not None:
         return max(done(run), attempt.progress)
     hours = (now - _kept_since(run, attempt, attempt.started_at)).total_seconds() / 3600
-    return min(done(run) + hours * attempt.placement.speedup / (work.hours * pace(run)), 1.0)
+    return min(done(run) + hours * attempt.placement.speedup / work.hours, 1.0)
 
 
-def pace(run: Run) -> float:
-    """Return the hours that the work took so far, against the hours that were stated for it.
+def slowness(run: Run, speed_of: Callable[[Placement], float]) -> float:
+    """Return the hours that the work took so far, against those that are believed of it now.
 
-    By the progress that attempts report; 1 until they have reported a twentieth of the work.
+    By the progress that attempts report, and the speed that each machine is believed to have; 1
+    until a twentieth of the work was reported.
     """
     if run.job.work is None:
         return 1.0
-    seen = [_seen(attempt) for attempt in run.attempts]
+    seen = [_seen(attempt, speed_of(attempt.placement)) for attempt in run.attempts]
     share = sum(progress for progress, _ in seen)
     hours = sum(hours for _, hours in seen)
     if share < LEAST_SEEN or hours <= 0:
@@ -85,13 +88,13 @@ def pace(run: Run) -> float:
     return hours / (share * run.job.work.hours)
 
 
-def _seen(attempt: Attempt) -> tuple[float, float]:
+def _seen(attempt: Attempt, speed: float) -> tuple[float, float]:
     """Progress that an attempt has reported, and the hours it took on the reference."""
     if attempt.progress is None or attempt.progress_at is None or attempt.started_at is None:
         return 0.0, 0.0
     begun = attempt.restore.progress if attempt.restore else None
     hours = (attempt.progress_at - attempt.started_at).total_seconds() / 3600
-    return max(attempt.progress - (begun or 0.0), 0.0), hours * attempt.placement.speedup
+    return max(attempt.progress - (begun or 0.0), 0.0), hours * speed
 
 
 def _kept_since(run: Run, attempt: Attempt, started_at: datetime) -> datetime:

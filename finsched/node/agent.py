@@ -230,12 +230,18 @@ class Agent:
                 self._config,
                 around.workspace,
                 restored=restored.directory,
-                every_seconds=self._pace.every_seconds if self._pace else None,
+                every_seconds=self._told_once(),
                 secrets=around.secrets,
             ),
             signal_name=self._config.checkpoint.signal if self._config.checkpoint else "SIGTERM",
             umask=around.umask,
         )
+
+    def _told_once(self) -> float | None:
+        """The interval for a job that reads it once: one for all ages, where there is one."""
+        if self._pace is None or self._config.checkpoint is None:
+            return None
+        return self._config.checkpoint.usual_seconds or self._pace.every_seconds
 
     def _report_start(self, restored: Restored) -> None:
         commit = restored.commit

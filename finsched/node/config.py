@@ -20,10 +20,14 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointConfig:
-    """How the job's checkpoints are found and kept; `path` is relative to the job's directory."""
+    """How the job's checkpoints are found and kept; `path` is relative to the job's directory.
+
+    `usual_seconds` is told to a job that reads its interval once; without it, the first one.
+    """
 
     path: str
     cadence: Cadence
+    usual_seconds: float | None = None
     signal: str = "SIGTERM"
     keep: int = 2
 

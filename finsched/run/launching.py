@@ -147,6 +147,7 @@ def _checkpoint_config(run: Run, attempt: Attempt, clock: Clock) -> Mapping[str,
         "path": spec.path,
         "signal": spec.signal,
         "every_seconds": _by_age(cadence, clock) if cadence else every_seconds / clock.speed,
+        "usual_seconds": every_seconds / clock.speed,
         "keep": KEPT_CHECKPOINTS,
     }
 

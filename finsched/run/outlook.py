@@ -29,6 +29,7 @@ class Outlook:
         self._reaction = Reaction(look=_LOOK_TAKES * clock.speed, start=_START_TAKES * clock.speed)
         self._market = self._read_market(run)
         self._read_at = clock.now()
+        self._read_after = _ended(run)
         self._seen_for: tuple[int, int] | None = None
         self._seen = Prospects()
 
@@ -61,8 +62,9 @@ class Outlook:
         if run.rehearsal:
             learnt = lived_through(run, self._market.experience)
             return replace(self._market, experience=learnt)
-        if now - self._read_at >= LONGEST_LOOK:
-            self._market, self._read_at = self._read_market(run), now
+        if now - self._read_at >= LONGEST_LOOK or _ended(run) > self._read_after:
+            self._market = self._read_market(run)
+            self._read_at, self._read_after = now, _ended(run)
         return self._market
 
     def _read_market(self, run: Run) -> Market:
@@ -71,3 +73,7 @@ class Outlook:
             return market
         offers = tuple(offer for offer in market.offers if offer.provider in market.launchable)
         return replace(market, offers=offers)
+
+
+def _ended(run: Run) -> int:
+    return sum(not attempt.live for attempt in run.attempts)

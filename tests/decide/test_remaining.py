@@ -5,7 +5,7 @@ import pytest
 from finsched.decide.cooldown import cooling
 from finsched.decide.freshness import stale
 from finsched.decide.rank import decide
-from finsched.decide.remaining import done, remaining
+from finsched.decide.remaining import done, in_hand, remaining, slowness
 from finsched.model.job import Budget, CheckpointSpec, Dataset
 from finsched.model.market import CapacityType, Location
 from finsched.model.quote import Movement
@@ -23,6 +23,27 @@ def test_the_reported_share_behind_a_commit_is_done() -> None:
     rest = remaining(story.run)
     assert rest.work is not None
     assert rest.work.hours == pytest.approx(30)
+
+
+def test_the_pace_so_far_stretches_what_is_left() -> None:
+    story = Story(job=job(hours=40)).launched(speedup=2.0).after(hours=10).progressed(0.25)
+    slow = slowness(story.run, lambda placement: placement.speedup)
+    assert slow == pytest.approx(2.0)
+    assert slowness(story.run, lambda _: 1.0) == pytest.approx(1.0), "already known to be slower"
+    rest = remaining(story.committed(0.25).run, slow)
+    assert rest.work is not None
+    assert rest.work.hours == pytest.approx(60)
+
+
+def test_a_twentieth_of_the_work_tells_nothing_of_its_pace() -> None:
+    story = Story(job=job(hours=40)).launched().after(hours=10).progressed(0.04)
+    assert slowness(story.run, lambda _: 1.0) == 1.0
+
+
+def test_work_in_hand_counts_what_is_not_kept() -> None:
+    story = Story(job=job(hours=40)).launched().after(hours=4).committed(0.1).after(hours=2)
+    assert in_hand(story.run, story.now) == pytest.approx(0.15)
+    assert in_hand(story.progressed(0.2).run, story.now) == pytest.approx(0.2)
 
 
 def test_without_reports_the_hours_behind_a_commit_are_done() -> None:
