@@ -89,6 +89,14 @@ class Ledger:
         with _explained(self.path):
             return [row[0] for row in self._connection.execute(query)]
 
+    def providers(self) -> set[str]:
+        """Return the names of all providers that something was ever launched on."""
+        query = (
+            "SELECT DISTINCT json_extract(body, '$.provider') FROM events WHERE kind = 'Intended'"
+        )
+        with _explained(self.path):
+            return {row[0] for row in self._connection.execute(query)}
+
     def resolve(self, prefix: str | None) -> str:
         """Return the one run whose id starts so; without a prefix, the newest."""
         ids = self.run_ids()

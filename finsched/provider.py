@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from finsched.model.interruption import Notice
+from finsched.model.job import JobSpec
 from finsched.model.market import Accelerator, Offer, Pool, ProviderTerms
 
 
@@ -84,7 +85,10 @@ class LaunchRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnedResource:
-    """Something at the provider that carries our installation's tag."""
+    """Something at the provider that carries our installation's tag.
+
+    `shared` means that all runs use it and none owns it.
+    """
 
     provider: str
     kind: str
@@ -93,6 +97,8 @@ class OwnedResource:
     created_at: datetime | None
     usd_per_month: float | None = None
     installation: str = ""
+    attempt: int | None = None
+    shared: bool = False
 
 
 class Prices(Protocol):
@@ -146,11 +152,40 @@ class Inventory(Protocol):
     """Everything of ours there, for the sweep."""
 
     def owned(self, installation: str) -> Iterable[OwnedResource]:
-        """Yield only what carries this installation's tag."""
+        """Yield only what carries this installation's tag, in an order in which it can be deleted.
+
+        Raises a `ProviderProblem` at the end where a part of the provider could not be asked.
+        """
         ...
 
     def delete(self, resource: OwnedResource) -> None:
         """Delete one resource that still carries its installation's tag; idempotent."""
+        ...
+
+
+class Verdict(StrEnum):
+    """What a check found."""
+
+    OK = "ok"
+    PROBLEM = "problem"  # a launch would fail, or end badly
+    UNKNOWN = "unknown"  # it could not be told, or matters only to some
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was checked: how it stands, and what to do now where it is not well."""
+
+    name: str
+    verdict: Verdict
+    detail: str
+    fix: str = ""
+
+
+class Checks(Protocol):
+    """Whether a launch would work, found out before one is tried."""
+
+    def run(self, job: JobSpec | None) -> Iterable[Finding]:
+        """Yield one finding a check, changing nothing; with a job also what it alone needs."""
         ...
 
 
@@ -163,4 +198,5 @@ class Provider:
     compute: Compute | None = None
     notices: Notices | None = None
     inventory: Inventory | None = None
+    checks: Checks | None = None
     poll_interval: timedelta = timedelta(seconds=15)

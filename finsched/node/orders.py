@@ -80,5 +80,15 @@ class Orders:
             return  # an order that cannot be read cannot be followed
 
 
+def lease_until(store: Store, attempt: int) -> datetime | None:
+    """Return the end of the newest lease that an attempt was given, if any; raises StoreError."""
+    objects = _objects(store, attempt)
+    for number in reversed(objects.numbers()):
+        order = json.loads(objects.read(number))
+        if order["kind"] == "lease":
+            return from_iso(order["until"])
+    return None
+
+
 def _objects(store: Store, attempt: int) -> NumberedObjects:
     return NumberedObjects(store, f"orders/{attempt:06d}", suffix=".json")

@@ -11,7 +11,7 @@ from finsched.errors import InvalidRequest
 from finsched.provider import OwnedResource
 from finsched_aws.api import Api, Description
 from finsched_aws.errors import NotFound
-from finsched_aws.names import INSTALLATION, RUN, Located, located, read_tags, tag_filter
+from finsched_aws.names import ATTEMPT, INSTALLATION, RUN, Located, located, read_tags, tag_filter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,4 +151,6 @@ def _resource(kind: _Kind, region: str, described: Description) -> OwnedResource
         run=tags.get(RUN),
         created_at=described.get(kind.created_key),
         installation=tags[INSTALLATION],
+        attempt=int(tags[ATTEMPT]) if tags.get(ATTEMPT, "").isdecimal() else None,
+        shared=kind.name == "security-group" and RUN not in tags,
     )

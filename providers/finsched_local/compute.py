@@ -103,6 +103,8 @@ class LocalCompute:
                     id=folder.id,
                     run=folder.facts["run"],
                     created_at=datetime.fromisoformat(folder.facts["created_at"]),
+                    installation=installation,
+                    attempt=folder.facts["attempt"],
                 )
 
     def delete(self, resource: OwnedResource) -> None:

@@ -69,9 +69,12 @@ def test_a_machine_and_all_that_comes_with_it(provider: Provider, inventory: Inv
         run="r1",
         created_at=machine.created_at,
         installation=INSTALLATION,
+        attempt=1,
     )
     assert {resource.run for resource in owned if resource.kind != "security-group"} == {"r1"}
     assert owned[-1].run is None
+    assert owned[-1].shared
+    assert not any(resource.shared for resource in owned[:-1])
     assert all(resource.id.startswith("us-west-2/") for resource in owned)
 
 
