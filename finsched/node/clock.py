@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime, timezone
+
+UTC = timezone.utc  # Python 3.10 has no datetime.UTC
 
 
 def utc_now() -> datetime:
@@ -17,5 +19,6 @@ def to_iso(moment: datetime) -> str:
 
 def from_iso(text: str) -> datetime:
     """Return the moment that a text names; one without an offset is UTC. Raises ValueError."""
-    moment = datetime.fromisoformat(text)
+    # Python 3.10 reads no Z, which is how clouds write their moments.
+    moment = datetime.fromisoformat(f"{text[:-1]}+00:00" if text.endswith("Z") else text)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

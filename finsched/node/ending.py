@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import Enum
 
 from finsched.node.clock import utc_now
 from finsched.node.config import NodeConfig
@@ -15,8 +15,10 @@ _SHORTEST_RESERVE_SECONDS = 2.0
 _SHORTEST_UPLOAD_SECONDS = 0.2
 
 
-class End(StrEnum):
+class End(str, Enum):
     """How an attempt ended, in the words of the scheduler."""
+
+    __str__ = str.__str__
 
     FINISHED = "finished"
     INTERRUPTED = "interrupted"

@@ -5,15 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from finsched.node.clock import from_iso
+from finsched.node.metadata import conversation
 
-_TIMEOUT_SECONDS = 2.0
 _NOTICE_PATH = "/latest/meta-data/spot/instance-action"
 _HINT_PATH = "/latest/meta-data/events/recommendations/rebalance"
 
@@ -56,39 +53,12 @@ class NoticeWatch:
                 continue  # notices are a bonus: an endpoint that does not answer changes nothing
 
     def _ask(self, metadata_url: str) -> None:
-        with _conversation(metadata_url) as answer:
+        with conversation(metadata_url) as answer:
             notice = answer(_NOTICE_PATH)
             if notice is not None:  # a signal may have brought a notice meanwhile
                 self.notice = InterruptionNotice(_moment(notice, "time"))
             elif self.hint is None and (hint := answer(_HINT_PATH)) is not None:
                 self.hint = RebalanceHint(_moment(hint, "noticeTime"))
-
-
-@contextmanager
-def _conversation(metadata_url: str) -> Iterator[Callable[[str], str | None]]:
-    """Give a function that returns what stands under a path, or None where nothing does yet."""
-    address = urlsplit(metadata_url)
-    connection = http.client.HTTPConnection(address.netloc, timeout=_TIMEOUT_SECONDS)
-    try:
-        lifetime = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
-        status, token = _request(connection, "PUT", "/latest/api/token", lifetime)
-        headers = {"X-aws-ec2-metadata-token": token} if status == 200 else {}
-
-        def answer(path: str) -> str | None:
-            status, body = _request(connection, "GET", path, headers)
-            return body if status == 200 else None
-
-        yield answer
-    finally:
-        connection.close()
-
-
-def _request(
-    connection: http.client.HTTPConnection, method: str, path: str, headers: dict[str, str]
-) -> tuple[int, str]:
-    connection.request(method, path, headers=headers)
-    answer = connection.getresponse()
-    return answer.status, answer.read().decode()
 
 
 def _moment(body: str, key: str) -> datetime | None:
