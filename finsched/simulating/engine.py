@@ -125,6 +125,8 @@ class _Life:
     def _wanted(self, at_s: float) -> Placement:
         """What the policy wants, behind the net; asked for a moment before any cool-down ends."""
         wanted = self._policy.decide(self._situation(at_s, self._course.work_left_s))
+        if isinstance(wanted, int) and not self._sight.can_be_asked[wanted]:
+            wanted = Off.IDLE
         if wanted is Off.ON_DEMAND:
             return wanted
         kept = self._situation(at_s, self._course.kept_left_s)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from finsched.decide.spot.policies import DEFAULT, POLICIES, named
-from finsched.decide.spot.situation import Policy
+from finsched.decide.spot.policies import DEFAULT, POLICIES, MakePolicy
 from finsched.errors import SpecError
+from finsched.policies import policy as named
 from finsched.simulating.cheapest import Cheapest
 from finsched.simulating.engine import Outcome, Rules, live_through
 from finsched.simulating.futures import Futures
@@ -71,7 +71,8 @@ def policies_for(scenario: Scenario, policy: str | None, *, compare: bool) -> li
     first = policy or fit[0]
     if first != CHEAPEST:
         named(first)
-    if first not in fit:
+    is_ours = first in POLICIES or first == CHEAPEST
+    if first not in fit and (is_ours or DEFAULT not in fit):
         raise SpecError(
             f"the policy {first!r} does not fit this job: {_lacks(scenario)}",
             fix=f"take one of: {', '.join(fit)}",
@@ -107,11 +108,12 @@ def study(
     """Run every policy through the same seeded futures."""
     drawn = Futures(scenario.job.pools, scenario.shapes, seed=seed)
     outcomes: dict[str, list[Outcome]] = {name: [] for name in policies}
+    makers = {name: (_maker(name, scenario), _rules(name, scenario)) for name in policies}
     for number in range(futures):
         future = drawn.future(number)
-        for name, lived in outcomes.items():
-            policy = _make(name, scenario)
-            lived.append(live_through(scenario.job, policy, future, _rules(name, scenario)))
+        for name, (make, rules) in makers.items():
+            policy = make(scenario.job)
+            outcomes[name].append(live_through(scenario.job, policy, future, rules))
         if progress:
             progress(number + 1)
     return [
@@ -120,8 +122,9 @@ def study(
     ]
 
 
-def _make(policy: str, scenario: Scenario) -> Policy:
-    return Cheapest(scenario.order) if policy == CHEAPEST else named(policy)(scenario.job)
+def _maker(policy: str, scenario: Scenario) -> MakePolicy:
+    order = scenario.order
+    return (lambda _: Cheapest(order)) if policy == CHEAPEST else named(policy)
 
 
 def _rules(policy: str, scenario: Scenario) -> Rules:

@@ -11,7 +11,7 @@ import pytest
 
 from finsched.backtest.course import Upkeep
 from finsched.decide.spot.policies import named
-from finsched.decide.spot.situation import Pool, SpotJob
+from finsched.decide.spot.situation import Placement, Pool, Situation, SpotJob
 from finsched.decide.spot.spells import AGES, MEASURED
 from finsched.decide.walltime import expected_wall_time
 from finsched.simulating.cheapest import Cheapest
@@ -188,3 +188,21 @@ def test_a_horizon_ends_what_does_not_finish() -> None:
     outcome = live_through(job, Cheapest([0]), drawn.future(0), never)
     assert outcome.finish_s is None
     assert outcome.interruptions > 1
+
+
+class Stubborn:
+    """Wants one pool, whether it can be asked or not."""
+
+    def decide(self, now: Situation) -> Placement:
+        return 0
+
+
+def test_a_pool_that_cools_down_is_not_asked_and_the_net_holds() -> None:
+    drawn = Futures(JOB.pools, SHAPES, seed=5)
+    outcomes = [
+        live_through(JOB, Stubborn(), drawn.future(number), rules(JOB, "stubborn"))
+        for number in range(20)
+    ]
+    assert all(o.finish_s is not None and o.finish_s <= JOB.deadline_s for o in outcomes), "seed 5"
+    assert sum(o.on_demand_s for o in outcomes) > 0
+    assert sum(o.interruptions for o in outcomes) > 10
