@@ -11,11 +11,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from finsched.model.interruption import Notice
+from finsched.model.interruption import HazardPrior, Notice
 from finsched.model.job import JobSpec
-from finsched.model.market import Accelerator, Offer, Pool, ProviderTerms
+from finsched.model.market import (
+    Accelerator,
+    CapacityType,
+    InstanceType,
+    Offer,
+    Pool,
+    ProviderTerms,
+)
 
 
 class InstanceState(StrEnum):
@@ -117,6 +124,89 @@ class Prices(Protocol):
         ...
 
 
+class PriceChange(NamedTuple):
+    """A pool's price at a way of buying began to hold at a moment; per whole instance."""
+
+    instance_type: InstanceType
+    region: str
+    zone: str
+    capacity_type: CapacityType
+    at: datetime
+    price_usd_per_hour: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceAnswer:
+    """What one region said when it was asked for prices; what it did not say stays unknown.
+
+    `offers` are all that it sells of the ways of buying that answered. `changes` are in the order
+    of their time. `problems` say in words what could not be asked.
+    """
+
+    region: str
+    offers: tuple[Offer, ...] = ()
+    changes: tuple[PriceChange, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+class LivePrices(Protocol):
+    """Prices asked of the provider's own API, region by region."""
+
+    def regions(self) -> Sequence[str]:
+        """Return the regions that can be asked. Raises a `ProviderProblem`."""
+        ...
+
+    def ask(
+        self, regions: Sequence[str], known: Mapping[str, InstanceType], *, past: timedelta | None
+    ) -> Iterable[PriceAnswer]:
+        """Ask every region at once and yield each answer as it comes; a dead region has problems.
+
+        `known` are the provider's machines by name, whose hardware need not be asked for. With
+        `past` the answers also tell how prices changed for so long.
+        """
+        ...
+
+
+class Interruptions(Protocol):
+    """What the provider publishes about taking machines back."""
+
+    def priors(self) -> Mapping[tuple[str, str], HazardPrior]:
+        """Return a prior by region and instance type. Raises a `ProviderProblem`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """What an account may run of a kind of machine, and what a launch needs of it, in `unit`s.
+
+    `have` is the whole quota: what already runs is not taken off.
+    """
+
+    name: str
+    code: str
+    region: str
+    unit: str
+    have: float
+    need: float
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the launch fits into the whole quota."""
+        return self.have >= self.need
+
+
+class Capacity(Protocol):
+    """What can be known before a launch; None is unknown, and nothing is ever made up."""
+
+    def quota(self, offer: Offer, nodes: int) -> Quota | None:
+        """Return the quota that so many machines of an offer count against."""
+        ...
+
+    def placement_score(self, offer: Offer, nodes: int) -> int | None:
+        """Return how likely a spot request would succeed now, from 1 to 10, the best."""
+        ...
+
+
 class Compute(Protocol):
     """Machines: created once per token, watched, ended."""
 
@@ -198,5 +288,8 @@ class Provider:
     compute: Compute | None = None
     notices: Notices | None = None
     inventory: Inventory | None = None
+    live_prices: LivePrices | None = None
+    interruptions: Interruptions | None = None
+    capacity: Capacity | None = None
     checks: Checks | None = None
     poll_interval: timedelta = timedelta(seconds=15)

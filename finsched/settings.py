@@ -25,6 +25,7 @@ _APP = "finsched"
 
 
 DLAMI = "/aws/service/deeplearning/ami/{arch}/base-oss-nvidia-driver-gpu-ubuntu-24.04/latest/ami-id"
+SPOT_ADVISOR_URL = "https://spot-bid-advisor.s3.amazonaws.com/spot-advisor-data.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +35,14 @@ class AwsSettings:
     `regions` is where finsched may launch and looks for what is its own; empty means every region
     that the account has enabled. `subnets` are those of a region to launch into, empty means the
     default ones. `ami` is an AMI's id, or an SSM parameter with `{arch}` for x86_64 or arm64.
+    `spot_advisor_url` is where the public feed of interruption frequencies is read.
     """
 
     regions: tuple[str, ...] = ()
     subnets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     instance_profile: str = ""
     ami: str = DLAMI
+    spot_advisor_url: str = SPOT_ADVISOR_URL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +226,7 @@ _AWS_READERS: dict[str, Callable[[Any], Any]] = {
     "subnets": _subnets,
     "instance_profile": _text,
     "ami": _text,
+    "spot_advisor_url": _text,
 }
 
 _READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {

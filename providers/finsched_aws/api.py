@@ -44,7 +44,7 @@ class Api:
         self._lock = threading.RLock()
         self._session: Any = None
         self._clients: dict[tuple[str, str, bool], Any] = {}
-        self._buckets: dict[str, TokenBucket] = {}
+        self._buckets: dict[tuple[str, str], TokenBucket] = {}
 
     def call(
         self, region: str, operation: str, *, service: str = "ec2", once: bool = False, **ask: Any
@@ -56,10 +56,12 @@ class Api:
         with self._as_ours(region):
             return getattr(self._client(service, region, once=once), operation)(**ask)
 
-    def listed(self, region: str, operation: str, key: str, **ask: Any) -> list[Description]:
+    def listed(
+        self, region: str, operation: str, key: str, *, service: str = "ec2", **ask: Any
+    ) -> list[Any]:
         """Return all pages of a list."""
         with self._as_ours(region):
-            client = self._client("ec2", region, once=False)
+            client = self._client(service, region, once=False)
             if not client.can_paginate(operation):
                 return list(getattr(client, operation)(**ask).get(key, ()))
             pages = client.get_paginator(operation).paginate(**ask)
@@ -123,10 +125,11 @@ class Api:
             retries={"mode": "standard", "total_max_attempts": 1 if once else self.patience.tries},
             connect_timeout=self.patience.connect_seconds,
             read_timeout=self.patience.read_seconds,
+            max_pool_connections=_CALLS_AT_ONCE,
             user_agent_extra="finsched",
         )
         client = self._open_session().client(service, region_name=region, config=config)
-        bucket = self._bucket(region)
+        bucket = self._bucket(service, region)
         client.meta.events.register(f"before-send.{service}", lambda **_: bucket.take())
         return client
 
@@ -136,9 +139,9 @@ class Api:
         self._session = self._session or Session()
         return self._session
 
-    def _bucket(self, region: str) -> TokenBucket:
+    def _bucket(self, service: str, region: str) -> TokenBucket:
         fresh = TokenBucket(capacity=_CALLS_AT_ONCE, per_second=_CALLS_PER_SECOND)
-        return self._buckets.setdefault(region, fresh)
+        return self._buckets.setdefault((service, region), fresh)
 
 
 def _answer(ask: Callable[[str], Iterable[T]], region: str) -> list[T] | ProviderProblem:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from finsched.errors import NotConfigured
 from finsched.provider import LaunchRequest, Provider
 from finsched_aws.api import Api
+from finsched_aws.capacity import AwsCapacity
 from finsched_aws.compute import AwsCompute, UserData
+from finsched_aws.interruptions import SpotAdvisor
 from finsched_aws.inventory import AwsInventory
 from finsched_aws.notices import AwsNotices
 from finsched_aws.pace import Patience
-from finsched_aws.prices import CatalogPrices
+from finsched_aws.prices import AwsLivePrices, CatalogPrices
 
 if TYPE_CHECKING:
     from finsched.settings import AwsSettings
@@ -40,5 +42,8 @@ def assemble(
         compute=AwsCompute(api, settings, user_data),
         notices=AwsNotices(api),
         inventory=AwsInventory(api),
+        live_prices=AwsLivePrices(api),
+        interruptions=SpotAdvisor(settings.spot_advisor_url),
+        capacity=AwsCapacity(api),
         poll_interval=_POLL_EVERY,
     )

@@ -4,23 +4,17 @@ A trace gives its counts: losses in hours of being up. Traces name availability 
 differ between accounts, so the zones of a region are added up; gangs are left out, because they
 are lost when any of their machines is.
 
-The advisor gives the share f of instances interrupted in a trailing month, not how long they ran.
-Most do not run for a month of 730 hours: spot is used for batch work, tests and fleets that follow
-the load. We assume that an instance runs LIFE_HOURS on average, a day, so h = -ln(1 - f) / 24 per
-hour. Months instead of a day would make h thirty times lower, and the measured traces are higher
-still: docs/reference/catalog.md compares them. The life is our assumption and the figure a regional
-average: the prior is an estimate worth one interruption (shape 1, exposure 1/h), with h at the
-middle of the band; its central 80 % contains the band. The open band ">20%" bounds from below: its
-lower edge is put at the prior's tenth percentile.
+The advisor's bands become priors as they do when its feed is read live: finsched_aws.interruptions
+holds the assumptions and the formula.
 """
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
+from finsched_aws.interruptions import OPEN_BAND, PRIOR_SHAPE, band_hazard_per_hour
 from tools.catalogs.tables import read_rows
 
 COLUMNS = (
@@ -35,16 +29,6 @@ COLUMNS = (
     "saturated",
     "source",
 )
-LIFE_HOURS = 24.0  # assumed mean run of a spot instance
-BANDS = {
-    "<5%": (0.0, 0.05),
-    "5-10%": (0.05, 0.10),
-    "10-15%": (0.10, 0.15),
-    "15-20%": (0.15, 0.20),
-}
-OPEN_BAND, OPEN_FROM = ">20%", 0.20
-PRIOR_SHAPE = 1.0
-TENTH_PERCENTILE = -math.log(0.9)  # of a Gamma with shape 1, in units of its mean
 ZONE_LETTER = "abcdef"
 
 
@@ -91,19 +75,6 @@ def _row(key: tuple[str, str], band: str, counts: tuple[int, float] | None) -> H
     return HazardRow(
         "aws", *key, band, None, None, PRIOR_SHAPE, exposure, band == OPEN_BAND, "spotinfo"
     )
-
-
-def band_hazard_per_hour(band: str) -> float:
-    """Mean hazard of an advisor band; the formula is in this module's docstring."""
-    if band == OPEN_BAND:
-        return hazard_of_share(OPEN_FROM) / TENTH_PERCENTILE
-    low, high = BANDS[band]
-    return hazard_of_share((low + high) / 2)
-
-
-def hazard_of_share(share: float) -> float:
-    """Constant hourly hazard that takes back `share` of instances within their assumed life."""
-    return -math.log1p(-share) / LIFE_HOURS
 
 
 def _trace_counts(raw: Path) -> dict[tuple[str, str], tuple[int, float]]:
