@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.policy.cases import Recording
-from finsched.decide.spot.spells import AGE_EDGES_S, AGES, STEP_S, Beliefs
+from finsched.decide.spot.spells import AGE_EDGES_S, AGES, STEP_S, UNSEEN_AGE_S, Beliefs
 
-_BLIND_STEPS = 72 * 6  # a job of three days begins without knowing any age
+_BLIND_STEPS = 72 * 6  # a job of three days, that saw no spell begin before its own start
 _STARTS_EVERY = 24
 _RAREST, _COMMONEST = 0.02, 0.995  # a pool that is nearly never or always up has no spells to count
 
@@ -26,7 +26,7 @@ class _Tally:
 
     def count(self, windows: Flags) -> None:
         """Count windows that begin blind; together they weigh the same, however many they are."""
-        age_s, weight = np.zeros(len(windows)), 1 / windows.size
+        age_s, weight = np.full(len(windows), UNSEEN_AGE_S), 1 / windows.size
         for now, later in zip(windows.T[:-1], windows.T[1:], strict=True):
             where = (now.astype(int), _classes(age_s))
             flips = now != later

@@ -107,5 +107,5 @@ def _moves_without_any(beliefs: Beliefs, age: int, others: int) -> Moves:
     return [
         (1 - none, off_state(0, DOWN, 0)),
         (grows, off_state(DOWN, DOWN, older)),
-        (none - grows, off_state(DOWN, DOWN, age)),
+        (max(0.0, none - grows), off_state(DOWN, DOWN, age)),
     ]

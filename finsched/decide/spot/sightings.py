@@ -5,21 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from finsched.decide.spot.spells import AGE_EDGES_S, MEASURED
+from finsched.decide.spot.spells import UNSEEN_AGE_S
 from finsched.model.market import CapacityType, Pool
 from finsched.model.run import Attempt, AttemptEnd, Run
 
 _TAKEN = {AttemptEnd.INTERRUPTED, AttemptEnd.NOT_LAUNCHED}
-
-
-def _age_of_an_unseen_spell_s() -> float:
-    """The age at which a spell is as likely to end as any spell that one comes upon."""
-    mean = MEASURED.losses_per_hour_up / 6
-    nearest = min(range(len(MEASURED.up_ends)), key=lambda at: abs(MEASURED.up_ends[at] - mean))
-    return AGE_EDGES_S[nearest - 1] if nearest else 0.0
-
-
-UNSEEN_AGE_S = _age_of_an_unseen_spell_s()
 
 
 def spell_ages_s(run: Run, pools: Sequence[Pool], now: datetime) -> list[float]:

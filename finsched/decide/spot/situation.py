@@ -55,7 +55,7 @@ class SpotJob:
 class Situation:
     """One moment of a job, after interruptions and before the decision.
 
-    `ages_s` tells for how long each pool has been seen as it is, available or not.
+    `ages_s` tells for how long each pool has been as it is, available or not, as far as is known.
     """
 
     time_left_s: float

@@ -33,7 +33,7 @@ class Beliefs:
         """Where a pool up for `age` is a step later: (chance, age class) with DOWN for ended."""
         ends, grows = self.up_ends[age], self.up_grows[age]
         older = min(age + 1, AGES - 1)
-        return [(ends, DOWN), (grows, older), (1 - ends - grows, age)]
+        return [(ends, DOWN), (grows, older), (max(0.0, 1 - ends - grows), age)]
 
     def over(self, steps: int) -> Beliefs:
         """The same beliefs for a step that is so many times as long."""
@@ -97,14 +97,25 @@ class Beliefs:
 
 # 27 availability series of Wu et al., "Can't Be Late" (NSDI 2024), AWS V100 and K80, 2022-2023:
 # the share of steps, over windows of 72 h that begin blind, each series with the same weight.
+# Fitted by benchmarks/policy/fitting.py.
 MEASURED = Beliefs(
-    up_ends=(0.3027, 0.1760, 0.1102, 0.0624, 0.0419, 0.0267, 0.0164),
-    up_grows=(0.6973, 0.3768, 0.2669, 0.1352, 0.0652, 0.0297, 0.0),
-    down_ends=(0.3830, 0.2093, 0.1423, 0.0784, 0.0463, 0.0285, 0.0109),
-    down_grows=(0.6170, 0.3554, 0.2490, 0.1279, 0.0610, 0.0296, 0.0),
-    up_share=(0.0433, 0.0544, 0.0540, 0.0721, 0.0893, 0.0991, 0.1537),
+    up_ends=(0.3102, 0.1815, 0.1145, 0.0632, 0.0423, 0.0267, 0.0163),
+    up_grows=(0.6898, 0.3730, 0.2645, 0.1349, 0.0650, 0.0296, 0.0),
+    down_ends=(0.3899, 0.2151, 0.1485, 0.0801, 0.0472, 0.0285, 0.0109),
+    down_grows=(0.6101, 0.3515, 0.2455, 0.1274, 0.0609, 0.0296, 0.0),
+    up_share=(0.0420, 0.0521, 0.0509, 0.0735, 0.0907, 0.1004, 0.1562),
     down_ends_mean=0.0970,
 )
+
+
+def _age_of_an_unseen_spell_s() -> float:
+    mean = MEASURED.losses_per_hour_up * STEP_S / 3600
+    nearest = min(range(AGES), key=lambda age: abs(MEASURED.up_ends[age] - mean))
+    return AGE_EDGES_S[nearest - 1] if nearest else 0.0
+
+
+UNSEEN_AGE_S = _age_of_an_unseen_spell_s()
+"""The age given to a spell that nobody saw begin: there it ends as often as any come upon."""
 
 
 def _compound(chances: Iterable[float], times: int) -> tuple[float, ...]:
@@ -126,10 +137,10 @@ def age_class(age_s: float) -> int:
 
 
 class Spells:
-    """For how long each pool has been seen as it is, in seconds."""
+    """How old the spell of each pool is, in seconds; the first ones nobody saw begin."""
 
     def __init__(self, pools: int) -> None:
-        self.ages_s = [0.0] * pools
+        self.ages_s = [UNSEEN_AGE_S] * pools
         self._before: Sequence[bool] | None = None
 
     def observe(self, available: Sequence[bool], elapsed_s: float) -> None:

@@ -10,7 +10,7 @@ import pytest
 from finsched.decide.spot.adaptive import Adaptive
 from finsched.decide.spot.policies import POLICIES, named
 from finsched.decide.spot.situation import Off, Placement, Pool, Situation, SpotJob
-from finsched.decide.spot.spells import AGES, MEASURED, Spells
+from finsched.decide.spot.spells import AGES, MEASURED, UNSEEN_AGE_S, Spells
 from finsched.errors import SpecError
 
 JOB = SpotJob(
@@ -80,7 +80,7 @@ def test_spells_age_and_start_anew() -> None:
     spells = Spells(pools=2)
     for flags in [(True, False), (True, False), (True, True)]:
         spells.observe(flags, 600)
-    assert spells.ages_s == [1200, 0]
+    assert spells.ages_s == [UNSEEN_AGE_S + 1200, 0]
 
 
 def test_an_older_spell_is_expected_to_last_longer() -> None:
