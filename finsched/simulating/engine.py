@@ -124,12 +124,14 @@ class _Life:
 
     def _wanted(self, at_s: float) -> Placement:
         """What the policy wants, behind the net; asked for a moment before any cool-down ends."""
-        wanted = self._policy.decide(self._situation(at_s, self._course.work_left_s))
-        if isinstance(wanted, int) and not self._sight.can_be_asked[wanted]:
+        ages_s = self._sight.ages_s(at_s)
+        now = self._situation(at_s, self._course.work_left_s, ages_s)
+        wanted = self._policy.decide(now)
+        if isinstance(wanted, int) and not now.available[wanted]:
             wanted = Off.IDLE
         if wanted is Off.ON_DEMAND:
             return wanted
-        kept = self._situation(at_s, self._course.kept_left_s)
+        kept = self._situation(at_s, self._course.kept_left_s, ages_s)
         if self._rules.has_net and not can_still_fall_back(self._job, kept, Off.IDLE):
             return Off.ON_DEMAND
         return self._course.placement if self._stays(wanted) else wanted
@@ -140,7 +142,7 @@ class _Life:
             return False
         return wanted is Off.IDLE or self._course.changeover_left_s > 0
 
-    def _situation(self, at_s: float, work_left_s: float) -> Situation:
+    def _situation(self, at_s: float, work_left_s: float, ages_s: list[float]) -> Situation:
         return Situation(
             time_left_s=self._job.deadline_s - at_s,
             work_left_s=work_left_s,
@@ -148,7 +150,7 @@ class _Life:
             changeover_left_s=self._changeover_left_s,
             data_region=self._course.data_region,
             available=self._sight.can_be_asked,
-            ages_s=self._sight.ages_s(at_s),
+            ages_s=ages_s,
         )
 
     @property
