@@ -48,6 +48,7 @@ class Answer(NamedTuple):
 
 
 _CAPACITY = Answer(NoCapacity, "finsched tries the next pool; wait, or allow more regions or GPUs")
+_NOT_SOLD = Answer(NoCapacity, "finsched tries the next pool: that region does not sell it")
 _ADDRESSES = Answer(NoCapacity, "free addresses in the subnet, or name a larger one in aws.subnets")
 _PRICE = Answer(PriceTooLow, "quote again: the spot price is above on-demand there now")
 _VCPU_QUOTA = Answer(
@@ -87,6 +88,7 @@ CODES: dict[str, Answer] = {
     "ReservationCapacityExceeded": _CAPACITY,
     "UnfulfillableCapacity": _CAPACITY,
     "Unsupported": _CAPACITY,
+    "InvalidInstanceType": _NOT_SOLD,
     "InsufficientFreeAddressesInSubnet": _ADDRESSES,
     "SpotMaxPriceTooLow": _PRICE,
     "VcpuLimitExceeded": _VCPU_QUOTA,
@@ -142,7 +144,6 @@ CODES: dict[str, Answer] = {
     "InvalidParameter": _WRONG,
     "InvalidParameterCombination": _WRONG,
     "InvalidParameterValue": _WRONG,
-    "InvalidInstanceType": _WRONG,
     "InvalidUserData": _WRONG,
     "InvalidAMIID": _WRONG,
     "InvalidTag": _WRONG,

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from finsched.errors import InvalidRequest
+from finsched.errors import InvalidRequest, NoCapacity
 from finsched_aws.api import Api
+from finsched_aws.errors import NotFound
 
+_PUBLISHED_BY_AWS = "/aws/service/"
 _BYTES_PER_GB = 10**9
 _BYTES_PER_GIB = 2**30
 
@@ -37,22 +39,32 @@ class Images:
         return self._image(region, self._architecture(region, instance_type))
 
     def _ask_architecture(self, region: str, instance_type: str) -> str:
-        [described] = self._api.listed(
+        described = self._api.listed(
             region, "describe_instance_types", "InstanceTypes", InstanceTypes=[instance_type]
         )
-        known = described["ProcessorInfo"]["SupportedArchitectures"]
-        return "arm64" if "arm64" in known else "x86_64"
+        known = [each["ProcessorInfo"]["SupportedArchitectures"] for each in described]
+        return "arm64" if any("arm64" in each for each in known) else "x86_64"
 
     def _ask_image(self, region: str, architecture: str) -> Image:
         ami = self._ami.format(arch=architecture)
         if not ami.startswith("ami-"):
-            answer = self._api.call(region, "get_parameter", service="ssm", Name=ami)
-            ami = answer["Parameter"]["Value"]
+            ami = self._ask_parameter(region, ami)
         described = self._api.listed(region, "describe_images", "Images", ImageIds=[ami])
         if not described:
             fix = "correct aws.ami in the settings"
             raise InvalidRequest(f"aws/{region}: there is no image {ami}", fix=fix)
         return read_image(described[0])
+
+    def _ask_parameter(self, region: str, name: str) -> str:
+        """Return an SSM parameter's value; AWS does not publish its images in every region."""
+        try:
+            answer = self._api.call(region, "get_parameter", service="ssm", Name=name)
+        except NotFound as problem:
+            if not name.startswith(_PUBLISHED_BY_AWS):
+                raise
+            fix = "finsched tries another region; name an image of your own in aws.ami"
+            raise NoCapacity(problem.message, fix=fix) from problem
+        return str(answer["Parameter"]["Value"])
 
 
 def read_image(described: Mapping[str, Any]) -> Image:

@@ -16,8 +16,8 @@ class Patience:
     """
 
     connect_seconds: float = 5.0
-    read_seconds: float = 60.0
-    tries: int = 5
+    read_seconds: float = 20.0
+    tries: int = 4
     retry_seconds: float = 1.0
     settle_seconds: float = 2.0
 

@@ -271,7 +271,7 @@ def application(environ: Document, start: Any) -> Iterable[bytes]:
 def _with_fault(fault: Document, call: Document, environ: Document, start: Any) -> Iterable[bytes]:
     if "code" in fault:
         status = f"{fault.get('status', 400)} Refused"
-        return _answer(start, status, "text/xml", _error(fault["code"]))
+        return _answer(start, status, "text/xml", _error(fault["code"], call["service"]))
     if "text" in fault:
         return _answer(start, "500 Internal Server Error", "text/html", fault["text"])
     if fault.get("empty"):
@@ -306,7 +306,9 @@ def _call(environ: Document, body: bytes) -> Document:
     }
 
 
-def _error(code: str) -> str:
+def _error(code: str, service: str) -> str:
+    if service != "ec2":
+        return json.dumps({"__type": code, "message": "as the test asked"})
     error = f"<Error><Code>{code}</Code><Message>as the test asked</Message></Error>"
     return f"<Response><Errors>{error}</Errors><RequestID>lab</RequestID></Response>"
 

@@ -22,7 +22,7 @@ WHERE = "aws/us-west-2"
 MEANINGS = {
     ours.NoCapacity: """InsufficientInstanceCapacity InsufficientHostCapacity InsufficientCapacity
         InsufficientReservedInstanceCapacity ReservationCapacityExceeded UnfulfillableCapacity
-        Unsupported InsufficientFreeAddressesInSubnet""",
+        Unsupported InvalidInstanceType InsufficientFreeAddressesInSubnet""",
     ours.NoQuota: """VcpuLimitExceeded InstanceLimitExceeded MaxSpotInstanceCountExceeded
         MaxFleetCountExceeded MaxIOPSLimitExceeded VolumeLimitExceeded ResourceLimitExceeded
         NetworkInterfaceLimitExceeded SecurityGroupLimitExceeded PendingVerification""",
@@ -37,7 +37,7 @@ MEANINGS = {
     ours.NoAnswer: """InternalError InternalFailure InternalServerError ServiceUnavailable
         Unavailable RequestTimeout""",
     ours.InvalidRequest: """InvalidBlockDeviceMapping InvalidParameter InvalidParameterCombination
-        InvalidParameterValue InvalidInstanceType InvalidUserData InvalidUserData.Malformed
+        InvalidParameterValue InvalidUserData InvalidUserData.Malformed
         InvalidAMIID InvalidAMIID.Malformed InvalidTag TagLimitExceeded MissingParameter
         ValidationError ValidationException VPCIdNotSpecified InvalidParameterValue.Anything""",
     NotFound: """InvalidAMIID.NotFound InvalidInstanceID.NotFound InvalidGroup.NotFound

@@ -220,6 +220,29 @@ def test_the_image_is_the_deep_learning_one_of_the_machines_architecture(
     assert lab.instances()[0]["ImageId"] == "ami-0dee91ea"
 
 
+def test_a_region_without_the_published_image_is_skipped(lab: Lab, compute: Compute) -> None:
+    lab("fault", operation="GetParameter", code="ParameterNotFound")
+    with pytest.raises(NoCapacity, match="ParameterNotFound") as caught:
+        compute.launch(launch_request())
+    assert "aws.ami" in str(caught.value.fix)
+
+
+@pytest.mark.parametrize("ami", ["/acme/image", "ami-0badbadbad0000000"])
+def test_an_image_of_the_settings_that_is_not_there_is_the_users_to_correct(
+    lab: Lab, ami: str
+) -> None:
+    compute = lab.provider(ami=ami).compute
+    assert compute
+    with pytest.raises(InvalidRequest, match="NotFound") as caught:
+        compute.launch(launch_request())
+    assert "settings" in str(caught.value.fix)
+
+
+def test_a_machine_that_the_region_does_not_sell_is_skipped(compute: Compute) -> None:
+    with pytest.raises(NoCapacity, match="InvalidInstanceType"):
+        compute.launch(launch_request(offer=offer(instance_type="p99.metal")))
+
+
 def test_an_image_of_the_settings_is_used_without_a_parameter(lab: Lab) -> None:
     compute = lab.provider(ami="ami-00000001").compute
     assert compute
