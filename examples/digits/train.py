@@ -77,7 +77,8 @@ class Checkpoint:
 
     def __init__(self) -> None:
         self.directory = os.environ.get("FINSCHED_CHECKPOINT_DIR")
-        self.every_seconds = float(os.environ.get("FINSCHED_CHECKPOINT_EVERY", "60"))
+        self.every_seconds = float(os.environ.get("FINSCHED_CHECKPOINT_EVERY") or 60)
+        self.every_file = os.environ.get("FINSCHED_CHECKPOINT_EVERY_FILE")
         self.progress_file = os.environ.get("FINSCHED_PROGRESS")
         self.saved_at = time.monotonic()
         self.told_to_stop = False
@@ -87,10 +88,14 @@ class Checkpoint:
         """Remember the signal; the batch that is being trained ends first."""
         self.told_to_stop = True
 
+    def interval_seconds(self) -> float:
+        """The interval as it is now: it grows with the age of the machine."""
+        return float(Path(self.every_file).read_text()) if self.every_file else self.every_seconds
+
     def after_batch(self, training: Training, done: float) -> None:
         """Report and save if it is time; leave if we were told to."""
         stop = self.told_to_stop  # read once: the signal may come between any two lines
-        due = time.monotonic() - self.saved_at >= self.every_seconds
+        due = time.monotonic() - self.saved_at >= self.interval_seconds()
         if self.progress_file:
             partial = Path(f"{self.progress_file}.partial")
             partial.write_text(f"{done:.6f}\n")
