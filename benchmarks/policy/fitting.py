@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,9 @@ class _Tally:
     def __init__(self) -> None:
         self.all, self.ends, self.grows = (np.zeros((2, AGES)) for _ in range(3))
 
-    def count(self, windows: Flags) -> None:
-        """Count windows that begin blind; together they weigh the same, however many they are."""
-        age_s, weight = np.full(len(windows), UNSEEN_AGE_S), 1 / windows.size
+    def count(self, windows: Flags, share: float) -> None:
+        """Count windows that begin blind; `share` is their weight together, however many."""
+        age_s, weight = np.full(len(windows), UNSEEN_AGE_S), share / windows.size
         for now, later in zip(windows.T[:-1], windows.T[1:], strict=True):
             where = (now.astype(int), _classes(age_s))
             flips = now != later
@@ -36,14 +36,16 @@ class _Tally:
             np.add.at(self.grows, where, weight * (_classes(age_s) > where[1]))
 
 
-def fit(recordings: Iterable[Recording]) -> Beliefs:
-    """The chances by age class; every series has the same weight."""
+def fit(
+    recordings: Iterable[Recording], share_of: Callable[[Recording], float] = lambda _: 1.0
+) -> Beliefs:
+    """The chances by age class; every series has the same weight unless told."""
     tally = _Tally()
     for recording in recordings:
         flags = _in_steps(recording)
         if len(flags) >= _BLIND_STEPS and _RAREST < flags.mean() < _COMMONEST:
             windows = np.lib.stride_tricks.sliding_window_view(flags, _BLIND_STEPS)
-            tally.count(windows[::_STARTS_EVERY])
+            tally.count(windows[::_STARTS_EVERY], share_of(recording))
     seen = np.maximum(tally.all, 1e-12)
     ends, grows = tally.ends / seen, tally.grows / seen
     return Beliefs(

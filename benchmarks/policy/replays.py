@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 from benchmarks.policy.cases import Case, Recording
 from benchmarks.policy.folds import HeldOut, in_order_of
@@ -11,10 +12,6 @@ from finsched.backtest.omniscient import least_cost
 from finsched.backtest.replay import replay
 from finsched.decide.spot.adaptive import Adaptive
 from finsched.decide.spot.policies import POLICIES, MakePolicy
-from finsched.decide.spot.spells import MEASURED, Beliefs
-
-MakeFrom = Callable[[Beliefs], MakePolicy]
-"""A policy for given beliefs."""
 
 SKETCH = "sketch"
 STORED_AS = {
@@ -32,21 +29,18 @@ class MissedDeadline(Exception):
 
 def costs_of(cases: Sequence[Case], make_policy: MakePolicy) -> dict[str, float]:
     """What each job costs under one policy, in hours on demand."""
-    return {case.window.id: _cost(case, make_policy) for case in cases}
+    return {case.window.id: cost_of(case, make_policy) for case in cases}
 
 
 def costs_held_out(
-    cases: Sequence[Case],
-    recordings: Sequence[Recording],
-    by: str,
-    make: MakeFrom = lambda beliefs: lambda job: Adaptive(job, beliefs),
+    cases: Sequence[Case], recordings: Sequence[Recording], by: str
 ) -> dict[str, float]:
-    """The same, each job with beliefs from series of other periods, other zones, or both."""
+    """What the adaptive policy costs, with beliefs from other periods, other zones, or both."""
     if by == "none":
-        return costs_of(cases, make(MEASURED))
+        return costs_of(cases, Adaptive)
     held_out = HeldOut(recordings, by)
     return {
-        case.window.id: _cost(case, make(held_out.beliefs(case)))
+        case.window.id: cost_of(case, partial(Adaptive, beliefs=held_out.beliefs(case)))
         for case in in_order_of(held_out.fold, cases)
     }
 
@@ -84,7 +78,8 @@ def disagreement(
     return found
 
 
-def _cost(case: Case, make_policy: MakePolicy) -> float:
+def cost_of(case: Case, make_policy: MakePolicy) -> float:
+    """What one job costs; raises MissedDeadline where it is late."""
     outcome = replay(case.window, make_policy)
     if outcome.missed:
         raise MissedDeadline(case.window.id)

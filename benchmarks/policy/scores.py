@@ -70,7 +70,8 @@ class Scores:
         shares = []
         for cell in self.cells:
             ours, theirs = self._ratios(cell, policy)[0], self._ratios(cell, against)[0]
-            shares.append((theirs - ours) / (theirs - 1))
+            if theirs > 1:
+                shares.append((theirs - ours) / (theirs - 1))
         return float(np.mean(shares))
 
     def _excess(self, policy: str, cells: Iterable[CellName] | None = None) -> tuple[float, Array]:
