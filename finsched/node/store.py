@@ -1,100 +1,57 @@
-"""The run's store: a folder of objects on any backend, reached by URI through obstore."""
+"""The run's store: a folder of objects on any backend, reached by URI.
+
+Where finsched is installed obstore does the work. A rented machine has nothing but its own Python:
+there S3 is reached with the standard library.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
+from importlib.util import find_spec
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import LocalStore, ObjectStore, from_url
+from finsched.node.objects import Missing, Objects, StoredObject, StoreError
+
+__all__ = ["Missing", "Objects", "Store", "StoreError", "StoredObject", "with_retries"]
 
 _Result = TypeVar("_Result")
-_CLIENT_OPTIONS = {"allow_http", "allow_invalid_certificates", "proxy_url"}
-
-
-class StoreError(Exception):
-    """The store cannot be read or written; the text is a sentence for people."""
-
-
-class Missing(StoreError):
-    """The store can be read, and the object is not there."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredObject:
-    """One object of a listing."""
-
-    key: str
-    size_bytes: int
+Opener = Callable[[str, Mapping[str, Any]], Objects]
 
 
 class Store:
     """Objects under one URI: `file://`, `s3://`, `gs://` or `az://`."""
 
-    def __init__(self, uri: str, options: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, uri: str, options: Mapping[str, Any] | None = None, *, opener: Opener | None = None
+    ) -> None:
         self.uri = uri
-        with self._in_words("open"):
-            self._objects = _open(uri, dict(options or {}))
+        self._objects = (opener or _open)(uri, options or {})
 
     def create(self, key: str, content: bytes) -> bool:
         """Write a new object; False where one is there already, which is left as it is."""
-        try:
-            with self._in_words("write to"):
-                obstore.put(self._objects, key, content, mode="create")
-        except AlreadyExistsError:
-            return False
-        return True
+        return self._objects.create(key, content)
 
     def get(self, key: str) -> bytes:
         """Return an object's content; raises Missing."""
-        with self._in_words("read"):
-            return bytes(obstore.get(self._objects, key).bytes())
+        return self._objects.get(key)
 
     def list(self, folder: str, *, after: str = "") -> list[StoredObject]:
         """Return the objects of a folder whose keys sort behind `after`, in order."""
-        with self._in_words("list"):
-            batches = obstore.list(self._objects, folder, offset=after or None)
-            found = [
-                StoredObject(meta["path"], meta["size"]) for batch in batches for meta in batch
-            ]
-        return sorted(found, key=lambda stored: stored.key)
+        return sorted(self._objects.list(folder, after=after), key=lambda stored: stored.key)
 
     def upload(self, key: str, blocks: Iterable[bytes]) -> None:
         """Write an object of any size, in parts where it is large."""
-        with self._in_words("write to"):
-            obstore.put(self._objects, key, iter(blocks))
+        self._objects.upload(key, blocks)
 
     def download(self, key: str) -> Iterator[bytes]:
         """Yield an object's content in blocks; raises Missing."""
-        with self._in_words("read"):
-            for block in obstore.get(self._objects, key).stream():
-                yield bytes(block)
+        yield from self._objects.download(key)
 
     def delete(self, key: str) -> None:
         """Delete an object; one that is gone already is fine."""
-        with self._in_words("delete from"):
-            try:
-                obstore.delete(self._objects, key)
-            except FileNotFoundError:
-                return
-
-    @contextmanager
-    def _in_words(self, action: str) -> Iterator[None]:
-        try:
-            yield
-        except AlreadyExistsError:
-            raise
-        except FileNotFoundError as error:
-            raise Missing(f"{self.uri}: {_first_line(error)}") from error
-        except (BaseError, OSError, ValueError) as error:
-            raise StoreError(f"cannot {action} {self.uri}: {_cause(error)}") from error
+        self._objects.delete(key)
 
 
 def with_retries(action: Callable[[], _Result], *, tries: int = 4) -> _Result:
@@ -109,29 +66,13 @@ def with_retries(action: Callable[[], _Result], *, tries: int = 4) -> _Result:
     return action()
 
 
-def _open(uri: str, options: dict[str, Any]) -> ObjectStore:
-    scheme = urlsplit(uri).scheme
-    if scheme == "file":
-        return LocalStore(Path(unquote(urlsplit(uri).path)), mkdir=True)
-    client = {name: options.pop(name) for name in _CLIENT_OPTIONS & options.keys()}
-    settings: dict[str, Any] = {
-        "config": options,
-        "client_options": {"connect_timeout": timedelta(seconds=5), **client},
-        # Short: the agent has its own back-off and must hear of trouble early.
-        "retry_config": {"max_retries": 2, "retry_timeout": timedelta(seconds=10)},
-    }
-    objects: ObjectStore = from_url(uri, **settings)
-    return objects
+def _open(uri: str, options: Mapping[str, Any]) -> Objects:
+    if find_spec("obstore"):
+        from finsched.node.remote import RemoteObjects  # noqa: PLC0415 - not on a bare machine
 
+        return RemoteObjects(uri, options)
+    if urlsplit(uri).scheme != "s3":
+        raise StoreError(f"cannot open {uri}: a machine without obstore reaches s3:// only")
+    from finsched.node.s3 import S3Objects  # noqa: PLC0415 - only on a bare machine
 
-def _cause(error: Exception) -> str:
-    text = str(error)
-    if "StorageFull" in text or "os error 28" in text:
-        return "no space left on the device"
-    if "os error 13" in text or "os error 30" in text or "PermissionDenied" in type(error).__name__:
-        return "no permission"
-    return _first_line(error)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+    return S3Objects(uri, options)

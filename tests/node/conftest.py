@@ -1,13 +1,24 @@
 from __future__ import annotations
 
+import json
 import os
+import socket
 import subprocess
+import sys
+import time
+import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from finsched.node.store import Store
+from finsched.node.remote import RemoteObjects
+from finsched.node.s3 import S3Objects
+from finsched.node.store import Opener, Store
+
+OPENERS: dict[str, Opener] = {"obstore": RemoteObjects, "stdlib": S3Objects}
 
 
 @pytest.fixture
@@ -35,3 +46,87 @@ def deep(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["mkdir", "-p", deep], check=True)
     yield deep
     subprocess.run(["rm", "-rf", top], check=True)  # pytest itself cannot
+
+
+@dataclass(frozen=True)
+class S3Lab:
+    """An S3 server that does as the test says; one bucket for each test."""
+
+    url: str
+    bucket: str
+
+    def __call__(self, word: str, **body: Any) -> Any:
+        url = f"{self.url}/lab/{word}"
+        request = urllib.request.Request(url, json.dumps(body).encode(), method="POST")
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read())
+
+    def calls(self, method: str = "", query: str = "") -> list[dict[str, Any]]:
+        calls = self("log")
+        return [call for call in calls if method in call["method"] and query in call["query"]]
+
+    def store(self, opener: Opener = S3Objects, folder: str = "runs/a run") -> Store:
+        return Store(f"s3://{self.bucket}/{folder}", self.options, opener=opener)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {"endpoint": self.url, "allow_http": True}
+
+
+@pytest.fixture(scope="session")
+def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    log = tmp_path_factory.mktemp("s3") / "log"
+    with log.open("wb") as stream:
+        command = [sys.executable, str(Path(__file__).with_name("s3_lab.py")), str(port)]
+        server = subprocess.Popen(command, stdout=stream, stderr=stream)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(server, url, log)
+        yield url
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _wait_for(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    give_up_at = time.monotonic() + 60
+    while True:
+        try:
+            return S3Lab(url, "")("reset")
+        except OSError:
+            assert server.poll() is None, log.read_text()
+            assert time.monotonic() < give_up_at, "the S3 server does not start"
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def s3(s3_url: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> S3Lab:
+    for variable in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    bucket = f"bucket-{time.monotonic_ns()}"
+    lab = S3Lab(s3_url, bucket)
+    lab("reset")
+    put = urllib.request.Request(f"{s3_url}/{bucket}", method="PUT")
+    urllib.request.urlopen(put, timeout=30).close()
+    lab("reset")
+    return lab
+
+
+@pytest.fixture(
+    params=[
+        "folder",
+        pytest.param("obstore", marks=pytest.mark.slow),
+        pytest.param("stdlib", marks=pytest.mark.slow),
+    ]
+)
+def any_store(request: pytest.FixtureRequest) -> Store:
+    """The store on a folder, and on S3 by each of its two clients."""
+    if request.param == "folder":
+        store: Store = request.getfixturevalue("store")
+        return store
+    s3: S3Lab = request.getfixturevalue("s3")
+    return s3.store(OPENERS[request.param])

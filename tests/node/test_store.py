@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,34 +12,61 @@ import pytest
 from finsched.node.numbered import NumberedObjects
 from finsched.node.store import Missing, Store, StoreError, with_retries
 
-
-def test_an_object_is_created_once(store: Store) -> None:
-    assert store.create("log/1", b"first")
-    assert not store.create("log/1", b"second")
-    assert store.get("log/1") == b"first"
+from .conftest import S3Lab
 
 
-def test_a_listing_is_sorted_and_starts_behind_a_key(store: Store) -> None:
+def test_an_object_is_created_once(any_store: Store) -> None:
+    assert any_store.create("log/1", b"first")
+    assert not any_store.create("log/1", b"second")
+    assert any_store.get("log/1") == b"first"
+
+
+def test_a_listing_is_sorted_and_starts_behind_a_key(any_store: Store) -> None:
     for name in ("b", "c", "a"):
-        store.upload(f"folder/{name}", [name.encode()])
-    store.upload("folder-of-others/a", [b""])
-    assert [item.key for item in store.list("folder")] == ["folder/a", "folder/b", "folder/c"]
-    assert [item.key for item in store.list("folder", after="folder/b")] == ["folder/c"]
-    assert store.list("nothing") == []
+        any_store.upload(f"folder/{name}", [name.encode()])
+    any_store.upload("folder-of-others/a", [b""])
+    assert [item.key for item in any_store.list("folder")] == ["folder/a", "folder/b", "folder/c"]
+    assert [item.key for item in any_store.list("folder", after="folder/b")] == ["folder/c"]
+    assert any_store.list("nothing") == []
 
 
-def test_a_large_object_comes_back_in_blocks(store: Store) -> None:
-    content = os.urandom(12 << 20)
-    store.upload("large", (content[i : i + 100_000] for i in range(0, len(content), 100_000)))
-    assert b"".join(store.download("large")) == content
+def test_an_object_may_be_empty_and_is_replaced_as_a_whole(any_store: Store) -> None:
+    any_store.upload("parts/1", [])
+    assert list(any_store.download("parts/1")) == []
+    any_store.upload("parts/1", [b"new"])
+    assert any_store.get("parts/1") == b"new"
 
 
-def test_what_is_not_there_is_missing_and_may_be_deleted(store: Store) -> None:
+def test_keys_are_taken_as_they_are(any_store: Store) -> None:
+    keys = ["odd/a+b", "odd/a b", "odd/a&b=c", "odd/(ü)~"]
+    for key in keys:
+        assert any_store.create(key, key.encode())
+    assert [item.key for item in any_store.list("odd")] == sorted(keys)
+    assert [any_store.get(key).decode() for key in keys] == keys
+
+
+@pytest.mark.slow
+def test_a_long_listing_is_complete(s3: S3Lab) -> None:
+    store = s3.store()
+    keys = [f"log/{number:04d}" for number in range(1003)]
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(lambda key: store.create(key, b""), keys))
+    assert [item.key for item in store.list("log")] == keys
+    assert [item.key for item in store.list("log", after=keys[1])] == keys[2:]
+
+
+def test_a_large_object_comes_back_in_blocks(any_store: Store) -> None:
+    content = os.urandom((33 << 20) + 7)
+    any_store.upload("large", (content[i : i + 100_000] for i in range(0, len(content), 100_000)))
+    assert b"".join(any_store.download("large")) == content
+
+
+def test_what_is_not_there_is_missing_and_may_be_deleted(any_store: Store) -> None:
     with pytest.raises(Missing):
-        store.get("nothing")
+        any_store.get("nothing")
     with pytest.raises(Missing):
-        list(store.download("nothing"))
-    store.delete("nothing")
+        list(any_store.download("nothing"))
+    any_store.delete("nothing")
 
 
 @pytest.mark.parametrize("uri", ["s4://bucket/x", "nothing", "s3://bucket/x?"])
@@ -75,8 +103,8 @@ def test_retries_end_with_the_first_success_or_with_the_error() -> None:
         with_retries(action, tries=2)
 
 
-def test_numbers_are_taken_once_and_a_repeated_put_is_its_own(store: Store) -> None:
-    objects = NumberedObjects(store, "mailbox", suffix=".json")
+def test_numbers_are_taken_once_and_a_repeated_put_is_its_own(any_store: Store) -> None:
+    objects = NumberedObjects(any_store, "mailbox", suffix=".json")
     assert objects.append(b"a", after=0) == 1
     assert objects.append(b"b", after=0) == 2
     assert objects.create(2, b"b"), "the answer was lost and the put was sent again"

@@ -1,0 +1,116 @@
+"""Large objects in parts, several at a time; what S3 has of a failed upload is not sent again."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from finsched.node.aws import code_in, error_code
+from finsched.node.objects import StoreError
+from finsched.node.web import Answer
+
+PART_BYTES = 16 << 20
+_PARTS_OF_ONE_SIZE = 1000  # S3 takes 10,000 parts: later ones are larger, up to its 5 TiB
+_UPLOADS_AT_ONCE = 4
+
+Ask = Callable[..., Answer]
+
+
+@dataclass(slots=True)
+class _Upload:
+    """An upload that has begun; `parts` are those that S3 has: number -> (SHA-256, ETag)."""
+
+    id: str
+    parts: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+
+class MultipartUploads:
+    """The multipart uploads of one bucket, by key; one is sent at a time.
+
+    `ask` is `(method, key, query, headers, body) -> Answer`.
+    """
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+        self._unfinished: dict[str, _Upload] = {}
+
+    def send(self, key: str, parts: Iterable[bytes]) -> None:
+        """Write an object of several parts; raises StoreError."""
+        upload = self._unfinished.get(key) or self._begin(key)
+        self._unfinished[key] = upload
+        count = self._send_parts(key, upload, parts)
+        self._complete(key, upload, count)
+        for other in list(self._unfinished):  # nobody came back for it, and its parts cost money
+            self.give_up(other)
+
+    def give_up(self, key: str) -> None:
+        """Free what S3 holds of an unfinished upload; best effort."""
+        if upload := self._unfinished.pop(key, None):
+            with contextlib.suppress(StoreError):
+                self._ask("DELETE", key, {"uploadId": upload.id})
+
+    def _begin(self, key: str) -> _Upload:
+        answer = self._require(self._ask("POST", key, {"uploads": ""}))
+        found = re.search(rb"<UploadId>([^<]+)</UploadId>", answer.body)
+        if not found:
+            raise StoreError("S3 named no upload")
+        return _Upload(found[1].decode())
+
+    def _send_parts(self, key: str, upload: _Upload, parts: Iterable[bytes]) -> int:
+        count = 0
+        with ThreadPoolExecutor(_UPLOADS_AT_ONCE) as threads:
+            waiting: deque[Future[None]] = deque()
+            for count, part in enumerate(parts, start=1):
+                waiting.append(threads.submit(self._send_part, key, upload, count, part))
+                if len(waiting) == _UPLOADS_AT_ONCE:
+                    waiting.popleft().result()
+            for sent in waiting:
+                sent.result()
+        return count
+
+    def _send_part(self, key: str, upload: _Upload, number: int, part: bytes) -> None:
+        sha256 = hashlib.sha256(part).hexdigest()
+        if upload.parts.get(number, ("", ""))[0] == sha256:
+            return
+        query = {"partNumber": str(number), "uploadId": upload.id}
+        answer = self._ask("PUT", key, query, {}, part)
+        if error_code(answer) == "NoSuchUpload":
+            self._unfinished.pop(key, None)  # the next try begins anew
+        self._require(answer)
+        upload.parts[number] = (sha256, answer.headers["etag"])
+
+    def _complete(self, key: str, upload: _Upload, count: int) -> None:
+        parts = "".join(
+            f"<Part><PartNumber>{number}</PartNumber><ETag>{upload.parts[number][1]}</ETag></Part>"
+            for number in range(1, count + 1)
+        )
+        body = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
+        answer = self._ask("POST", key, {"uploadId": upload.id}, {}, body)
+        self._unfinished.pop(key, None)  # after a refusal the next try begins anew
+        self._require(answer)
+        if b"<Error>" in answer.body:  # S3 begins its answer with 200 before it is done
+            raise StoreError(f"S3 could not join the parts: {code_in(answer.body)}")
+
+    def _require(self, answer: Answer) -> Answer:
+        if answer.status != 200:
+            raise StoreError(f"the answer was {answer.status} {error_code(answer)}".rstrip())
+        return answer
+
+
+def parts_of(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Join blocks to parts of the size that S3 wants; only the last one is smaller."""
+    held = bytearray()
+    number = 0
+    for block in blocks:
+        held += block
+        while len(held) >= (size := PART_BYTES << (number // _PARTS_OF_ONE_SIZE)):
+            yield bytes(held[:size])
+            del held[:size]
+            number += 1
+    if held:
+        yield bytes(held)

@@ -1,0 +1,105 @@
+"""Objects on any backend through obstore, which is there where finsched is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from finsched.node.objects import Missing, StoredObject, StoreError
+
+_CLIENT_OPTIONS = {"allow_http", "allow_invalid_certificates", "proxy_url"}
+
+
+class RemoteObjects:
+    """Objects under one URI: `file://`, `s3://`, `gs://` or `az://`."""
+
+    def __init__(self, uri: str, options: Mapping[str, Any]) -> None:
+        self._uri = uri
+        with self._in_words("open"):
+            self._objects = _open(uri, dict(options))
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Write a new object; False where one is there already, which is left as it is."""
+        try:
+            with self._in_words("write to"):
+                obstore.put(self._objects, key, content, mode="create")
+        except AlreadyExistsError:
+            return False
+        return True
+
+    def get(self, key: str) -> bytes:
+        """Return an object's content; raises Missing."""
+        with self._in_words("read"):
+            return bytes(obstore.get(self._objects, key).bytes())
+
+    def list(self, folder: str, *, after: str) -> list[StoredObject]:
+        """Return the objects of a folder whose keys sort behind `after`."""
+        with self._in_words("list"):
+            batches = obstore.list(self._objects, folder, offset=after or None)
+            return [StoredObject(meta["path"], meta["size"]) for batch in batches for meta in batch]
+
+    def upload(self, key: str, blocks: Iterable[bytes]) -> None:
+        """Write an object of any size, in parts where it is large."""
+        with self._in_words("write to"):
+            obstore.put(self._objects, key, iter(blocks))
+
+    def download(self, key: str) -> Iterator[bytes]:
+        """Yield an object's content in blocks; raises Missing."""
+        with self._in_words("read"):
+            for block in obstore.get(self._objects, key).stream():
+                yield bytes(block)
+
+    def delete(self, key: str) -> None:
+        """Delete an object; one that is gone already is fine."""
+        with self._in_words("delete from"):
+            try:
+                obstore.delete(self._objects, key)
+            except FileNotFoundError:
+                return
+
+    @contextmanager
+    def _in_words(self, action: str) -> Iterator[None]:
+        try:
+            yield
+        except AlreadyExistsError:
+            raise
+        except FileNotFoundError as error:
+            raise Missing(f"{self._uri}: {_first_line(error)}") from error
+        except (BaseError, OSError, ValueError) as error:
+            raise StoreError(f"cannot {action} {self._uri}: {_cause(error)}") from error
+
+
+def _open(uri: str, options: dict[str, Any]) -> ObjectStore:
+    scheme = urlsplit(uri).scheme
+    if scheme == "file":
+        return LocalStore(Path(unquote(urlsplit(uri).path)), mkdir=True)
+    client = {name: options.pop(name) for name in _CLIENT_OPTIONS & options.keys()}
+    settings: dict[str, Any] = {
+        "config": options,
+        "client_options": {"connect_timeout": timedelta(seconds=5), **client},
+        # Short: the agent has its own back-off and must hear of trouble early.
+        "retry_config": {"max_retries": 2, "retry_timeout": timedelta(seconds=10)},
+    }
+    objects: ObjectStore = from_url(uri, **settings)
+    return objects
+
+
+def _cause(error: Exception) -> str:
+    text = str(error)
+    if "StorageFull" in text or "os error 28" in text:
+        return "no space left on the device"
+    if "os error 13" in text or "os error 30" in text or "PermissionDenied" in type(error).__name__:
+        return "no permission"
+    return _first_line(error)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

@@ -1,0 +1,89 @@
+"""HTTP with connections that are used again; safe to use from several threads."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+_CONNECT_SECONDS = 5.0
+_SILENT_AT_MOST_SECONDS = 20.0
+_IDLE_AT_MOST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server said; the names of the headers are in small letters."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Connections:
+    """Connections to one server, as an address such as https://host:port names it."""
+
+    def __init__(self, address: str) -> None:
+        parts = urlsplit(address)
+        self.host = parts.netloc
+        self._secure = parts.scheme == "https"
+        self._idle: deque[http.client.HTTPConnection] = deque(maxlen=_IDLE_AT_MOST)
+
+    def exchange(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> Answer:
+        """Send a request and return the answer; raises OSError, http.client.HTTPException.
+
+        A server may close an idle connection at any moment: then a new one is tried at once.
+        """
+        while (connection := self._take()) is not None:
+            try:
+                return self._exchange(connection, method, target, headers, body)
+            except (ConnectionError, http.client.BadStatusLine):
+                continue
+        return self._exchange(self._open(), method, target, headers, body)
+
+    def _exchange(
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> Answer:
+        try:
+            connection.request(method, target, body=body or None, headers=dict(headers))
+            answer = connection.getresponse()
+            content = answer.read()
+        except BaseException:
+            connection.close()
+            raise
+        if not answer.will_close:
+            self._idle.append(connection)
+        named = {name.lower(): value for name, value in answer.getheaders()}
+        return Answer(answer.status, named, content)
+
+    def _take(self) -> http.client.HTTPConnection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _open(self) -> http.client.HTTPConnection:
+        connection = (
+            http.client.HTTPSConnection(self.host, timeout=_CONNECT_SECONDS, context=_tls())
+            if self._secure
+            else http.client.HTTPConnection(self.host, timeout=_CONNECT_SECONDS)
+        )
+        connection.connect()
+        connection.sock.settimeout(_SILENT_AT_MOST_SECONDS)
+        return connection
+
+
+@lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()

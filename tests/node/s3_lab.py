@@ -1,0 +1,128 @@
+"""`python s3_lab.py PORT`: moto's S3 over HTTP, with what S3 does and moto does not.
+
+Every call is written down. POST /lab/<word> with a JSON body steers it: `fault` answers the calls
+that match it differently, `home` gives a bucket a region, `keys` names the only valid access keys.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import run_simple
+
+MOTO = DomainDispatcherApplication(create_backend_app)
+CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/")
+Document = dict[str, Any]
+
+
+class Lab:
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.calls: list[Document] = []
+        self.faults: list[Document] = []
+        self.homes: dict[str, str] = {}
+        self.valid_keys: list[str] = []
+
+    def log(self) -> list[Document]:
+        return self.calls
+
+    def fault(self, **rule: Any) -> None:
+        """Rule: {method, path, query} to match (a part of the text is enough), {times, after}, and
+        {status, code}, {lose: the call is done and the answer lost} or {pause_seconds}."""
+        self.faults.append(rule)
+
+    def home(self, bucket: str, region: str) -> None:
+        self.homes[bucket] = region
+
+    def keys(self, valid: list[str]) -> None:
+        self.valid_keys = valid
+
+    def fault_for(self, call: Document) -> Document:
+        for fault in self.faults:
+            parts = ("method", "path", "query")
+            if not all(fault.get(part, "") in call[part] for part in parts):
+                continue
+            if fault.get("after", 0) > 0:
+                fault["after"] -= 1
+            elif fault.get("times", 1) > 0:
+                fault["times"] = fault.get("times", 1) - 1
+                return fault
+        return {}
+
+
+LAB = Lab()
+
+
+def application(environ: Document, start: Any) -> Iterable[bytes]:
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    path = environ["PATH_INFO"]
+    if path.startswith("/lab/"):
+        answer = getattr(LAB, path.removeprefix("/lab/"))(**json.loads(body or b"{}"))
+        return _answer(start, 200, json.dumps(answer))
+    environ["wsgi.input"] = io.BytesIO(body)
+    signed_by, region, service = _credential(environ)
+    call = {
+        "method": environ["REQUEST_METHOD"],
+        "path": path,
+        "query": environ.get("QUERY_STRING", ""),
+        "bytes": len(body),
+        "range": environ.get("HTTP_RANGE", ""),
+        "signed_by": signed_by,
+        "region": region,
+        "service": service,
+    }
+    LAB.calls.append(call)
+    return _refusal(call, start) or _with_fault(LAB.fault_for(call), environ, start)
+
+
+def _refusal(call: Document, start: Any) -> Iterable[bytes]:
+    if LAB.valid_keys and call["signed_by"] not in LAB.valid_keys:
+        return _answer(start, 400, _error("ExpiredToken"))
+    home = LAB.homes.get(call["path"].split("/")[1])
+    if home and call["region"] != home:
+        return _answer(start, 400, _error("AuthorizationHeaderMalformed"), home)
+    return []
+
+
+def _with_fault(fault: Document, environ: Document, start: Any) -> Iterable[bytes]:
+    if "status" in fault:
+        return _answer(start, fault["status"], _error(fault.get("code", "Refused")))
+    time.sleep(fault.get("pause_seconds", 0))
+    if fault.get("lose"):
+        list(MOTO(environ, lambda *_: None))
+        environ["werkzeug.socket"].close()
+        return []
+    return MOTO(environ, start)
+
+
+def _credential(environ: Document) -> tuple[str, str, str]:
+    found = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+    return found.groups() if found else ("", "", "")  # type: ignore[return-value]
+
+
+def _error(code: str) -> str:
+    return f"<Error><Code>{code}</Code><Message>as the test asked</Message></Error>"
+
+
+def _answer(start: Any, status: int, text: str, region: str = "") -> list[bytes]:
+    content = text.encode()
+    headers = [("Content-Type", "text/xml"), ("Content-Length", str(len(content)))]
+    start(f"{status} Lab", headers + ([("x-amz-bucket-region", region)] if region else []))
+    return [content]
+
+
+if __name__ == "__main__":
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(0))
+    run_simple("127.0.0.1", int(sys.argv[1]), application, threaded=True)
