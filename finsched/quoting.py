@@ -75,7 +75,12 @@ def read_market(job: JobSpec, settings: Settings, *, now: datetime) -> Market:
 
     What our own runs teach is in it, so that everything decided in it knows that as well.
     """
-    market = catalog.load_market(now=now, locations=places_of(job), cache_dir=settings.cache_dir)
+    market = catalog.load_market(
+        now=now,
+        locations=places_of(job),
+        cache_dir=settings.cache_dir,
+        state_dir=settings.state_dir,
+    )
     market = with_experience(job, market, settings)
     ready = _ready(job, settings)
     for provider in ready:

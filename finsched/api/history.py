@@ -71,10 +71,11 @@ def history(pool: str = "", *, gpus: Sequence[str] = ()) -> History:
     the beginning of one, and so is a type. Raises SpecError for what nobody knows.
     """
     chosen = settings.load()
-    market = load_market(now=datetime.now(UTC), cache_dir=chosen.cache_dir)
+    cache_dir, state_dir = chosen.cache_dir, chosen.state_dir
+    market = load_market(now=datetime.now(UTC), cache_dir=cache_dir, state_dir=state_dir)
     learnt = recall(chosen.state_dir, None, market.as_of.date())
     market = replace(market, experience=learnt.experience, notes=market.notes + learnt.notes)
-    recorded = Recorded(price_history(chosen.cache_dir), availability(chosen.cache_dir))
+    recorded = Recorded(price_history(cache_dir, state_dir), availability(cache_dir))
     return history_in(market, recorded, pool, gpus=gpus)
 
 
@@ -115,7 +116,7 @@ class _Machine(NamedTuple):
 def _known_machines(market: Market, recorded: Recorded) -> set[_Machine]:
     sold = {_Machine(*offer.pool, offer.instance_type.gpu or "") for offer in market.offers}
     priced = {
-        _Machine(each.provider, each.region, "", each.instance_type, each.gpu)
+        _Machine(each.provider, each.region, each.zone, each.instance_type, each.gpu)
         for each in recorded.prices
     }
     measured = {
@@ -191,6 +192,7 @@ def _offers(offers: Iterable[Offer], machines: set[_Machine]) -> list[Offer]:
 
 def _prices(recorded: Iterable[PriceSeries], machines: set[_Machine]) -> tuple[PriceSeries, ...]:
     """The series of these machines, and of their GPUs where a list prices GPUs alone."""
+    pools = {each[:4] for each in machines}
     types = {(each.provider, each.region, each.instance_type) for each in machines}
     gpus = {(each.provider, each.region, each.gpu) for each in machines}
     chosen = [
@@ -198,8 +200,13 @@ def _prices(recorded: Iterable[PriceSeries], machines: set[_Machine]) -> tuple[P
         for series in recorded
         if (series.provider, series.region, series.instance_type or series.gpu)
         in (types if series.instance_type else gpus)
+        and (not series.zone or _pool_of(series) in pools)
     ]
     return tuple(sorted(chosen, key=_telling))
+
+
+def _pool_of(series: PriceSeries) -> Pool:
+    return Pool(series.provider, series.region, series.zone, series.instance_type)
 
 
 def _telling(series: PriceSeries) -> tuple[object, ...]:

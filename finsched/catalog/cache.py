@@ -2,7 +2,8 @@
 
 The file is named after the tables' digest and the schema, so a new catalog never meets an old
 file. It appears whole or not at all, and is only a cache: without it the tables are compiled in
-memory.
+memory. Where prices were asked live, a second file beside them holds both, joined, so that reading
+live prices takes no longer than reading the bundled ones.
 """
 
 from __future__ import annotations
@@ -18,16 +19,28 @@ import finsched_catalogs
 
 SCHEMA_VERSION = 3
 DIGEST_LETTERS = 16
+STORE_FILE = "prices.sqlite"
+"""The name of the live prices in the state directory."""
 
 Result = TypeVar("Result")
 
 
-def read(query: Callable[[sqlite3.Connection], Result], cache_dir: Path | None = None) -> Result:
-    """Run `query` on the compiled catalog, compiling it first where that was not done yet."""
-    path = cache_path(cache_dir)
+def read(
+    query: Callable[[sqlite3.Connection], Result],
+    cache_dir: Path | None = None,
+    state_dir: Path | None = None,
+) -> Result:
+    """Run `query` on the compiled catalog, compiling it first where that was not done yet.
+
+    With a `state_dir` that has live prices, it is the catalog joined with them.
+    """
+    joined = _joined(cache_dir, state_dir) if state_dir else None
+    path = joined or cache_path(cache_dir)
     with suppress(sqlite3.DatabaseError), closing(_open(path)) as connection:
         return query(connection)
-    with closing(_compiled(path)) as connection:  # there was no file, or a damaged one
+    if joined:
+        joined.unlink(missing_ok=True)  # damaged: joined anew by the next reader
+    with closing(_compiled(cache_path(cache_dir))) as connection:  # no file, or a damaged one
         return query(connection)
 
 
@@ -35,6 +48,32 @@ def cache_path(cache_dir: Path | None = None) -> Path:
     """Return the file that holds the compiled form of the tables installed now."""
     digest = (data_dir() / "DIGEST").read_text(encoding="ascii")[:DIGEST_LETTERS]
     return (cache_dir or _default_dir()) / f"catalog-{digest}-{SCHEMA_VERSION}.sqlite"
+
+
+def _joined(cache_dir: Path | None, state_dir: Path) -> Path | None:
+    """The joined catalog, made anew when the store is newer; None without live prices."""
+    store = state_dir / STORE_FILE
+    with suppress(FileNotFoundError):
+        stored_at_ns = store.stat().st_mtime_ns
+        path = state_dir / cache_path(cache_dir).name
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime_ns == stored_at_ns:
+                return path
+        with suppress(sqlite3.Error, OSError):  # without it the bundled prices are used
+            _join(cache_dir, store, path)
+            os.utime(path, ns=(stored_at_ns, stored_at_ns))
+            return path
+    return None
+
+
+def _join(cache_dir: Path | None, store: Path, path: Path) -> None:
+    from finsched.catalog.joining import join  # noqa: PLC0415 - once per refresh
+
+    bundled: bytes = read(lambda connection: connection.serialize(), cache_dir)
+    _save(join(bundled, store), path)
+    for other in path.parent.glob("catalog-*.sqlite"):
+        if other != path:
+            other.unlink(missing_ok=True)
 
 
 def data_dir() -> Path:

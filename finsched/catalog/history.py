@@ -1,4 +1,4 @@
-"""Reads what the bundled tables recorded over time: prices and spot availability."""
+"""Reads what was recorded over time: prices, bundled and asked live, and spot availability."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from finsched.catalog.cache import read
 from finsched.catalog.evidence import load_evidence
+from finsched.catalog.live import store_path
 from finsched.model.evidence import Evidence
 from finsched.model.history import Availability, PriceSeries, PriceSpan
 from finsched.model.market import CapacityType, Tier
@@ -22,9 +23,16 @@ PRICES = f"""
 _of_one_series = itemgetter(slice(0, 9))
 
 
-def price_history(cache_dir: Path | None = None) -> tuple[PriceSeries, ...]:
-    """Return every price that was followed over time."""
-    return read(_price_history, cache_dir)
+def price_history(
+    cache_dir: Path | None = None, state_dir: Path | None = None
+) -> tuple[PriceSeries, ...]:
+    """Return every price that was followed over time, those that were asked live included."""
+    bundled = read(_price_history, cache_dir)
+    if state_dir is None or not store_path(state_dir).exists():
+        return bundled
+    from finsched.catalog.live_history import live_price_history  # noqa: PLC0415 - few have any
+
+    return bundled + live_price_history(state_dir)
 
 
 def availability(cache_dir: Path | None = None) -> tuple[Availability, ...]:

@@ -1,4 +1,4 @@
-"""The market of one moment, read from the bundled tables."""
+"""The market of one moment, read from the bundled tables and from what was asked live."""
 
 from __future__ import annotations
 
@@ -41,17 +41,19 @@ def load_market(
     clouds: Collection[str] = (),
     locations: Collection[Location] = (),
     cache_dir: Path | None = None,
+    state_dir: Path | None = None,
 ) -> Market:
     """Return every offer of the bundled catalog, of some clouds or of all.
 
-    `paths` holds the way from each of `locations` to each offer's region and back; `launchable`
-    is empty, because a catalog cannot know what is configured.
+    Live prices kept in `state_dir` take the place of the bundled ones. `paths` holds the way from
+    each of `locations` to each offer's region and back; `launchable` is empty, because a catalog
+    cannot know what is configured.
     """
 
     def query(connection: sqlite3.Connection) -> Market:
         return _market(connection, now, clouds, locations)
 
-    return read(query, cache_dir)
+    return read(query, cache_dir, state_dir)
 
 
 def providers(cache_dir: Path | None = None) -> tuple[str, ...]:

@@ -32,12 +32,14 @@ def gpus(
     json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
     """List the GPUs of the market, or who sells one of them."""
+    from finsched import settings
     from finsched.catalog import load_market
     from finsched.catalog.browse import by_gpu, by_provider
     from finsched.cli.output import console, print_json
 
     now = datetime.now(UTC)
-    market = load_market(now=now)
+    chosen = settings.load()
+    market = load_market(now=now, cache_dir=chosen.cache_dir, state_dir=chosen.state_dir)
     gpu = _find(name, market) if name else None
     rows = by_provider(market, gpu.name) if gpu else by_gpu(market)
     if json:

@@ -23,7 +23,8 @@ class PriceSpan:
 class PriceSeries:
     """The price of one GPU over time, in one place and way of buying; spans are in order.
 
-    `instance_type` is "" for a list that prices GPUs, not machines. A `daily` series was looked at
+    `instance_type` is "" for a list that prices GPUs, not machines; `zone` is "" where the price is
+    its region's. A `daily` series was looked at
     every day of its spans; any other only at a few moments, so its price holds until the next span.
     """
 
@@ -37,6 +38,7 @@ class PriceSeries:
     daily: bool
     spans: tuple[PriceSpan, ...]
     evidence: Evidence
+    zone: str = ""
 
     @property
     def first(self) -> PriceSpan:

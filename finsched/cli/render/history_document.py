@@ -38,6 +38,7 @@ def _series(series: PriceSeries) -> dict[str, Any]:
     return {
         "provider": series.provider,
         "region": series.region,
+        "zone": series.zone,
         "instance_type": series.instance_type,
         "gpu": series.gpu,
         "gpu_count": series.gpu_count,
