@@ -26,6 +26,7 @@ from finsched.cli import (
     simulate,
     status,
     stop,
+    sweep,
     validate,
 )
 from finsched.cli.help import Command, Group
@@ -54,6 +55,7 @@ _COMMANDS: tuple[Callable[..., int | None], ...] = (
     resume.resume,
     report.report,
     runs.runs,
+    sweep.sweep,
     gpus.gpus,
     history.history,
     validate.validate,

@@ -24,6 +24,7 @@ class SchemaName(StrEnum):
     VALIDATE = "validate"
     SIMULATE = "simulate"
     BACKTEST = "backtest"
+    SWEEP = "sweep"
 
 
 def schema(
