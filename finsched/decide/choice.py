@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -10,7 +10,7 @@ from finsched.decide.cooldown import Cooling, cooling
 from finsched.decide.prospects import Prospects
 from finsched.decide.remaining import done, in_hand
 from finsched.decide.spot.framing import Frame
-from finsched.decide.spot.safety import can_still_fall_back
+from finsched.decide.spot.ruling import Ruling, rule
 from finsched.decide.spot.sightings import spell_ages_s
 from finsched.decide.spot.situation import Off, Placement, Policy, Situation, Weighing
 from finsched.decide.step import Launch, Move, Stay, Wait
@@ -24,18 +24,16 @@ LONGEST_LOOK = timedelta(minutes=10)
 def choose(run: Run, ahead: Prospects, frame: Frame, now: datetime) -> Launch | Move | Wait | Stay:
     """Ask the run's policy, and overrule it where only on-demand still keeps the deadline."""
     desk = _Desk(run=run, frame=frame, policy=ahead.make_policy(frame.job), now=now)
-    wanted = desk.policy.decide(desk.situation)
-    if isinstance(wanted, int) and not desk.situation.available[wanted]:
-        wanted = Off.IDLE
-    if wanted is not Off.ON_DEMAND and not desk.is_safe:
-        return desk.go(Off.ON_DEMAND, "one more interruption would miss the deadline")
-    return desk.go(wanted, _reason(wanted))
+    ruling = rule(desk.policy, frame.job, desk.situation, desk.kept_left_s)
+    return desk.go(ruling.placement, _reason(ruling))
 
 
-def _reason(wanted: Placement) -> str:
-    if wanted is Off.IDLE:
-        return "waiting is expected to cost least, and there is time"
-    return "least expected cost to the end that keeps the deadline"
+def _reason(ruling: Ruling) -> str:
+    if ruling.forced:
+        return "one more interruption would miss the deadline"
+    if ruling.placement is Off.IDLE:
+        return "every spot pool cools down, and there is time"
+    return "least expected cost of what can be had, and the deadline is kept"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +60,9 @@ class _Desk:
         )
 
     @property
-    def is_safe(self) -> bool:
-        """Whether on-demand would still do if all that is not kept were lost at the next look."""
-        kept = replace(self.situation, work_left_s=(1 - done(self.run)) * self.frame.job.work_s)
-        return can_still_fall_back(self.frame.job, kept, Off.IDLE)
+    def kept_left_s(self) -> float:
+        """The work that is not behind a commit."""
+        return (1 - done(self.run)) * self.frame.job.work_s
 
     def go(self, wanted: Placement, why: str) -> Launch | Move | Wait | Stay:
         """The step that leads to a placement."""
@@ -115,8 +112,8 @@ class _Desk:
     @property
     def _slack_s(self) -> float:
         """The time left beyond the work that is not kept and a start on demand."""
-        work_s = (1 - done(self.run)) * self.frame.job.work_s
-        return self._left.total_seconds() - work_s - self.frame.job.changeover_s
+        left_s = self._left.total_seconds()
+        return left_s - self.kept_left_s - self.frame.job.changeover_s
 
     @property
     def _next_look(self) -> datetime:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from finsched.backtest.course import Course, Upkeep
-from finsched.decide.spot.safety import can_still_fall_back
+from finsched.decide.spot.ruling import rule
 from finsched.decide.spot.situation import Off, Placement, Policy, Situation, SpotJob
 from finsched.simulating.futures import PoolFuture
 from finsched.simulating.patience import Patience
@@ -126,14 +126,10 @@ class _Life:
         """What the policy wants, behind the net; asked for a moment before any cool-down ends."""
         ages_s = self._sight.ages_s(at_s)
         now = self._situation(at_s, self._course.work_left_s, ages_s)
-        wanted = self._policy.decide(now)
-        if isinstance(wanted, int) and not now.available[wanted]:
-            wanted = Off.IDLE
-        if wanted is Off.ON_DEMAND:
+        kept_left_s = self._course.kept_left_s if self._rules.has_net else -math.inf
+        wanted, forced = rule(self._policy, self._job, now, kept_left_s)
+        if forced or wanted is Off.ON_DEMAND:
             return wanted
-        kept = self._situation(at_s, self._course.kept_left_s, ages_s)
-        if self._rules.has_net and not can_still_fall_back(self._job, kept, Off.IDLE):
-            return Off.ON_DEMAND
         return self._course.placement if self._stays(wanted) else wanted
 
     def _stays(self, wanted: Placement) -> bool:

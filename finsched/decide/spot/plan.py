@@ -7,8 +7,10 @@ changeovers use it up, working keeps it. Every table holds expected costs on a g
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +52,7 @@ class Plan:
         self.terms = terms
         self.phases = _phases(terms.changeover)
         off, on = _Iteration(terms, market, self.phases).tables()
+        self._between_phases = [(low + high) / 2 for low, high in pairwise(self.phases)]
         self._width = off.shape[-1]
         self._layers = len(off) - 2
         self._off = memoryview(off.tobytes()).cast("f")
@@ -82,8 +85,7 @@ class Plan:
         return cost + self._look(self._on, self._on_layer, row, time_left - 1, slack - lost)
 
     def _phase(self, changeover: float) -> int:
-        phases = self.phases
-        return min(range(len(phases)), key=lambda at: abs(phases[at] - changeover))
+        return bisect_left(self._between_phases, changeover)
 
     def _off_cost(self, row: int, state: int, time_left: float, slack: float) -> float:
         row = row * OFF_STATES + state
