@@ -14,7 +14,7 @@ from finsched_aws.interruptions import SpotAdvisor
 from finsched_aws.inventory import AwsInventory
 from finsched_aws.notices import AwsNotices
 from finsched_aws.pace import Patience
-from finsched_aws.prices import AwsLivePrices, CatalogPrices
+from finsched_aws.prices import PATIENCE, AwsLivePrices, CatalogPrices
 
 if TYPE_CHECKING:
     from finsched.settings import AwsSettings
@@ -42,7 +42,7 @@ def assemble(
         compute=AwsCompute(api, settings, user_data),
         notices=AwsNotices(api),
         inventory=AwsInventory(api),
-        live_prices=AwsLivePrices(api),
+        live_prices=AwsLivePrices(Api(settings.regions, patience or PATIENCE)),
         interruptions=SpotAdvisor(settings.spot_advisor_url),
         capacity=AwsCapacity(api),
         poll_interval=_POLL_EVERY,

@@ -23,11 +23,15 @@ from finsched_aws import prices_fetch as fetch
 from finsched_aws import prices_parse as parse
 from finsched_aws.api import Api
 from finsched_aws.notices import WARNING
+from finsched_aws.pace import Patience
 
 T = TypeVar("T")
 
 ON_DEMAND_SOURCE = "AWS price list"
 SPOT_SOURCE = "AWS spot price history"
+PATIENCE = Patience(connect_seconds=3.0, read_seconds=10.0, tries=3)
+"""A region that does not answer soon keeps its last prices."""
+
 _REGIONS_AT_ONCE = 16
 _OTHER_FORM = (KeyError, TypeError, ValueError)
 
