@@ -13,6 +13,7 @@ import typer
 
 from finsched.cli import (
     backtest,
+    check,
     gpus,
     history,
     launch,
@@ -56,6 +57,7 @@ _COMMANDS: tuple[Callable[..., int | None], ...] = (
     report.report,
     runs.runs,
     sweep.sweep,
+    check.check,
     gpus.gpus,
     history.history,
     validate.validate,

@@ -25,6 +25,7 @@ class SchemaName(StrEnum):
     SIMULATE = "simulate"
     BACKTEST = "backtest"
     SWEEP = "sweep"
+    CHECK = "check"
 
 
 def schema(

@@ -9,6 +9,7 @@ from finsched.errors import NotConfigured
 from finsched.provider import LaunchRequest, Provider
 from finsched_aws.api import Api
 from finsched_aws.capacity import AwsCapacity
+from finsched_aws.checks import AwsChecks
 from finsched_aws.compute import AwsCompute, UserData
 from finsched_aws.interruptions import SpotAdvisor
 from finsched_aws.inventory import AwsInventory
@@ -45,5 +46,6 @@ def assemble(
         live_prices=AwsLivePrices(Api(settings.regions, patience or PATIENCE)),
         interruptions=SpotAdvisor(settings.spot_advisor_url),
         capacity=AwsCapacity(api),
+        checks=AwsChecks(api, settings),
         poll_interval=_POLL_EVERY,
     )

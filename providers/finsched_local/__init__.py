@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from finsched.provider import Provider
+from finsched_local.checks import LocalChecks
 from finsched_local.compute import LocalCompute
 from finsched_local.prices import LocalPrices
 
@@ -36,5 +37,6 @@ def provider(settings: LocalSettings) -> Provider:
         prices=LocalPrices(settings.local_price_usd_per_hour),
         compute=compute,
         inventory=compute,
+        checks=LocalChecks(settings.state_dir / "local"),
         poll_interval=timedelta(seconds=0.15),
     )

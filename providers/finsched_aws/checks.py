@@ -1,0 +1,261 @@
+"""Whether a launch on AWS would work: who we are, what we may, and what is there.
+
+Nothing is changed. A launch is asked for as a dry run, which EC2 answers without making anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from finsched.errors import NoAnswer, NotAuthorized, ProviderProblem, Throttled
+from finsched.model.evidence import Evidence, Quality
+from finsched.model.job import JobSpec
+from finsched.model.market import CapacityType, InstanceType, Offer, Tier
+from finsched.provider import Finding, LaunchRequest, Verdict
+from finsched_aws import run_instances
+from finsched_aws.api import Api
+from finsched_aws.errors import POLICY, NotFound, problem_of
+from finsched_aws.image import Images
+from finsched_aws.run_instances import Place
+from finsched_aws.subnets import Subnets
+
+if TYPE_CHECKING:
+    from finsched.settings import AwsSettings
+
+MOST_SKEW = timedelta(seconds=60)
+_FIRST_REGION = "us-east-1"
+_SAMPLE_TYPE = "g4dn.xlarge"  # the GPU machine that most regions have
+_DRY_RUN_WOULD_WORK = "DryRunOperation"
+_RENEW_THEMSELVES = {"assume-role-with-web-identity", "container-role", "iam-role"}
+_CANNOT_TELL = (NoAnswer, Throttled)
+
+
+class AwsChecks:
+    """The checks of one account, in the regions of the settings or else in the user's own."""
+
+    def __init__(self, api: Api, settings: AwsSettings) -> None:
+        self._api = api
+        self._settings = settings
+        self._images = Images(api, settings.ami)
+        self._subnets = Subnets(api, settings.subnets)
+
+    def run(self, job: JobSpec | None) -> Iterator[Finding]:
+        """Yield the findings; without an identity there is only that one."""
+        try:
+            home = self._settings.regions[0] if self._settings.regions else own_region()
+            answer = self._api.call(home, "get_caller_identity", service="sts")
+        except ProviderProblem as problem:
+            yield _failed("identity", problem)
+            return
+        yield _ok("identity", f"{answer['Arn']} of account {answer['Account']}")
+        yield clock(answer["ResponseMetadata"]["HTTPHeaders"].get("date"), datetime.now(UTC))
+        yield self._expiry(job)
+        yield self._regions(home)
+        for region in self._settings.regions or (home,):
+            yield from self._region(region)
+        yield self._profile(home)
+        if job and job.checkpoint and urlsplit(job.checkpoint.uri or "").scheme == "s3":
+            yield self._bucket(home, urlsplit(job.checkpoint.uri or "").netloc)
+
+    def _expiry(self, job: JobSpec | None) -> Finding:
+        credentials = session().get_credentials()
+        if credentials.method in _RENEW_THEMSELVES:
+            return _ok("credentials", "they renew themselves")
+        until = getattr(credentials, "_expiry_time", None)
+        return expiry(until, temporary=bool(credentials.token), job=job, now=datetime.now(UTC))
+
+    def _regions(self, home: str) -> Finding:
+        try:
+            described = self._api.listed(home, "describe_regions", "Regions")
+        except ProviderProblem as problem:
+            return _failed("regions", problem)
+        enabled = {region["RegionName"] for region in described}
+        missing = sorted(set(self._settings.regions) - enabled)
+        if missing:
+            named = ", ".join(missing)
+            fix = "enable them at AWS, or take them out of aws.regions"
+            return _problem("regions", f"not enabled for this account: {named}", fix)
+        used = self._settings.regions or enabled
+        return _ok("regions", f"{len(used)} of the {len(enabled)} that the account has enabled")
+
+    def _region(self, region: str) -> Iterator[Finding]:
+        """The image is found, and a launch from it would be allowed."""
+        name = f"image in {region}"
+        try:
+            image = self._images.for_type(region, _SAMPLE_TYPE)
+        except ProviderProblem as problem:
+            yield _failed(name, problem)
+            return
+        yield _ok(name, image.id)
+        yield self._launch(region)
+
+    def _launch(self, region: str) -> Finding:
+        name = f"launch in {region}"
+        request = sample_request(region)
+        try:
+            subnet = self._subnets.for_offer(request.offer)[0]
+            place = Place(
+                subnet=subnet,
+                group_id="",
+                image=self._images.for_type(region, _SAMPLE_TYPE),
+                instance_profile=self._settings.instance_profile,
+            )
+            ask = without_group(run_instances.parameters(request, place, ""))
+            self._dry(region, "run_instances", **ask)
+            group = {"GroupName": "finsched-check", "Description": "check", "VpcId": subnet.vpc}
+            self._dry(region, "create_security_group", **group)
+        except ProviderProblem as problem:
+            return _failed(name, problem)
+        return _ok(name, f"allowed, by a dry run with {_SAMPLE_TYPE} on spot")
+
+    def _dry(self, region: str, operation: str, **ask: Any) -> None:
+        """Ask without doing. Raises the problem that the real call would meet."""
+        try:
+            self._api.call(region, operation, DryRun=True, **ask)
+        except ProviderProblem as problem:
+            if _DRY_RUN_WOULD_WORK not in problem.message:
+                raise
+
+    def _profile(self, region: str) -> Finding:
+        name, named = "instance profile", self._settings.instance_profile
+        if not named:
+            fix = f"name one in aws.instance_profile; {POLICY} says what it needs"
+            return _unknown(name, "none is named: machines cannot reach a bucket of yours", fix)
+        try:
+            told = self._api.call(
+                region, "get_instance_profile", service="iam", InstanceProfileName=named
+            )
+        except NotFound:
+            return _problem(name, f"there is no {named}", "make it, or correct the name")
+        except NotAuthorized as problem:
+            return _unknown(name, problem.message, problem.fix or "")
+        except ProviderProblem as problem:
+            return _failed(name, problem)
+        if not told["InstanceProfile"]["Roles"]:
+            return _problem(name, f"{named} has no role", "add a role to it")
+        return _ok(name, named)
+
+    def _bucket(self, home: str, bucket: str) -> Finding:
+        try:
+            answer = self._api.call(home, "head_bucket", service="s3", Bucket=bucket)
+        except ProviderProblem as problem:
+            return _failed("bucket", problem)
+        headers = answer["ResponseMetadata"]["HTTPHeaders"]
+        region = answer.get("BucketRegion") or headers.get("x-amz-bucket-region")
+        if not region:
+            return _unknown("bucket", f"{bucket} does not say its region", "")
+        return _ok("bucket", f"{bucket} is in {region}: machines elsewhere pay for transfer")
+
+
+def session() -> Any:
+    """Return the user's own session. Raises the problem that its configuration has."""
+    from boto3.session import Session  # noqa: PLC0415 - heavy
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - heavy
+
+    try:
+        return Session()
+    except BotoCoreError as error:
+        raise problem_of(error, "aws") from error
+
+
+def own_region() -> str:
+    """Return the region of the user's profile, or else the first of all."""
+    return str(session().region_name or _FIRST_REGION)
+
+
+# --- what the answers mean: pure -----------------------------------------------------------------
+
+
+def clock(told: str | None, now: datetime) -> Finding:
+    """Judge this computer's clock by the date of an answer, which is whole seconds."""
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - a quote loads this module
+
+    if told is None:
+        return _unknown("clock", "AWS told no time", "")
+    skew = now - parsedate_to_datetime(told)
+    seconds = skew.total_seconds()
+    if abs(skew) <= MOST_SKEW:
+        return _ok("clock", f"within {max(abs(seconds), 1.0):.0f} s of AWS")
+    ahead = "ahead of" if seconds > 0 else "behind"
+    text = f"{abs(seconds):.0f} s {ahead} AWS; leases and signatures depend on it"
+    return _problem("clock", text, "set this computer's clock, for example with NTP")
+
+
+def expiry(
+    until: datetime | None, *, temporary: bool, job: JobSpec | None, now: datetime
+) -> Finding:
+    """Judge when credentials end by when the job does."""
+    fix = "use longer ones, or renew them while the run lasts: finsched reads them again"
+    if until is None and temporary:
+        return _unknown("credentials", "temporary, and they do not say until when", fix)
+    if until is None:
+        return _ok("credentials", "they do not expire")
+    text = f"until {until:%F %R} UTC"
+    ends = _end_of(job, now)
+    if until <= now or (ends and until < ends):
+        when = f"; the job may last until {ends:%F %R}" if ends else ""
+        return _problem("credentials", f"they end too early: {text}{when}", fix)
+    return _ok("credentials", text)
+
+
+def _end_of(job: JobSpec | None, now: datetime) -> datetime | None:
+    if job is None:
+        return None
+    if isinstance(job.deadline, datetime):
+        return job.deadline
+    if job.deadline is not None:
+        return now + job.deadline
+    return now + timedelta(hours=job.work.hours) if job.work else None
+
+
+def sample_request(region: str) -> LaunchRequest:
+    """Return a launch that is only ever asked for as a dry run."""
+    evidence = Evidence(what="price", source="none: never bought", quality=Quality.ESTIMATED)
+    machine = InstanceType(provider="aws", name=_SAMPLE_TYPE, gpu=None, gpu_count=0)
+    offer = Offer(
+        instance_type=machine,
+        region=region,
+        zone="",
+        capacity_type=CapacityType.SPOT,
+        tier=Tier.STANDARD,
+        price_usd_per_hour=0.0,
+        evidence=evidence,
+    )
+    return LaunchRequest(
+        token="check-1",  # noqa: S106 - a launch's name
+        installation="finsched-check",
+        run="check",
+        attempt=1,
+        offer=offer,
+        nodes=1,
+        node_config={},
+    )
+
+
+def without_group(ask: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave the security group out: it is only made by a launch."""
+    interfaces = [
+        {key: value for key, value in interface.items() if key != "Groups"}
+        for interface in ask["NetworkInterfaces"]
+    ]
+    return {**ask, "NetworkInterfaces": interfaces}
+
+
+def _failed(name: str, problem: ProviderProblem) -> Finding:
+    verdict = Verdict.UNKNOWN if isinstance(problem, _CANNOT_TELL) else Verdict.PROBLEM
+    return Finding(name=name, verdict=verdict, detail=problem.message, fix=problem.fix or "")
+
+
+def _ok(name: str, detail: str) -> Finding:
+    return Finding(name=name, verdict=Verdict.OK, detail=detail)
+
+
+def _problem(name: str, detail: str, fix: str) -> Finding:
+    return Finding(name=name, verdict=Verdict.PROBLEM, detail=detail, fix=fix)
+
+
+def _unknown(name: str, detail: str, fix: str) -> Finding:
+    return Finding(name=name, verdict=Verdict.UNKNOWN, detail=detail, fix=fix)
