@@ -177,6 +177,8 @@ def test_every_command_and_option_is_in_the_reference() -> None:
 
 
 def _options(command: Any) -> Iterator[str]:
+    for part in getattr(command, "commands", {}).values():
+        yield from _options(part)
     for parameter in command.params:
         if parameter.param_type_name == "option" and parameter.name != "help":
             yield from parameter.opts

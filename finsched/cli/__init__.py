@@ -13,6 +13,7 @@ import typer
 
 from finsched.cli import (
     backtest,
+    catalog,
     check,
     gpus,
     history,
@@ -130,3 +131,10 @@ def _show(error: FinschedError) -> None:
 
 for _command in _COMMANDS:
     app.command(cls=Command)(_with_exit_code(_command))
+
+_catalog = typer.Typer(
+    cls=Group, no_args_is_help=True, help="Fresh prices, and how fresh the known ones are."
+)
+for _command in (catalog.refresh, catalog.status):
+    _catalog.command(cls=Command)(_with_exit_code(_command))
+app.add_typer(_catalog, name="catalog")

@@ -24,6 +24,8 @@ class SchemaName(StrEnum):
     VALIDATE = "validate"
     SIMULATE = "simulate"
     BACKTEST = "backtest"
+    CATALOG_REFRESH = "catalog-refresh"
+    CATALOG_STATUS = "catalog-status"
     SWEEP = "sweep"
     CHECK = "check"
 

@@ -99,8 +99,10 @@ class _Question:
     def answer(self) -> PriceAnswer:
         on_demand = self._tried("on-demand prices", self._on_demand) or {}
         names = sorted({*self.machines, *on_demand})
-        spot = self._tried("spot prices", lambda: self._spot(names)) or []
-        self._learn_machines({*on_demand, *(change.instance_type for change in spot)})
+        told = self._tried("spot prices", lambda: self._spot(names))
+        spot = told or []
+        if told is not None:
+            self._learn_machines({*on_demand, *(change.instance_type for change in spot)})
         return PriceAnswer(
             region=self.region,
             offers=(*self._on_demand_offers(on_demand), *self._spot_offers(parse.newest(spot))),

@@ -63,8 +63,13 @@ class Refusal(Exception):
     """An error of AWS: a status, a code."""
 
 
-def machines() -> list[Row]:
-    return [row for row in MACHINES if not STATE.machines or row["instance_type"] in STATE.machines]
+def machines(region: str) -> list[Row]:
+    return [
+        row
+        for row in MACHINES
+        if region in row["regions"].split()
+        and (not STATE.machines or row["instance_type"] in STATE.machines)
+    ]
 
 
 def price(region: str, zone: str, name: str, usd: float) -> float:
@@ -84,7 +89,7 @@ def short(region: str) -> str:
 def get_products(ask: dict[str, Any]) -> dict[str, Any]:
     wanted = {each["Field"]: each["Value"] for each in ask["Filters"]}
     region = wanted["regionCode"]
-    products = [product(region, row) for row in machines()]
+    products = [product(region, row) for row in machines(region)]
     products += traps(region) if not STATE.machines else []
     found = [p for p in products if wanted.items() <= p["product"]["attributes"].items()]
     start = int(ask.get("NextToken", 0))
@@ -148,7 +153,7 @@ def describe_availability_zones(region: str, ask: Row) -> str:
 
 def describe_spot_price_history(region: str, ask: Row) -> str:
     wanted = {value for key, value in ask.items() if key.startswith("Filter.1.Value")}
-    rows = [row for row in machines() if row["instance_type"] in wanted]
+    rows = [row for row in machines(region) if row["instance_type"] in wanted]
     since = datetime.fromisoformat(ask["StartTime"])
     items = [item for row in rows for item in spot_items(region, row, since)]
     start = int(ask.get("NextToken") or 0)
