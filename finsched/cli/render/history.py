@@ -123,7 +123,12 @@ def _price_line(name: str, plot: str, *figures: str) -> str:
 def _name(series: PriceSeries, *, name_gpu: bool) -> str:
     """`aws us-east-1 p5.48xlarge`, or the GPU where the list prices no machine."""
     kind = series.instance_type or (series.gpu if name_gpu else "")
-    parts = (series.provider, _region(series.zone or series.region), kind, SHORT_TIERS.get(series.tier, ""))
+    parts = (
+        series.provider,
+        _region(series.zone or series.region),
+        kind,
+        SHORT_TIERS.get(series.tier, ""),
+    )
     return " ".join(filter(None, parts)) + (HOST_APART if _host_apart(series) else "")
 
 
