@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,9 @@ from finsched.provider import LaunchRequest, Provider
 from finsched.settings import AwsSettings
 from finsched_aws.assembly import assemble
 from finsched_aws.pace import Patience
+
+from . import replay
+from .prices_lab import Prices
 
 PATIENCE = Patience(
     connect_seconds=5, read_seconds=10, tries=4, retry_seconds=0.02, settle_seconds=0.05
@@ -174,10 +178,17 @@ def _wait_for(lab: Lab, log: Path) -> None:
 @pytest.fixture
 def lab(server: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Lab:
     """An empty account, reached as every AWS tool reaches one: through the environment."""
+    _reach(server.url, monkeypatch, tmp_path)
+    server.reset()
+    server.__dict__.pop("default_subnets", None)
+    return server
+
+
+def _reach(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for variable in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(variable)
     for variable, value in {
-        "AWS_ENDPOINT_URL": server.url,
+        "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": "AKIATEST",
         "AWS_SECRET_ACCESS_KEY": "canary-secret",
         "AWS_CONFIG_FILE": str(tmp_path / "none"),
@@ -185,9 +196,25 @@ def lab(server: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Lab:
         "AWS_EC2_METADATA_DISABLED": "true",
     }.items():
         monkeypatch.setenv(variable, value)
-    server.reset()
-    server.__dict__.pop("default_subnets", None)
-    return server
+
+
+@pytest.fixture(scope="session")
+def replay_url() -> Iterator[str]:
+    """Where AWS's answers about prices are replayed."""
+    server = replay.Server(("127.0.0.1", 0), replay.Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def prices(replay_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Prices:
+    """The replay as it is without steering, reached as every AWS tool reaches AWS."""
+    _reach(replay_url, monkeypatch, tmp_path)
+    found = Prices(replay_url)
+    found.steer()
+    return found
 
 
 @pytest.fixture
