@@ -29,6 +29,7 @@ MOST_SKEW = timedelta(seconds=60)
 _FIRST_REGION = "us-east-1"
 _SAMPLE_TYPE = "g4dn.xlarge"  # the GPU machine that most regions have
 _DRY_RUN_WOULD_WORK = "DryRunOperation"
+_NOT_SOLD_THERE = "InvalidInstanceType"
 _RENEW_THEMSELVES = {"assume-role-with-web-identity", "container-role", "iam-role"}
 _CANNOT_TELL = (NoAnswer, Throttled)
 
@@ -87,7 +88,11 @@ class AwsChecks:
         try:
             image = self._images.for_type(region, _SAMPLE_TYPE)
         except ProviderProblem as problem:
-            yield _failed(name, problem)
+            if _NOT_SOLD_THERE in problem.message:
+                told = f"{_SAMPLE_TYPE}, with which it is tried, is not sold there"
+                yield _unknown(name, told, "")
+            else:
+                yield _failed(name, problem)
             return
         yield _ok(name, image.id)
         yield self._launch(region)
@@ -142,7 +147,8 @@ class AwsChecks:
         try:
             answer = self._api.call(home, "head_bucket", service="s3", Bucket=bucket)
         except ProviderProblem as problem:
-            return _failed("bucket", problem)
+            fix = "make the bucket, correct checkpoint.uri, or allow s3:ListBucket on it"
+            return _problem("bucket", f"{bucket}: {problem.message}", fix)
         headers = answer["ResponseMetadata"]["HTTPHeaders"]
         region = answer.get("BucketRegion") or headers.get("x-amz-bucket-region")
         if not region:

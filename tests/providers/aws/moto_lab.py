@@ -311,7 +311,7 @@ def _call(environ: Document, body: bytes) -> Document:
 
 
 def _error(code: str, service: str) -> str:
-    if service != "ec2":
+    if service not in {"ec2", "iam", "sts"}:
         return json.dumps({"__type": code, "message": "as the test asked"})
     error = f"<Error><Code>{code}</Code><Message>as the test asked</Message></Error>"
     return f"<Response><Errors>{error}</Errors><RequestID>lab</RequestID></Response>"
