@@ -1,7 +1,8 @@
 """Joins live prices and the bundled tables: what was answered replaces what was printed.
 
 A live price replaces every bundled one of the same machine, region, capacity type and tier, in
-whatever zone: the answer told all zones. What nobody answered keeps the bundled price and its age.
+whatever zone: the answer told all zones. What nobody answered keeps the bundled price and its age, and so
+does a zone whose first live price was not believed.
 Bands of interruptions are replaced likewise; a measured trace is worth more than a band and stays.
 """
 
@@ -10,10 +11,11 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from finsched.catalog.live import FORMAT
+from finsched.catalog.live import FORMAT, OFFER
 
 _LISTED = "provider IN (SELECT provider FROM terms)"  # what nobody knows the terms of is not quoted
 _TYPE = "instance_type.provider = told.provider AND instance_type.name = told.instance_type"
+_TOLD = ", ".join(f"told.{column}" for column in OFFER.split(", "))
 _EVIDENCE = """
     evidence.what = '{what}' AND evidence.source = told.source AND evidence.note = told.note
     AND evidence.quality = 'live' AND evidence.earliest = substr(told.asked_at, 1, 10)"""
@@ -47,7 +49,8 @@ AND NOT EXISTS (
     WHERE told.provider = offer.provider AND told.region = offer.region
     AND told.zone = offer.zone AND offer.zone <> ''
     AND instance_type.id = offer.instance_type
-    AND told.capacity_type = offer.capacity_type AND told.tier = offer.tier);
+    AND told.capacity_type = offer.capacity_type AND told.tier = offer.tier
+    AND ({_TOLD}) NOT IN (SELECT {OFFER} FROM live.price));
 INSERT INTO offer
 SELECT instance_type.id, told.provider, told.region, told.zone, told.capacity_type, told.tier,
     told.price_usd_per_hour, evidence.id
