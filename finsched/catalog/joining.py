@@ -1,9 +1,9 @@
 """Joins live prices and the bundled tables: what was answered replaces what was printed.
 
 A live price replaces every bundled one of the same machine, region, capacity type and tier, in
-whatever zone: the answer told all zones. What nobody answered keeps the bundled price and its age, and so
-does a zone whose first live price was not believed.
-Bands of interruptions are replaced likewise; a measured trace is worth more than a band and stays.
+whatever zone: the answer told all zones. What nobody answered keeps the bundled price and its age,
+and so does a zone whose first live price was not believed. Bands of interruptions are replaced
+likewise; a measured trace is worth more than a band and stays.
 """
 
 from __future__ import annotations
