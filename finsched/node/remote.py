@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -14,8 +16,16 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from finsched.node.objects import Missing, StoredObject, StoreError
+from finsched.node.s3_region import bucket_region
 
 _CLIENT_OPTIONS = {"allow_http", "allow_invalid_certificates", "proxy_url"}
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_KEYS_OF_OBSTORE = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)
 
 
 class RemoteObjects:
@@ -78,9 +88,9 @@ class RemoteObjects:
 
 
 def _open(uri: str, options: dict[str, Any]) -> ObjectStore:
-    scheme = urlsplit(uri).scheme
-    if scheme == "file":
-        return LocalStore(Path(unquote(urlsplit(uri).path)), mkdir=True)
+    parts = urlsplit(uri)
+    if parts.scheme == "file":
+        return LocalStore(Path(unquote(parts.path)), mkdir=True)
     client = {name: options.pop(name) for name in _CLIENT_OPTIONS & options.keys()}
     settings: dict[str, Any] = {
         "config": options,
@@ -88,8 +98,25 @@ def _open(uri: str, options: dict[str, Any]) -> ObjectStore:
         # Short: the agent has its own back-off and must hear of trouble early.
         "retry_config": {"max_retries": 2, "retry_timeout": timedelta(seconds=10)},
     }
-    objects: ObjectStore = from_url(uri, **settings)
+    objects: ObjectStore = from_url(uri, **settings)  # first, so that a wrong option costs no call
+    if parts.scheme == "s3" and (more := _of_aws(parts.netloc, options)):
+        objects = from_url(uri, **{**settings, **more})
     return objects
+
+
+def _of_aws(bucket: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what obstore does not find out: the bucket's region, and keys of profiles and SSO."""
+    more: dict[str, Any] = {}
+    at_aws = not any(os.environ.get(name) for name in _ENDPOINTS) and "endpoint" not in options
+    if at_aws and "region" not in options and (region := bucket_region(bucket)):
+        more["config"] = {**options, "region": region}
+    if not any(os.environ.get(name) for name in _KEYS_OF_OBSTORE) and find_spec("boto3"):
+        from boto3.session import Session  # noqa: PLC0415 - heavy
+        from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415 - wants boto3
+
+        if (session := Session()).get_credentials():
+            more["credential_provider"] = Boto3CredentialProvider(session)
+    return more
 
 
 def _cause(error: Exception) -> str:

@@ -144,14 +144,7 @@ class S3Objects:
         return answer
 
     def _in_region(self, region: str) -> tuple[Service, str]:
-        """Return the service there, and what stands before a key in the path."""
-        base = f"/{self._bucket}"
-        address = self._endpoint
-        if not address:
-            domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-            address = f"https://s3.{region}.{domain}"
-            if "." not in self._bucket:  # a dot fits no certificate
-                address, base = address.replace("//", f"//{self._bucket}."), ""
+        address, base = bucket_address(self._bucket, region, self._endpoint)
         return Service("s3", address, region, self._keyring), base
 
     def _key(self, key: str) -> str:
@@ -185,6 +178,16 @@ class _Page:
 
 def _text(element: ET.Element, name: str) -> str:
     return element.findtext(f"{{*}}{name}") or ""
+
+
+def bucket_address(bucket: str, region: str, endpoint: str = "") -> tuple[str, str]:
+    """Return the address of a bucket, and what stands before a key in the path there."""
+    if endpoint:
+        return endpoint.rstrip("/"), f"/{bucket}"
+    domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    if "." in bucket:  # a name with a dot fits no certificate
+        return f"https://s3.{region}.{domain}", f"/{bucket}"
+    return f"https://{bucket}.s3.{region}.{domain}", ""
 
 
 def _told_region(answer: Answer) -> str:

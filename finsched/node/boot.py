@@ -1,0 +1,112 @@
+"""`python -m finsched.node.boot PLAN_PATH`: run the agent on a cloud machine, then switch it off.
+
+A timer of the operating system ends a machine that nobody watches. It is put off as long as the
+agent lives, and never beyond the moment at which the machine has to be done.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from finsched.node.clock import from_iso, utc_now
+from finsched.node.loader import Refused, fetch, or_switch_off, read_plan, say, switch_off
+from finsched.node.metadata import METADATA_URL, conversation
+from finsched.node.objects import StoreError
+from finsched.node.parameter import Parameters
+from finsched.node.store import with_retries
+
+_TICK_SECONDS = 0.1
+_RENEW_EVERY_SECONDS = 300.0
+_LONGEST_SILENCE_MINUTES = 15
+_TRIES = 6  # a fresh role takes a moment to be known everywhere
+
+
+def main() -> None:
+    """Run the agent as the plan says."""
+    plan = read_plan(Path(sys.argv[1]))
+    or_switch_off(plan, lambda: _run(plan))
+
+
+def _run(plan: Mapping[str, Any]) -> int:
+    config = Path(plan["folder"]) / "node.json"
+    config.write_bytes(fetch(plan, plan["config"]))
+    secrets = _secrets(plan["secrets"])
+    agent = subprocess.Popen(  # noqa: S603 - it was checked
+        [sys.executable, "-I", "-S", sys.path[0], "finsched.node", str(config)],
+        env={**os.environ, **_facts()},
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert agent.stdin is not None  # noqa: S101 - it was asked for as a pipe
+    with suppress(BrokenPipeError), agent.stdin as pipe:  # it may have ended, and said why
+        pipe.write(secrets)
+    say(f"the agent runs as process {agent.pid}")
+    return _watch(agent, from_iso(plan["end_at"]) if plan["end_at"] else None)
+
+
+def _secrets(where: Mapping[str, Any] | None) -> bytes:
+    """Return the secrets as JSON; they are deleted where no other machine needs them."""
+    if where is None:
+        return b"{}"
+    parameters = Parameters(where["region"])
+    found = with_retries(lambda: parameters.read(where["name"]), tries=_TRIES)
+    if where["only_reader"]:
+        try:
+            parameters.delete(where["name"])
+        except StoreError as error:
+            say(f"the launcher has to clean up: {error}")
+    return found.encode()
+
+
+def _facts() -> dict[str, str]:
+    """Return what the agent is told of its machine; a silent endpoint costs only that."""
+    url = os.environ.get("FINSCHED_METADATA_URL") or METADATA_URL
+    facts = {"FINSCHED_METADATA_URL": url}
+    with suppress(OSError, http.client.HTTPException, ValueError, KeyError):
+        with conversation(url) as answer:
+            identity = json.loads(answer("/latest/dynamic/instance-identity/document") or "{}")
+        facts["FINSCHED_INSTANCE"] = identity["instanceId"]
+        facts["FINSCHED_MACHINE_STARTED"] = from_iso(identity["pendingTime"]).isoformat()
+    return facts
+
+
+def _watch(agent: subprocess.Popen[bytes], end_at: datetime | None) -> int:
+    """Wait for the agent; a shutdown of the operating system is passed on to it."""
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        agent.send_signal(number)
+
+    signal.signal(signal.SIGTERM, pass_on)
+    renewed_at = -math.inf
+    while (status := agent.poll()) is None:
+        if end_at and utc_now() >= end_at:
+            raise Refused("the agent has not ended in time")
+        if time.monotonic() - renewed_at >= _RENEW_EVERY_SECONDS:
+            renewed_at = time.monotonic()
+            switch_off(f"+{_minutes(end_at)}")
+        time.sleep(_TICK_SECONDS)
+    return status
+
+
+def _minutes(end_at: datetime | None) -> int:
+    if end_at is None:
+        return _LONGEST_SILENCE_MINUTES
+    left = math.ceil((end_at - utc_now()).total_seconds() / 60)
+    return min(max(left, 1), _LONGEST_SILENCE_MINUTES)
+
+
+if __name__ == "__main__":
+    main()

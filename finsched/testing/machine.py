@@ -1,0 +1,171 @@
+"""An emulated cloud machine: it runs user data for real, in a process tree that ends with it.
+
+Nothing of this computer is touched: the script works below a folder of its own, and `shutdown` is a
+program that writes down how it was called. Linux only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from finsched.node.clock import utc_now
+from finsched.node.process_tree import become_subreaper, kill_descendants
+from finsched.testing.metadata import Metadata
+
+_TICK_SECONDS = 0.02
+_SHUTDOWN = """#!/bin/sh
+echo "$*" >> "{folder}/shutdowns"
+"""
+
+
+class EmulatedMachine:
+    """One machine; `environment` is what its image would set, such as an endpoint of its network.
+
+    `python` is the interpreter that the image brings.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        user_data: str,
+        *,
+        instance_id: str = "i-0123456789abcdef0",
+        environment: Mapping[str, str] | None = None,
+        python: str = sys.executable,
+        access_key: str = "AKIANODE",
+    ) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True)
+        (folder / "user-data").write_text(user_data)
+        self._make_programs(python)
+        facts = {
+            "instance_id": instance_id,
+            "access_key": access_key,
+            "environment": {"PATH": f"{folder}/bin:/usr/bin:/bin", **(environment or {})},
+        }
+        (folder / "facts.json").write_text(json.dumps(facts))
+        self._process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-m", "finsched.testing.machine", str(folder)], stdin=subprocess.PIPE
+        )
+
+    @property
+    def shutdowns(self) -> list[str]:
+        """How `shutdown` was called, in order."""
+        return _lines(self.folder / "shutdowns")
+
+    @property
+    def log(self) -> str:
+        """What the boot has written."""
+        return "\n".join(_lines(self.files / "boot.log"))
+
+    @property
+    def files(self) -> Path:
+        """Where the node's files are."""
+        return self.folder / "root/var/lib/finsched"
+
+    @property
+    def is_off(self) -> bool:
+        """Whether the machine has ended, with all its processes."""
+        return self._process.poll() is not None
+
+    def wait_until_off(self, seconds: float = 60.0) -> None:
+        """Wait for the machine's end; raises TimeoutExpired."""
+        self._process.wait(seconds)
+
+    def give_hint(self) -> None:
+        """Recommend to leave."""
+        self._order(hint=True)
+
+    def give_notice(self, seconds: float) -> None:
+        """Take the machine back after so many seconds, and tell it so."""
+        self._order(notice=seconds)
+
+    def vanish(self) -> None:
+        """Take the machine back at once, without a notice."""
+        self._order(vanish=True)
+        self.wait_until_off()
+
+    def close(self) -> None:
+        """End what is left."""
+        if self._process.stdin:
+            self._process.stdin.close()
+        self._process.wait()
+
+    def _order(self, **order: Any) -> None:
+        assert self._process.stdin is not None  # noqa: S101 - it was asked for as a pipe
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        self._process.stdin.flush()
+
+    def _make_programs(self, python: str) -> None:
+        programs = self.folder / "bin"
+        programs.mkdir()
+        (programs / "python3").symlink_to(python)
+        shutdown = programs / "shutdown"
+        shutdown.write_text(_SHUTDOWN.format(folder=self.folder))
+        shutdown.chmod(0o755)
+
+
+class _Life:
+    """The machine, in its own process: everything that it starts stays below it."""
+
+    def __init__(self, folder: Path) -> None:
+        facts = json.loads((folder / "facts.json").read_text())
+        self._folder = folder
+        self._metadata = Metadata(facts["instance_id"])
+        self._metadata.lend_keys(facts["access_key"])
+        self._ends_at: float | None = None
+        own = {"FINSCHED_ROOT": f"{folder}/root", "FINSCHED_METADATA_URL": self._metadata.url}
+        with (folder / "console").open("wb") as console:
+            subprocess.Popen(  # noqa: S603 - what is being tested
+                [shutil.which("bash") or "/bin/bash", str(folder / "user-data")],
+                cwd="/",
+                env={**facts["environment"], **own},
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                start_new_session=True,
+            )
+
+    def live(self) -> None:
+        """Obey orders until the machine is switched off or taken back."""
+        while not self._is_over():
+            ready, _, _ = select.select([sys.stdin.fileno()], [], [], _TICK_SECONDS)
+            if ready and not self._obey(os.read(sys.stdin.fileno(), 4096)):
+                break
+        kill_descendants()
+
+    def _is_over(self) -> bool:
+        taken_back = self._ends_at is not None and time.monotonic() >= self._ends_at
+        return taken_back or "-P now" in _lines(self._folder / "shutdowns")
+
+    def _obey(self, lines: bytes) -> bool:
+        """Follow the orders; False where the one who gives them is gone."""
+        for order in map(json.loads, lines.splitlines()):
+            if order.get("hint"):
+                self._metadata.give_hint()
+            if "notice" in order:
+                self._metadata.give_notice(utc_now() + timedelta(seconds=order["notice"]))
+                self._ends_at = time.monotonic() + order["notice"]
+            if order.get("vanish"):
+                self._ends_at = time.monotonic()
+        return bool(lines)
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text(errors="replace").splitlines() if file.exists() else []
+
+
+if __name__ == "__main__":
+    become_subreaper()
+    _Life(Path(sys.argv[1])).live()
+    os._exit(0)
