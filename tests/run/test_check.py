@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 
 from finsched.ledger import Ledger
+from finsched.model.run import Outcome
 from finsched.node.objects import Objects, StoredObject, StoreError
 from finsched.node.store import Store
 from finsched.provider import Verdict
@@ -126,6 +127,34 @@ def test_a_ledger_of_a_newer_finsched_is_a_problem(machine: Machine) -> None:
         )
     connection.close()
     assert "Unheard" in problems(machine.document("check", "local", code=5))["ledger"]["detail"]
+
+
+@pytest.mark.slow
+def test_a_live_smoke_says_its_price_launches_and_leaves_nothing(machine: Machine) -> None:
+    machine.environ.update(without_aws(machine.folder))
+    machine.settings("local_price_usd_per_hour = 3.0")
+    document = machine.document("check", "local", "--live-smoke", "--yes")
+    assert "at most $1.00" in machine.errors
+    assert machine.errors.index("at most") < machine.errors.index("submitted")
+    assert document["findings"][-1]["name"] == "live smoke"
+    assert document["passed"]
+    run = machine.run()
+    assert run.outcome is Outcome.FINISHED
+    assert run.job.budget.max_cost_usd == 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["local"], 2), (["--yes"], 2), (["local", "aws", "--yes"], 2), (["aws", "--yes"], 5)],
+    ids=["nobody can be asked", "no provider", "two providers", "a provider with a problem"],
+)
+def test_a_live_smoke_buys_nothing_without_a_clear_word(
+    machine: Machine, arguments: list[str], code: int
+) -> None:
+    machine.environ.update(without_aws(machine.folder))
+    machine.finsched("check", *arguments, "--live-smoke", code=code)
+    assert not (machine.state_dir / "local").exists()
 
 
 def without_aws(folder: Path) -> Mapping[str, str]:

@@ -24,15 +24,19 @@ def exit_code(found: Sequence[Checked]) -> ExitCode:
 
 
 def print_checks(checks: Iterable[Checked], out: Console) -> list[Checked]:
-    """Print each finding as it comes, below what it is about, and return them."""
+    """Print each finding as it comes, below what it is about, and return them all."""
     found: list[Checked] = []
     for each in checks:
         if not found or found[-1].about != each.about:
             out.print(Text(each.about, style="bold"))
         found.append(each)
         out.print(_line(each.finding))
-    out.print(Text(_conclusion(found), style="bold"))
     return found
+
+
+def print_conclusion(found: Sequence[Checked], out: Console) -> None:
+    """Print the last line."""
+    out.print(Text(_conclusion(found), style="bold"))
 
 
 def checks_document(found: Sequence[Checked]) -> dict[str, Any]:
