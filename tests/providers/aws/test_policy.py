@@ -11,7 +11,9 @@ import pytest
 
 from finsched_aws import errors
 
+from . import replay
 from .conftest import Lab, launch_request, offer
+from .prices_lab import Prices
 from .test_inventory import INSTALLATION, leave_behind
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "aws.md"
@@ -19,6 +21,11 @@ WITHOUT_A_PERMISSION = {"sts:GetCallerIdentity"}
 """AWS answers it to everybody."""
 WITHOUT_A_CALL = {"ec2:CreateTags", "iam:PassRole"}
 """Permissions that RunInstances and CreateSecurityGroup ask for beside their own."""
+PERMISSION_OF = {
+    "GetProducts": "pricing:GetProducts",
+    "GetServiceQuota": "servicequotas:GetServiceQuota",
+    "GetAWSDefaultServiceQuota": "servicequotas:GetAWSDefaultServiceQuota",
+}
 CHANGES = re.compile(r":(?:Authorize|Cancel|Create|Delete|Release|Run|Terminate|Pass)")
 
 
@@ -52,10 +59,25 @@ def work_through_everything(lab: Lab) -> None:
     provider.compute.terminate(ids[0])
 
 
+def ask_for_everything(prices: Prices) -> set[str]:
+    """Ask for all prices and quotas of the replay, and return the permissions of the calls."""
+    prices.steer(names_alone=True, scores={"usw2-az1": 5})
+    prices.ask(["us-west-2"], {})
+    capacity = prices.provider().capacity
+    assert capacity
+    capacity.quota(offer(), 1)
+    capacity.placement_score(offer(), 1)
+    return {PERMISSION_OF.get(call, f"ec2:{call}") for call in replay.CALLS}
+
+
 @pytest.mark.slow
-def test_the_policy_allows_every_call_and_no_other(lab: Lab) -> None:
+def test_the_policy_allows_every_call_and_no_other(
+    server: Lab, prices: Prices, request: pytest.FixtureRequest
+) -> None:
+    called = ask_for_everything(prices)
+    lab: Lab = request.getfixturevalue("lab")  # AWS is reached there from now on
     work_through_everything(lab)
-    called = {
+    called |= {
         f"{call['service']}:{call['operation']}"
         for call in lab.calls()
         if call["user_agent"].endswith("finsched")
