@@ -92,6 +92,7 @@ def _job(spot: Sequence[Quote], on_demand: Quote, horizon: Horizon) -> SpotJob:
         changeover_s=_rounded_up(max(_changeover_s(spot[0], on_demand), horizon.changeover_s)),
         on_demand_price_per_hour=on_demand.price_usd_per_hour,
         egress_price=0.0,
+        kept_every_s=spot[0].checkpoint_every_seconds or 0.0,
         pools=tuple(_pool(quote, on_demand) for quote in spot),
     )
 

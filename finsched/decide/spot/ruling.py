@@ -20,10 +20,15 @@ def rule(policy: Policy, job: SpotJob, now: Situation, kept_left_s: float) -> Ru
     """Ask a policy, and go on demand where losing all that is not kept would miss the deadline.
 
     `kept_left_s` is the work that is not behind a commit. Here `available` means that a pool may
-    be asked for a machine.
+    be asked for a machine. A start on spot must leave time to boot, to lose an interval and to come
+    back, so that a run does not go to and fro.
     """
     wanted = _wish(policy, now)
-    if wanted is Off.ON_DEMAND or _is_safe(job, now, kept_left_s):
+    if wanted is Off.ON_DEMAND:
+        return Ruling(wanted)
+    starts = isinstance(wanted, int) and wanted != now.placement
+    ahead_s = job.changeover_s + job.kept_every_s if starts else 0.0
+    if _is_safe(job, now, kept_left_s, ahead_s):
         return Ruling(wanted)
     return Ruling(Off.ON_DEMAND, forced=True)
 
@@ -45,5 +50,7 @@ def _rather_ask(policy: Policy, now: Situation) -> Placement:
     return min(costs, key=lambda where: costs[where])
 
 
-def _is_safe(job: SpotJob, now: Situation, kept_left_s: float) -> bool:
-    return can_still_fall_back(job, replace(now, work_left_s=kept_left_s), Off.IDLE)
+def _is_safe(job: SpotJob, now: Situation, kept_left_s: float, ahead_s: float) -> bool:
+    """Whether on-demand would still do at the next look, `ahead_s` later."""
+    later = replace(now, time_left_s=now.time_left_s - ahead_s, work_left_s=kept_left_s)
+    return can_still_fall_back(job, later, Off.IDLE)

@@ -40,6 +40,7 @@ class SpotJob:
     """Work with a deadline, on spot pools or on demand; prices share one unit, times are seconds.
 
     `changeover_s` is what every start costs in time: provisioning, restoring, and lost work.
+    `kept_every_s` is how much work may be lost: the time between two commits.
     """
 
     tick_s: float
@@ -49,6 +50,7 @@ class SpotJob:
     on_demand_price_per_hour: float
     egress_price: float
     pools: tuple[Pool, ...]
+    kept_every_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
