@@ -36,6 +36,7 @@ END
 cat > plan.json <<'END'
 PLAN
 END
+umask 022
 export HOME=${HOME:-/root} PATH
 run=("$(command -v python3)" -I -S "$PWD/loader.zip" "$PWD/plan.json")
 unit=(systemd-run --unit=finsched-node --setenv=HOME="$HOME" --setenv=PATH="$PATH"
@@ -43,7 +44,7 @@ unit=(systemd-run --unit=finsched-node --setenv=HOME="$HOME" --setenv=PATH="$PAT
   -p StandardError=append:"$PWD/boot.log" -p KillMode=mixed -p TimeoutStopSec=110
   -p LimitNOFILE=1048576 -p LimitMEMLOCK=infinity -p TasksMax=infinity)
 if [ -z "${run[0]}" ]; then echo "this image has no python3"; shutdown -P now; exit 1; fi
-if [ -d /run/systemd/system ] && "${unit[@]}" "${run[@]}"; then exit 0; fi
+if [ -d "$root/run/systemd/system" ] && "${unit[@]}" "${run[@]}"; then exit 0; fi
 setsid nohup "${run[@]}" < /dev/null &
 """
 

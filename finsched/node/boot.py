@@ -31,7 +31,7 @@ from finsched.node.store import with_retries
 _TICK_SECONDS = 0.1
 _RENEW_EVERY_SECONDS = 300.0
 _LONGEST_SILENCE_MINUTES = 15
-_TRIES = 6  # a fresh role takes a moment to be known everywhere
+_TRIES = 4
 
 
 def main() -> None:

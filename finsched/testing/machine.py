@@ -26,12 +26,21 @@ _TICK_SECONDS = 0.02
 _SHUTDOWN = """#!/bin/sh
 echo "$*" >> "{folder}/shutdowns"
 """
+# Takes the options that user data uses and starts the program in the background, as systemd does.
+_SYSTEMD_RUN = """#!/bin/bash
+printf '%s\\n' "$@" > "{folder}/unit"
+while [[ $1 == -* ]]; do
+  [ "$1" = -p ] && shift
+  shift
+done
+setsid "$@" < /dev/null >> "{folder}/root/var/lib/finsched/boot.log" 2>&1 &
+"""
 
 
 class EmulatedMachine:
     """One machine; `environment` is what its image would set, such as an endpoint of its network.
 
-    `python` is the interpreter that the image brings.
+    `python` is the interpreter that the image brings; with `systemd` the image has that, too.
     """
 
     def __init__(
@@ -43,11 +52,18 @@ class EmulatedMachine:
         environment: Mapping[str, str] | None = None,
         python: str = sys.executable,
         access_key: str = "AKIANODE",
+        systemd: bool = False,
     ) -> None:
         self.folder = folder
         folder.mkdir(parents=True)
         (folder / "user-data").write_text(user_data)
-        self._make_programs(python)
+        self._programs = folder / "bin"
+        self._programs.mkdir()
+        (self._programs / "python3").symlink_to(python)
+        self._make_program("shutdown", _SHUTDOWN)
+        if systemd:
+            (folder / "root/run/systemd/system").mkdir(parents=True)
+            self._make_program("systemd-run", _SYSTEMD_RUN)
         facts = {
             "instance_id": instance_id,
             "access_key": access_key,
@@ -106,13 +122,10 @@ class EmulatedMachine:
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
         self._process.stdin.flush()
 
-    def _make_programs(self, python: str) -> None:
-        programs = self.folder / "bin"
-        programs.mkdir()
-        (programs / "python3").symlink_to(python)
-        shutdown = programs / "shutdown"
-        shutdown.write_text(_SHUTDOWN.format(folder=self.folder))
-        shutdown.chmod(0o755)
+    def _make_program(self, name: str, text: str) -> None:
+        program = self._programs / name
+        program.write_text(text.format(folder=self.folder))
+        program.chmod(0o755)
 
 
 class _Life:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from finsched.bootstrap.user_data import user_data
+from finsched.node.clock import utc_now
 
 from .conftest import Cloud
 
@@ -25,10 +31,13 @@ done"""
 
 
 def test_a_machine_boots_works_and_switches_itself_off(cloud: Cloud) -> None:
-    machine = cloud.launch('echo hello $FINSCHED_RUN > "$FINSCHED_CHECKPOINT_DIR/said"')
+    command = 'umask; pwd; echo hello $FINSCHED_RUN > "$FINSCHED_CHECKPOINT_DIR/said"'
+    machine = cloud.launch(command)
     machine.wait_until_off()
     [ended] = cloud.messages(1, "ended")
     assert ended["end"] == "finished", ended
+    assert cloud.output(1) == f"0022\n{machine.files}/scratch/job\n"
+    assert machine.files.stat().st_mode & 0o777 == 0o700
     [commit] = cloud.commits()
     assert cloud.store.get(commit.files[0].key) == b"hello r1\n"
     assert machine.shutdowns == ["-P +15", "-P +15", "-P now"]
@@ -94,6 +103,44 @@ def test_a_machine_that_cannot_fetch_switches_itself_off(cloud: Cloud) -> None:
     machine.wait_until_off()
     assert machine.shutdowns == ["-P +15", "-P now"]
     assert "404 NoSuchKey" in machine.log
+
+
+def test_under_systemd_the_node_is_a_unit_of_its_own(cloud: Cloud) -> None:
+    script = user_data(cloud.plan(cloud.config("echo x")))
+    machine = cloud.boot(script, systemd=True)
+    machine.wait_until_off()
+    assert cloud.messages(1, "ended")[0]["end"] == "finished"
+    unit = (machine.folder / "unit").read_text().splitlines()
+    assert {"--unit=finsched-node", "KillMode=mixed", f"WorkingDirectory={machine.files}"} <= {
+        *unit
+    }
+
+
+def test_a_shutdown_of_the_operating_system_saves_the_work(cloud: Cloud, eventually: Any) -> None:
+    machine = cloud.launch(COUNTS.replace("LAST", "100000"))
+    eventually(cloud.commits)
+    agent = int(machine.log.rpartition("process ")[2].split()[0])
+    os.kill(int(Path(f"/proc/{agent}/stat").read_text().split()[3]), signal.SIGTERM)
+    machine.wait_until_off()
+    assert cloud.messages(1, "ended")[0]["end"] == "interrupted"
+
+
+def test_no_machine_outlives_its_last_moment(cloud: Cloud) -> None:
+    """The agent would go on for two minutes: whatever holds it up, the machine ends."""
+    plan = cloud.plan(cloud.config("sleep 1000"), end_at=utc_now() + timedelta(seconds=4))
+    machine = cloud.boot(user_data(plan))
+    machine.wait_until_off()
+    assert machine.shutdowns == ["-P +15", "-P +1", "-P now"]
+    assert "has not ended in time" in cloud.store.get("node/log").decode()
+
+
+def test_a_machine_that_starts_again_switches_itself_off(cloud: Cloud) -> None:
+    """cloud-init runs user data once: after a restart nothing would end the machine."""
+    machine = cloud.launch("true")
+    machine.wait_until_off()
+    later = machine.folder / "root/var/lib/cloud/scripts/per-boot/finsched"
+    subprocess.run([later], env={"PATH": f"{machine.folder}/bin"}, check=True)
+    assert machine.shutdowns[-2:] == ["-P now", "-P now"]
 
 
 def test_no_secret_and_no_command_is_in_user_data(cloud: Cloud) -> None:

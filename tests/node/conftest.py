@@ -110,6 +110,7 @@ def s3(s3_url: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequ
     bucket = f"bucket-{time.monotonic_ns()}"
     lab = S3Lab(s3_url, bucket)
     lab("reset")
+    urllib.request.urlopen(f"{s3_url}/moto-api/reset", b"", timeout=30).close()
     put = urllib.request.Request(f"{s3_url}/{bucket}", method="PUT")
     urllib.request.urlopen(put, timeout=30).close()
     lab("reset")
