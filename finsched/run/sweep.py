@@ -145,7 +145,7 @@ class Sweep:
         """Until when a machine may run by itself, as its orders say or else as it was launched."""
         first = clock.real(attempt.intended_at) + _BOOT + self.settings.lease
         renewed = None
-        with suppress(StoreError):
+        with suppress(StoreError, ValueError, KeyError):  # an order that cannot be read renews none
             renewed = lease_until(Store(run.store_uri), attempt.number)
         return clock.at(renewed or first)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
@@ -11,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from finsched import plugins, settings
@@ -170,6 +172,8 @@ def test_what_the_ledger_does_not_know_is_shown_and_never_ended(scene: Scene) ->
     foreign = scene.started(1, run="elsewhere-000002")
     document = scene.machine.document("sweep", "--apply")
     assert fates(document) == {foreign: "foreign"}
+    schema = json.loads(scene.machine.finsched("schema", "sweep"))
+    jsonschema.validate(document, schema, format_checker=jsonschema.FormatChecker())
     assert "never deleted" in scene.machine.finsched("sweep", "--apply")
     scene.machine.finsched("sweep", "--run", "elsewhere-000002", "--apply", code=2)
     assert scene.machine.processes()
@@ -189,7 +193,7 @@ def test_a_run_that_is_supervised_is_not_touched(scene: Scene) -> None:
     scene.submitted()
     own = ended_run(scene)
     with supervision(scene.machine.state_dir, RUN):
-        for arguments in (["--apply"], ["--apply", "--run", RUN]):
+        for arguments in ([], ["--apply"], ["--apply", "--run", RUN]):
             assert fates(scene.machine.document("sweep", *arguments)) == {own: "kept"}
     assert scene.machine.processes()
     scene.machine.finsched("sweep", "--apply")
