@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -82,6 +84,36 @@ def test_a_secret_reaches_the_job_and_nothing_else(cloud: Cloud, bootstrap: Node
             assert CANARY.encode() not in cloud.store.get(stored.key)
     holders = [f for f in files_below(machine.folder) if CANARY.encode() in f.read_bytes()]
     assert not holders
+
+
+def test_the_role_of_a_node_may_do_what_it_does_and_no_more(
+    cloud: Cloud, bootstrap: NodeBootstrap
+) -> None:
+    """Abort is for uploads that broke; all the rest is used by a run with two attempts."""
+    save = 'head -c 20000000 /dev/urandom > "$FINSCHED_CHECKPOINT_DIR/w"; sleep 1; echo > x'
+    for attempt in (1, 2, 3):
+        launched = request(cloud, f"mkdir ckpt; {save}", attempt=attempt, token=f"r1/{attempt}")
+        checkpoint = {"path": "ckpt", "every_seconds": 0.2, "keep": 1}
+        config = {**launched.node_config, "attempt": attempt, "checkpoint": checkpoint}
+        script = bootstrap(replace(launched, node_config=config))
+        cloud.boot(script, environment={"AWS_ENDPOINT_URL": cloud.s3.url}).wait_until_off()
+    page = Path(__file__).parents[2] / "docs/explanation/node-bootstrap.md"
+    [block] = re.findall(r"```json node-policy\.json\n(.*?)```", page.read_text(), re.DOTALL)
+    actions = [statement["Action"] for statement in json.loads(block)["Statement"]]
+    allowed = {one for each in actions for one in ([each] if isinstance(each, str) else each)}
+    called = {action_of(call) for call in cloud.s3.calls() if call["signed_by"] == "AKIANODE"}
+    assert called == allowed - {"s3:AbortMultipartUpload"}
+
+
+def action_of(call: dict[str, Any]) -> str:
+    if call["service"] == "ssm":
+        return f"ssm:{call['operation']}"
+    if call["method"] == "DELETE" and "uploadId" in call["query"]:
+        return "s3:AbortMultipartUpload"
+    if "list-type=2" in call["query"]:
+        return "s3:ListBucket"
+    names = {"GET": "GetObject", "PUT": "PutObject", "POST": "PutObject", "DELETE": "DeleteObject"}
+    return f"s3:{names[call['method']]}"
 
 
 def test_a_gang_reads_its_secrets_together_and_the_launcher_deletes_them(

@@ -81,6 +81,7 @@ def application(environ: Document, start: Any) -> Iterable[bytes]:
         "signed_by": signed_by,
         "region": region,
         "service": service,
+        "operation": environ.get("HTTP_X_AMZ_TARGET", "").partition(".")[2],
     }
     LAB.calls.append(call)
     return _refusal(call, start) or _with_fault(LAB.fault_for(call), environ, start)
