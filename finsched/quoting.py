@@ -15,7 +15,7 @@ from finsched.decide.rank import decide
 from finsched.errors import FinschedError, SpecError
 from finsched.model.evidence import Evidence, Quality
 from finsched.model.job import JobSpec
-from finsched.model.market import Market, Offer
+from finsched.model.market import CapacityType, Market, Offer
 from finsched.model.quote import Decision, Quote, Rejection, RejectionCode
 from finsched.settings import LEDGER_FILE, Settings
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from finsched.provider import Provider
 
 LOCAL = "local"
+RATES = "settings: rates"
 
 
 def read_job(path: Path, settings: Settings) -> JobSpec:
@@ -88,7 +89,7 @@ def read_market(job: JobSpec, settings: Settings, *, now: datetime) -> Market:
             market = _with_offers_of(market, provider)
     return replace(
         market,
-        offers=tuple(_discounted(market.offers, settings.discounts)),
+        offers=tuple(_own_prices(market.offers, settings)),
         launchable=frozenset(provider.name for provider in ready if provider.compute),
     )
 
@@ -153,17 +154,41 @@ def _with_offers_of(market: Market, provider: Provider) -> Market:
     )
 
 
-def _discounted(offers: tuple[Offer, ...], discounts: Mapping[str, float]) -> Iterator[Offer]:
+def _own_prices(offers: tuple[Offer, ...], settings: Settings) -> Iterator[Offer]:
+    """Offers at what this user pays: a rate of their own, or else the list price less discount."""
+    discounts, rates = settings.discounts, settings.rates
     for offer in offers:
+        rate = _rate(offer, rates) if rates else None
         factor = discounts.get(offer.provider)
-        if factor is None:
-            yield offer
-        else:
+        if rate is not None:
+            yield _at_rate(offer, rate)
+        elif factor is not None:
             yield offer._replace(price_usd_per_hour=offer.price_usd_per_hour * factor)
+        else:
+            yield offer
+
+
+def _rate(offer: Offer, rates: Mapping[str, Mapping[str, float]]) -> float | None:
+    """What the user pays under a savings plan or contract, which covers on-demand machines only."""
+    if offer.capacity_type is CapacityType.SPOT or offer.provider not in rates:
+        return None
+    of_provider, name = rates[offer.provider], offer.instance_type.name
+    return of_provider.get(f"{offer.region}/{name}", of_provider.get(name))
+
+
+def _at_rate(offer: Offer, rate: float) -> Offer:
+    known = offer.evidence
+    listed = f"list price ${offer.price_usd_per_hour:,.4f}/h of {known.source}"
+    evidence = Evidence(
+        what=known.what, source=RATES, quality=Quality.DECLARED, note=f"{listed}, {known.as_of}"
+    )
+    return offer._replace(price_usd_per_hour=rate, evidence=evidence)
 
 
 def _with_discount(quote: Quote, discounts: Mapping[str, float]) -> Quote:
     """The same quote, saying that its price is not the list's."""
+    if quote.offer.evidence.source == RATES:
+        return replace(quote, marks=(*quote.marks, "your own rate, not the list price"))
     factor = discounts.get(quote.offer.provider)
     if factor is None:
         return quote

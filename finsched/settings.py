@@ -50,14 +50,16 @@ class Settings:
     """What a user configures once for all jobs; no secret is ever in here.
 
     `store` is the object store that runs keep their checkpoints and mailbox in. `discounts` maps a
-    provider to the factor its list prices are multiplied by. Empty `providers` means every one
-    that is installed.
+    provider to the factor its list prices are multiplied by; `rates` maps a provider to what its
+    on-demand machines cost the user per hour, as `machine` or `region/machine`. Empty `providers`
+    means every one that is installed.
     """
 
     state_dir: Path
     cache_dir: Path
     store: str
     discounts: Mapping[str, float] = field(default_factory=dict)
+    rates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     required_tags: tuple[str, ...] = ()
     lease: timedelta = timedelta(minutes=10)
     local_price_usd_per_hour: float = 0.0
@@ -199,6 +201,22 @@ def _discounts(value: Any) -> dict[str, float]:
     return factors
 
 
+def _rates(value: Any) -> dict[str, dict[str, float]]:
+    if not isinstance(value, dict) or not all(isinstance(each, dict) for each in value.values()):
+        raise TypeError("is not a table of providers, each with a table of machines")
+    return {
+        provider: {machine: _rate(usd, machine) for machine, usd in machines.items()}
+        for provider, machines in value.items()
+    }
+
+
+def _rate(value: Any, machine: str) -> float:
+    usd = _number(value)
+    if usd <= 0:
+        raise ValueError(f"of {machine} is not above 0")
+    return usd
+
+
 def _subnets(value: Any) -> dict[str, tuple[str, ...]]:
     if not isinstance(value, dict):
         raise TypeError("is not a table of regions")
@@ -234,6 +252,7 @@ _READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "cache_dir": ("cache_dir", _absolute),
     "store": ("store", _text),
     "discounts": ("discounts", _discounts),
+    "rates": ("rates", _rates),
     "required_tags": ("required_tags", _names),
     "lease_seconds": ("lease", _lease),
     "local_price_usd_per_hour": ("local_price_usd_per_hour", _price),
@@ -246,6 +265,7 @@ _EXAMPLES = {
     "cache_dir": 'cache_dir = "~/finsched/cache"',
     "store": 'store = "s3://bucket/finsched"',
     "discounts": "discounts = {aws = 0.9}",
+    "rates": 'rates = {aws = {"us-west-2/p4d.24xlarge" = 12.5}}',
     "required_tags": 'required_tags = ["project"]',
     "lease_seconds": "lease_seconds = 600",
     "local_price_usd_per_hour": "local_price_usd_per_hour = 0.25",

@@ -32,8 +32,9 @@ SAME_MEMORY = 0.15  # vendors call a card of 79.6 GiB one of 80 GB
 class Refreshed:
     """What a refresh brought from one provider.
 
-    `answered` of `regions` told prices; `changed` of the `accepted` prices differ from what was
-    known before. `problems` are pairs of a region, "" for all of them, and what went wrong.
+    `answered` of `regions` told all they were asked; `changed` of the `accepted` prices differ from
+    what was known before. `problems` are pairs of a region, "" for all of them, and what went
+    wrong.
     """
 
     provider: str
@@ -201,7 +202,7 @@ def _taken(
         provider=name,
         asked_at=asked_at,
         regions=regions,
-        answered=sum(bool(answer.offers) for answer in answers),
+        answered=sum(not answer.problems for answer in answers),
         sifted=sift(offers, _last_price(known)),
         changes=tuple(
             change._replace(instance_type=canonical.machine(change.instance_type))

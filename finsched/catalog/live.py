@@ -30,8 +30,8 @@ Key = tuple[str, str, str, str, str, str]
 class Taken:
     """What one refresh brought from a provider; `priors` is None where nobody told any.
 
-    `regions` is how many were asked, `answered` how many of them told prices. `problems` say per
-    region what was not answered.
+    `regions` is how many were asked, `answered` how many of them told everything. `problems` say
+    per region what was not answered.
     """
 
     provider: str

@@ -239,6 +239,31 @@ def test_a_discount_lowers_the_price_and_is_named(
     assert not any("discount" in mark for mark in listed["marks"])
 
 
+def test_a_rate_of_ones_own_holds_for_its_machine_on_demand_and_no_discount_on_it(
+    document: Callable[..., dict[str, Any]],
+) -> None:
+    def by_place(config: str) -> dict[tuple[str, ...], dict[str, Any]]:
+        places = ("region", "zone", "instance_type", "capacity_type")
+        quotes = document(LORA, "--clouds", "aws", config=config)["quotes"]
+        return {tuple(quote[name] for name in places): quote for quote in quotes}
+
+    rates = '{aws = {"p4de.24xlarge" = 9.5, "us-west-2/p4de.24xlarge" = 8.5}}'
+    listed = by_place("")
+    own = by_place(f"rates = {rates}\ndiscounts = {{aws = 0.5}}\n")
+    east = ("us-east-1", "", "p4de.24xlarge", "on_demand")
+    west = ("us-west-2", "", "p4de.24xlarge", "on_demand")
+    assert [own[place]["price_usd_per_hour"] for place in (east, west)] == [9.5, 8.5]
+    [price] = [each for each in own[east]["evidence"] if each["what"] == "price"]
+    assert (price["source"], price["quality"]) == ("settings: rates", "declared")
+    assert "your own rate, not the list price" in own[east]["marks"]
+    assert not any("discount" in mark for mark in own[east]["marks"])
+    others = {place for place in listed.keys() & own.keys() if place[2:] != east[2:]}
+    assert others
+    for place in others:
+        half = listed[place]["price_usd_per_hour"] / 2
+        assert own[place]["price_usd_per_hour"] == pytest.approx(half, abs=1e-4)
+
+
 def test_launchable_keeps_only_what_can_start_here(run: Run) -> None:
     done = run(LORA, "--launchable", "--json")
     found = json.loads(done.stdout)

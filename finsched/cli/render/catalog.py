@@ -61,14 +61,14 @@ def print_refresh(answers: Sequence[Refreshed], out: Console) -> None:
 
 
 def _came(answer: Refreshed) -> str:
-    prices = f"{answer.accepted:,} prices of {_regions(answer.answered, answer.regions)}"
+    prices = f"{answer.accepted:,} prices, {answer.changed:,} of them new or changed"
+    regions = f"{answer.answered} of {answer.regions} regions in full"
     bands = f", {answer.priors:,} interruption bands" if answer.priors else ""
-    took = duration(answer.seconds / SECONDS_PER_HOUR)
-    return f"{answer.provider}: {prices} in {took}, {answer.changed:,} new or changed{bands}"
+    return f"{answer.provider}: {prices}; {regions}{bands}; {_took(answer)}"
 
 
-def _regions(answered: int, asked: int) -> str:
-    return f"{answered} of {asked} regions"
+def _took(answer: Refreshed) -> str:
+    return duration(answer.seconds / SECONDS_PER_HOUR)
 
 
 def _not_believed(each: Quarantined) -> str:
