@@ -142,12 +142,12 @@ class Sweep:
         )
 
     def _lease_until(self, run: Run, attempt: Attempt, clock: Clock) -> datetime:
-        """Until when a machine may run by itself, as its orders say or else as it was launched."""
+        """Until when a machine may run by itself: from its launch on, or as its orders say."""
         first = clock.real(attempt.intended_at) + _BOOT + self.settings.lease
         renewed = None
         with suppress(StoreError, ValueError, KeyError):  # an order that cannot be read renews none
             renewed = lease_until(Store(run.store_uri), attempt.number)
-        return clock.at(renewed or first)
+        return clock.at(max(first, renewed or first))
 
 
 def clock_of(run: Run) -> Clock:

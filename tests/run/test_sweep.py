@@ -19,6 +19,8 @@ from finsched import plugins, settings
 from finsched.ledger import Ledger
 from finsched.model.event import AttemptEnded, Ended, Event, Intended, Launched, Submitted
 from finsched.model.run import AttemptEnd, AttemptState, Outcome, Run
+from finsched.node.orders import OrderBook
+from finsched.node.store import Store
 from finsched.provider import LaunchRequest, Provider
 from finsched.run.home import installation, supervision
 from finsched.testing.builders import job as any_job
@@ -219,6 +221,19 @@ def test_one_failure_does_not_stop_the_rest(scene: Scene) -> None:
     assert fates(document) == {own: "orphan", unreadable: "kept"}
     assert {each["id"]: each["deleted"] for each in document["resources"]}[own]
     end(scene, unreadable)
+
+
+def test_an_old_machine_is_kept_as_long_as_its_lease_was_renewed(scene: Scene) -> None:
+    scene.submitted()
+    own = scene.launched(1)
+    orders = OrderBook(Store(scene.store(RUN)), 1)
+    now = datetime.now(UTC)
+    orders.extend_lease(now + timedelta(minutes=5))
+    assert fates(scene.machine.document("sweep", "--apply")) == {own: "kept"}
+    orders.extend_lease(now - timedelta(minutes=1))
+    assert fates(scene.machine.document("sweep", "--apply")) == {own: "kept"}
+    orders.extend_lease(now - timedelta(minutes=3))
+    assert fates(scene.machine.document("sweep", "--apply")) == {own: "orphan"}
 
 
 def test_a_provider_that_cannot_be_asked_is_said_with_exit_5(scene: Scene) -> None:

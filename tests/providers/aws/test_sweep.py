@@ -42,8 +42,13 @@ class Account:
         self.ledger = Ledger(folder / "ledger.sqlite")
         self.told: list[str] = []
 
-    def launched(self, run: str, *, nodes: int = 1, region: str = "us-west-2") -> None:
-        """Launch an attempt of a run on spot, and write the ledger as a launch does."""
+    def launched(
+        self, run: str, *, nodes: int = 1, region: str = "us-west-2", confirmed: bool = True
+    ) -> None:
+        """Launch an attempt of a run on spot, and write the ledger as a launch does.
+
+        One that is not confirmed died between the create call and its record.
+        """
         place = offer(region=region, zone="usw2-az1" if region == "us-west-2" else "use1-az1")
         began = datetime.now(UTC) - LONG_AGO
         store_uri = (self.settings.state_dir / "runs" / run).as_uri()
@@ -57,7 +62,8 @@ class Account:
         request = launch_request(token, run=run, installation=own, offer=place, nodes=nodes)
         made = tuple(each.id for each in self.provider.compute.launch(request))
         launched = Launched(attempt=1, instance_ids=made, billing_from=began)
-        self.ledger.append(run, launched, began)
+        if confirmed:
+            self.ledger.append(run, launched, began)
 
     def ended(self, run: str) -> None:
         """Say that it has ended, which its machines do not know."""
@@ -114,6 +120,19 @@ def test_a_machine_that_outlived_its_lease_goes_and_its_attempt_ends_in_the_ledg
     assert datetime.now(UTC) - attempt.ended_at < timedelta(minutes=1)
     [group] = account.survey()
     assert (group.resource.shared, group.ruling.fate) == (True, Fate.KEPT)
+
+
+def test_a_launch_that_died_behind_its_create_call_is_found_and_accounted(
+    account: Account,
+) -> None:
+    account.launched("torn", nodes=2, confirmed=False)
+    assert account.ledger.run("torn").attempts[0].instance_ids == ()
+    assert all(find.deleted for find in account.remove())
+    [attempt] = account.ledger.run("torn").attempts
+    assert len(attempt.instance_ids) == 2
+    assert attempt.end is AttemptEnd.STOPPED
+    assert attempt.billing_from
+    assert COSTLY.isdisjoint(account.left())
 
 
 def test_machines_end_before_what_hangs_on_them_is_deleted(account: Account) -> None:
