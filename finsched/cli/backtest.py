@@ -22,14 +22,19 @@ def backtest(
     omniscient: Annotated[
         bool, typer.Option("--omniscient", help="Compare with perfect foresight; takes longer.")
     ] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Replay the other policies as well.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Replay jobs with deadlines on recorded spot availability and add up what they cost."""
     results = _replay_all(traces, windows, policy, omniscient=omniscient)
+    others = _others(traces, windows, policy) if compare else {}
     if as_json:
-        output.print_json(_document(policy, results))
+        output.print_json({**_document(policy, results), "others": _summaries(others)})
     else:
         _print_cells(results)
+        _print_others(policy, results, others)
     missed = any(result.outcome.missed for result in results)
     return ExitCode.STOPPED_BY_LIMIT if missed else ExitCode.DONE
 
@@ -49,6 +54,19 @@ def _replay_all(traces: Path, windows: Path, policy: str, *, omniscient: bool) -
         )
         for window in read_windows(windows, read_series(traces))
     ]
+
+
+def _others(traces: Path, windows: Path, policy: str) -> dict[str, list[Result]]:
+    from finsched.decide.spot.policies import POLICIES
+
+    names = [name for name in POLICIES if name != policy]
+    return {name: _replay_all(traces, windows, name, omniscient=False) for name in names}
+
+
+def _summaries(others: dict[str, list[Result]]) -> list[dict[str, Any]]:
+    wanted = ("policy", "norm_cost", "misses", "cells")
+    documents = (_document(name, results) for name, results in others.items())
+    return [{key: document[key] for key in wanted} for document in documents]
 
 
 def _least_cost(window: Window) -> float:
@@ -97,3 +115,16 @@ def _print_cells(results: list[Result]) -> None:
         )
     typer.echo("cost: of on-demand at the same work; x best: against perfect foresight;")
     typer.echo("groups of pools weigh the same")
+
+
+def _print_others(policy: str, results: list[Result], others: dict[str, list[Result]]) -> None:
+    from finsched.backtest.summary import cells
+
+    if not others:
+        return
+    by_policy = {name: cells(found) for name, found in {policy: results, **others}.items()}
+    typer.echo("")
+    typer.echo(f"{'cost':<24}" + "".join(f"{name[:12]:>13}" for name in by_policy))
+    for row in zip(*by_policy.values(), strict=True):
+        costs = "".join(f"{cell.norm_cost:>13.3f}" for cell in row)
+        typer.echo(f"{row[0].setting:<16}{row[0].mode:<8}{costs}")

@@ -197,6 +197,19 @@ def test_the_command_prints_every_window(recorded: Path) -> None:
     assert jobs[0].available[0][:9] == (True,) * 8 + (False,)
 
 
+def test_the_other_policies_are_replayed_on_the_same_windows(recorded: Path) -> None:
+    traces, windows = str(recorded / "traces"), str(recorded / "windows.json")
+    asked = ("backtest", "--traces", traces, "--windows", windows, "--compare")
+    document = json.loads(finsched(*asked, "--policy", "greedy", "--json").stdout)
+    schema = files("finsched").joinpath("schemas/backtest.json").read_text("utf-8")
+    jsonschema.validate(document, json.loads(schema))
+    assert {each["policy"] for each in document["others"]} == {*POLICIES} - {"greedy"}
+    alone = json.loads(finsched(*asked[:-1], "--policy", "adaptive", "--json").stdout)
+    adaptive = next(each for each in document["others"] if each["policy"] == "adaptive")
+    assert adaptive["cells"] == alone["cells"]
+    assert "uniform-prog" in finsched(*asked).stdout
+
+
 def test_a_folder_without_traces_is_said(tmp_path: Path) -> None:
     done = finsched("backtest", "--traces", str(tmp_path), "--windows", "w.json")
     assert (done.returncode, "there are no traces" in done.stderr) == (2, True)
