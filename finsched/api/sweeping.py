@@ -9,9 +9,10 @@ from finsched import plugins, settings
 from finsched.errors import SpecError
 from finsched.run.home import open_ledger
 from finsched.run.removing import Remover
+from finsched.run.stores import KeptStore, kept_stores
 from finsched.run.sweep import Find, Survey, Sweep
 
-__all__ = ["Find", "Survey", "sweep"]
+__all__ = ["Find", "KeptStore", "Survey", "stores", "sweep"]
 
 
 def sweep(
@@ -37,6 +38,11 @@ def sweep(
     removed = Remover(looking, told=told).remove(survey.finds)
     others = (find for find in survey.finds if not find.is_orphan)
     return replace(survey, finds=(*removed, *others))
+
+
+def stores() -> list[KeptStore]:
+    """Return what ended runs keep in their stores."""
+    return list(kept_stores(open_ledger(settings.load().state_dir)))
 
 
 def _check_names(providers: Sequence[str], known: set[str]) -> None:

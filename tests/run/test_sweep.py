@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -275,6 +276,21 @@ def test_a_run_whose_launcher_was_killed_is_kept_ended_by_name_and_resumes(
     run = machine.run()
     assert run.outcome is Outcome.FINISHED
     assert [attempt.end for attempt in run.attempts] == [AttemptEnd.STOPPED, AttemptEnd.FINISHED]
+
+
+def test_stores_of_ended_runs_are_listed_and_stay(machine: Machine) -> None:
+    machine.finsched("launch", machine.job(STEPS="5"))
+    [kept] = machine.document("sweep", "--apply", "--stores")["stores"]
+    run = machine.run()
+    files = list(Path(run.store_uri.removeprefix("file://")).rglob("*"))
+    assert kept["run"] == run.id
+    assert kept["size_bytes"] == sum(path.stat().st_size for path in files if path.is_file())
+    assert 0 < kept["checkpoint_bytes"] < kept["size_bytes"]
+    assert run.store_uri in machine.finsched("sweep", "--stores").replace("\n", "").replace(" ", "")
+    assert machine.document("sweep")["stores"] is None
+    shutil.rmtree(machine.state_dir / "store")
+    assert machine.document("sweep", "--stores")["stores"] == []
+    assert not (machine.state_dir / "store").exists()
 
 
 STEPS: dict[str, Callable[[Run], object]] = {

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from finsched.api.sweeping import Find, Survey
+from finsched.api.sweeping import Find, KeptStore, Survey
 from finsched.cli.output import duration, money
 from finsched.decide.orphans import Fate
 from finsched.errors import ExitCode
@@ -42,8 +42,21 @@ def print_survey(survey: Survey, out: Console, *, applied: bool) -> None:
     out.print(Text(_conclusion(survey, applied=applied), style="bold"))
 
 
-def survey_document(survey: Survey, *, applied: bool) -> dict[str, Any]:
-    """Return a survey as JSON."""
+def print_stores(stores: Sequence[KeptStore], out: Console) -> None:
+    """Print what ended runs keep, the run and the folder; it is for people to delete."""
+    if stores:
+        total_bytes = sum(kept.size_bytes for kept in stores)
+        out.print(Text(f"Stores of ended runs: {_size(total_bytes)}", style="bold"))
+    for kept in stores:
+        size = f"{_size(kept.size_bytes)}, {_size(kept.checkpoint_bytes)} of it checkpoints"
+        out.print(Text(f"  {kept.run}: {kept.problem or size}"))
+        out.print(Padding(Text(kept.uri, style="dim"), (0, 0, 0, 4)))
+
+
+def survey_document(
+    survey: Survey, *, applied: bool, stores: Sequence[KeptStore] | None = None
+) -> dict[str, Any]:
+    """Return a survey as JSON, with the stores where they were asked for."""
     return {
         "as_of": datetime.now(UTC).isoformat(timespec="seconds"),
         "applied": applied,
@@ -52,6 +65,7 @@ def survey_document(survey: Survey, *, applied: bool) -> dict[str, Any]:
             {"provider": name, "problem": problem.message, "fix": problem.fix}
             for name, problem in survey.unasked
         ],
+        "stores": None if stores is None else [_store(kept) for kept in stores],
     }
 
 
@@ -117,3 +131,18 @@ def _resource(find: Find) -> dict[str, Any]:
         "deleted": find.deleted,
         "problem": find.problem or None,
     }
+
+
+def _store(kept: KeptStore) -> dict[str, Any]:
+    return {
+        "run": kept.run,
+        "uri": kept.uri,
+        "ended_at": kept.ended_at.isoformat() if kept.ended_at else None,
+        "size_bytes": kept.size_bytes,
+        "checkpoint_bytes": kept.checkpoint_bytes,
+        "problem": kept.problem or None,
+    }
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 1e9:,.2f} GB" if size_bytes >= 1e7 else f"{size_bytes / 1e3:,.1f} kB"
