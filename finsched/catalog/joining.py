@@ -12,13 +12,16 @@ import sqlite3
 from pathlib import Path
 
 from finsched.catalog.live import FORMAT, OFFER
+from finsched.model.evidence import Quality
 
 _LISTED = "provider IN (SELECT provider FROM terms)"  # what nobody knows the terms of is not quoted
 _TYPE = "instance_type.provider = told.provider AND instance_type.name = told.instance_type"
+PRICE = {"what": "price", "quality": Quality.LIVE.value}
+HAZARD = {"what": "hazard", "quality": Quality.ESTIMATED.value}  # a band is live, a rate is not
 _TOLD = ", ".join(f"told.{column}" for column in OFFER.split(", "))
 _EVIDENCE = """
     evidence.what = '{what}' AND evidence.source = told.source AND evidence.note = told.note
-    AND evidence.quality = 'live' AND evidence.earliest = substr(told.asked_at, 1, 10)"""
+    AND evidence.quality = '{quality}' AND evidence.earliest = substr(told.asked_at, 1, 10)"""
 
 MACHINES = f"""
 INSERT INTO instance_type
@@ -34,8 +37,8 @@ FROM instance_type WHERE gpu IS NOT NULL AND gpu NOT IN (SELECT name FROM gpu) G
 """
 EVIDENCE = """
 INSERT INTO evidence
-SELECT (SELECT max(id) FROM evidence) + row_number() OVER (), '{what}', source, 'live', day, day,
-    note
+SELECT (SELECT max(id) FROM evidence) + row_number() OVER (), '{what}', source, '{quality}', day,
+    day, note
 FROM (SELECT DISTINCT source, note, substr(asked_at, 1, 10) AS day FROM live.{table});
 """
 OFFERS = f"""
@@ -55,7 +58,7 @@ INSERT INTO offer
 SELECT instance_type.id, told.provider, told.region, told.zone, told.capacity_type, told.tier,
     told.price_usd_per_hour, evidence.id
 FROM live.price AS told JOIN instance_type ON {_TYPE}
-JOIN evidence ON {_EVIDENCE.format(what="price")};
+JOIN evidence ON {_EVIDENCE.format(**PRICE)};
 """  # noqa: S608
 HAZARDS = f"""
 DELETE FROM hazard WHERE (provider, region, instance_type) IN (
@@ -66,7 +69,7 @@ INSERT OR IGNORE INTO hazard
 SELECT told.provider, told.region, instance_type.id, told.shape, told.exposure_hours,
     told.saturated, evidence.id
 FROM live.hazard AS told JOIN instance_type ON {_TYPE}
-JOIN evidence ON {_EVIDENCE.format(what="hazard")};
+JOIN evidence ON {_EVIDENCE.format(**HAZARD)};
 """  # noqa: S608
 
 
@@ -90,8 +93,8 @@ def _join(connection: sqlite3.Connection) -> None:
     script = (
         MACHINES
         + ANOTHER_GPU
-        + EVIDENCE.format(what="price", table="price")
-        + EVIDENCE.format(what="hazard", table="hazard")
+        + EVIDENCE.format(**PRICE, table="price")
+        + EVIDENCE.format(**HAZARD, table="hazard")
         + OFFERS
         + HAZARDS
     )

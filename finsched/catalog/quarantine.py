@@ -8,6 +8,7 @@ from typing import NamedTuple
 from finsched.model.market import CapacityType, Offer
 
 MOST_OF_ON_DEMAND = 1.5  # measured spot prices reach on-demand and, in bundled zones, a little more
+LEAST_OF_ON_DEMAND = 0.05  # half of the deepest discount that a cloud speaks of
 MOST_TIMES = 10.0
 
 LastPrice = Callable[[Offer], float | None]
@@ -41,7 +42,7 @@ def sift(offers: Iterable[Offer], last_price: LastPrice) -> Sifted:
     }
     accepted, quarantined = [], []
     for offer in everything:
-        reason = _absurdity(offer, last_price(offer)) or _dear(offer, on_demand, last_price)
+        reason = _absurdity(offer, last_price(offer)) or _not_spot(offer, on_demand, last_price)
         if reason:
             quarantined.append(Quarantined(offer, reason))
         else:
@@ -58,11 +59,11 @@ def _absurdity(offer: Offer, last_usd: float | None) -> str:
     return ""
 
 
-def _dear(offer: Offer, on_demand: dict[tuple[str, str], float], last_price: LastPrice) -> str:
+def _not_spot(offer: Offer, on_demand: dict[tuple[str, str], float], last_price: LastPrice) -> str:
     if offer.capacity_type is not CapacityType.SPOT:
         return ""
     plain = offer._replace(capacity_type=CapacityType.ON_DEMAND, zone="")
     usd = on_demand.get((offer.region, offer.instance_type.name)) or last_price(plain)
-    if not usd or offer.price_usd_per_hour <= MOST_OF_ON_DEMAND * usd:
+    if not usd or LEAST_OF_ON_DEMAND <= offer.price_usd_per_hour / usd <= MOST_OF_ON_DEMAND:
         return ""
     return f"spot at {offer.price_usd_per_hour / usd:.3g} times on-demand, {usd:g} USD per hour"

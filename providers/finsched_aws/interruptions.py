@@ -85,7 +85,7 @@ def _prior(band: str, asked_at: datetime) -> HazardPrior:
     evidence = Evidence(
         what="hazard",
         source=SOURCE,
-        quality=Quality.LIVE,
+        quality=Quality.ESTIMATED,
         earliest=asked_at.date(),
         latest=asked_at.date(),
         note=f"{band} a month, read {asked_at:%H:%M} UTC; a machine's life of a day is assumed",

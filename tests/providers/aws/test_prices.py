@@ -191,7 +191,8 @@ def test_the_feed_becomes_priors_of_gpu_machines(prices: Prices) -> None:
     assert priors["us-east-1", "g5.xlarge"].saturated
     band = priors["us-east-1", "p4d.24xlarge"]
     assert band.shape / band.exposure_hours == pytest.approx(band_hazard_per_hour("15-20%"))
-    assert band.evidence.quality is Quality.LIVE
+    assert band.evidence.quality is Quality.ESTIMATED  # the band is told, the rate is ours
+    assert band.evidence.age_days(datetime.now(UTC).date()) == 0
 
 
 def test_a_feed_that_is_gone_or_changed_is_a_problem(prices: Prices, tmp_path: Path) -> None:
