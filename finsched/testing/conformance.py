@@ -30,6 +30,7 @@ from finsched.provider import (
     Inventory,
     LaunchRequest,
     Provider,
+    Verdict,
 )
 
 MakeRequest = Callable[[str], LaunchRequest]
@@ -180,6 +181,18 @@ class ProviderConformance:
             self.end(compute, instances)
         left = {resource.id for resource in inventory.owned(request.installation)}
         assert not ids & left
+
+    def test_every_check_says_what_it_found_and_every_problem_has_a_fix(
+        self, provider: Provider
+    ) -> None:
+        """A person reads them before the first launch."""
+        if provider.checks is None:
+            pytest.skip(f"{provider.name} has no checks part")
+        findings = list(provider.checks.run(None))
+        assert findings
+        assert all(finding.name and finding.detail for finding in findings)
+        problems = [each for each in findings if each.verdict is Verdict.PROBLEM]
+        assert all(finding.fix for finding in problems)
 
     def test_notices_are_given_for_known_machines_only(
         self, provider: Provider, token: str

@@ -36,7 +36,7 @@ def print_survey(survey: Survey, out: Console, *, applied: bool) -> None:
         out.print(Text(_BY_HAND))
     _print_section("Kept", _of(survey, Fate.KEPT), out)
     for unasked in survey.unasked:
-        out.print(Text(f"{unasked.provider} could not be asked: {unasked.problem}", "bold red"))
+        out.print(Text(f"{unasked.provider} did not tell all: {unasked.problem}", "bold red"))
         if unasked.problem.fix:
             out.print(Text(f"  fix: {unasked.problem.fix}"))
     out.print(Text(_conclusion(survey, applied=applied), style="bold"))
@@ -50,7 +50,7 @@ def print_stores(stores: Sequence[KeptStore], out: Console) -> None:
     for kept in stores:
         size = f"{_size(kept.size_bytes)}, {_size(kept.checkpoint_bytes)} of it checkpoints"
         out.print(Text(f"  {kept.run}: {kept.problem or size}"))
-        out.print(Padding(Text(kept.uri, style="dim"), (0, 0, 0, 4)))
+        out.print(Padding(Text(kept.uri, style="dim"), (0, 0, 0, 4), expand=False))
 
 
 def survey_document(
@@ -79,7 +79,7 @@ def _print_section(title: str, finds: Sequence[Find], out: Console) -> None:
     out.print(Text(title, style="bold"))
     for find in finds:
         out.print(Text(f"  {_headline(find)}"))
-        out.print(Padding(Text(_reason(find), style="dim"), (0, 0, 0, 4)))
+        out.print(Padding(Text(_reason(find), style="dim"), (0, 0, 0, 4), expand=False))
 
 
 def _headline(find: Find) -> str:
@@ -95,8 +95,7 @@ def _headline(find: Find) -> str:
 
 def _reason(find: Find) -> str:
     resource = find.resource
-    attempt = f", attempt {resource.attempt}" if resource.attempt else ""
-    whose = f"run {resource.run}{attempt}: " if resource.run else ""
+    whose = f"run {resource.run}: " if resource.run else ""
     done = " Deleted." if find.deleted else ""
     failed = f" Not deleted: {find.problem}" if find.problem else ""
     return f"{whose}{find.ruling.why}.{done}{failed}"
