@@ -28,6 +28,7 @@ from finsched.testing.builders import job as any_job
 from finsched.testing.runs import placement
 
 from .conftest import Machine
+from .test_rehearsal import gpu_job
 
 pytestmark = pytest.mark.slow
 
@@ -276,6 +277,24 @@ def test_a_run_whose_launcher_was_killed_is_kept_ended_by_name_and_resumes(
     run = machine.run()
     assert run.outcome is Outcome.FINISHED
     assert [attempt.end for attempt in run.attempts] == [AttemptEnd.STOPPED, AttemptEnd.FINISHED]
+
+
+def test_a_rehearsals_machine_is_swept_in_its_own_time_and_costs_nothing(machine: Machine) -> None:
+    process = machine.start("launch", gpu_job(machine, STEPS="2000"), "--rehearse")
+    machine.wait_for(lambda run: run.live_attempt and run.live_attempt.started_at)
+    kill(process)
+    [kept] = machine.document("sweep", "--apply")["resources"]
+    assert (kept["fate"], kept["usd_per_month"]) == ("kept", None)
+    machine.finsched("sweep", "--apply", "--run", machine.run().id)
+    assert not machine.processes()
+    run = machine.run()
+    assert run.rehearsal
+    assert not run.live_attempts
+    [attempt] = run.attempts
+    assert attempt.started_at
+    assert attempt.ended_at
+    lived = (attempt.ended_at - attempt.started_at) / run.rehearsal.speed
+    assert timedelta() < lived < timedelta(minutes=2)
 
 
 def test_stores_of_ended_runs_are_listed_and_stay(machine: Machine) -> None:
