@@ -12,6 +12,7 @@ from statistics import median
 
 from finsched import plugins, settings
 from finsched.catalog import live, load_market, resolve_gpu
+from finsched.catalog.cache import join_live
 from finsched.catalog.keeping import record
 from finsched.catalog.live import Taken
 from finsched.catalog.quarantine import LastPrice, Quarantined, sift
@@ -72,7 +73,9 @@ def refresh(
             threads.submit(_refreshed, provider, known, chosen, regions, past, progress)
             for provider in providers
         ]
-        return tuple(each.result() for each in asked)
+        answers = tuple(each.result() for each in asked)
+    join_live(chosen.cache_dir, chosen.state_dir)
+    return answers
 
 
 # --- who is asked ------------------------------------------------------------------------------

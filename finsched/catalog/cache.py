@@ -50,6 +50,11 @@ def cache_path(cache_dir: Path | None = None) -> Path:
     return (cache_dir or _default_dir()) / f"catalog-{digest}-{SCHEMA_VERSION}.sqlite"
 
 
+def join_live(cache_dir: Path | None, state_dir: Path) -> None:
+    """Join live prices with the bundled ones now, so that the next reader need not."""
+    _joined(cache_dir, state_dir)
+
+
 def _joined(cache_dir: Path | None, state_dir: Path) -> Path | None:
     """The joined catalog, made anew when the store is newer; None without live prices."""
     store = state_dir / STORE_FILE

@@ -1,9 +1,10 @@
 """Joins live prices and the bundled tables: what was answered replaces what was printed.
 
 A live price replaces every bundled one of the same machine, region, capacity type and tier, in
-whatever zone: the answer told all zones. What nobody answered keeps the bundled price and its age,
-and so does a zone whose first live price was not believed. Bands of interruptions are replaced
-likewise; a measured trace is worth more than a band and stays.
+whatever zone, because the answer told all zones; unless the bundled one is of a later day. What
+nobody answered keeps the bundled price and its age, and so does a zone whose first live price was
+not believed. Bands of interruptions are replaced likewise; a measured trace is worth more than a
+band and stays.
 """
 
 from __future__ import annotations
@@ -16,6 +17,13 @@ from finsched.model.evidence import Quality
 
 _LISTED = "provider IN (SELECT provider FROM terms)"  # what nobody knows the terms of is not quoted
 _TYPE = "instance_type.provider = told.provider AND instance_type.name = told.instance_type"
+_SAME_SALE = """
+    told.provider = offer.provider AND told.region = offer.region
+    AND instance_type.id = offer.instance_type
+    AND told.capacity_type = offer.capacity_type AND told.tier = offer.tier"""
+_BUNDLED_LATER = """
+    (SELECT coalesce(latest, '') FROM evidence WHERE id = offer.evidence)
+    > substr(told.asked_at, 1, 10)"""
 PRICE = {"what": "price", "quality": Quality.LIVE.value}
 HAZARD = {"what": "hazard", "quality": Quality.ESTIMATED.value}  # a band is live, a rate is not
 _TOLD = ", ".join(f"told.{column}" for column in OFFER.split(", "))
@@ -44,21 +52,17 @@ FROM (SELECT DISTINCT source, note, substr(asked_at, 1, 10) AS day FROM live.{ta
 OFFERS = f"""
 DELETE FROM offer WHERE EXISTS (
     SELECT 1 FROM live.price AS told JOIN instance_type ON {_TYPE}
-    WHERE told.provider = offer.provider AND told.region = offer.region
-    AND instance_type.id = offer.instance_type
-    AND told.capacity_type = offer.capacity_type AND told.tier = offer.tier)
+    WHERE {_SAME_SALE} AND NOT {_BUNDLED_LATER})
 AND NOT EXISTS (
     SELECT 1 FROM live.quarantine AS told JOIN instance_type ON {_TYPE}
-    WHERE told.provider = offer.provider AND told.region = offer.region
-    AND told.zone = offer.zone AND offer.zone <> ''
-    AND instance_type.id = offer.instance_type
-    AND told.capacity_type = offer.capacity_type AND told.tier = offer.tier
+    WHERE {_SAME_SALE} AND told.zone = offer.zone AND offer.zone <> ''
     AND ({_TOLD}) NOT IN (SELECT {OFFER} FROM live.price));
 INSERT INTO offer
 SELECT instance_type.id, told.provider, told.region, told.zone, told.capacity_type, told.tier,
     told.price_usd_per_hour, evidence.id
 FROM live.price AS told JOIN instance_type ON {_TYPE}
-JOIN evidence ON {_EVIDENCE.format(**PRICE)};
+JOIN evidence ON {_EVIDENCE.format(**PRICE)}
+WHERE NOT EXISTS (SELECT 1 FROM offer WHERE {_SAME_SALE} AND {_BUNDLED_LATER});
 """  # noqa: S608
 HAZARDS = f"""
 DELETE FROM hazard WHERE (provider, region, instance_type) IN (

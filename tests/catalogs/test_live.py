@@ -103,6 +103,19 @@ def test_a_live_price_replaces_all_bundled_ones_of_its_machine_there_and_no_othe
     assert set(bundled.offers) - gone == set(joined.offers) - set(sold(joined))
 
 
+def test_a_bundled_price_of_a_later_day_is_worth_more_than_an_old_refresh(
+    cache_dir: Path, tmp_path: Path
+) -> None:
+    bundled = load_market(now=NOW, cache_dir=cache_dir)
+    [latest] = {o.evidence.latest for o in sold(bundled)}
+    assert latest
+    noon = datetime(latest.year, latest.month, latest.day, 12, tzinfo=UTC)
+    record(tmp_path, taken(offer(0.4), at=noon - timedelta(days=1)))
+    assert set(sold(market(cache_dir, tmp_path))) == set(sold(bundled))
+    record(tmp_path, taken(offer(0.4), at=noon))
+    assert [o.price_usd_per_hour for o in sold(market(cache_dir, tmp_path))] == [0.4]
+
+
 def test_a_known_machine_keeps_its_bundled_hardware_and_a_new_one_its_own(
     cache_dir: Path, tmp_path: Path
 ) -> None:
