@@ -292,4 +292,5 @@ class Provider:
     interruptions: Interruptions | None = None
     capacity: Capacity | None = None
     checks: Checks | None = None
+    regions: frozenset[str] | None = None  # where it may launch; None is wherever it sells
     poll_interval: timedelta = timedelta(seconds=15)

@@ -91,6 +91,7 @@ def read_market(job: JobSpec, settings: Settings, *, now: datetime) -> Market:
         market,
         offers=tuple(_own_prices(market.offers, settings)),
         launchable=frozenset(provider.name for provider in ready if provider.compute),
+        launch_regions={each.name: each.regions for each in ready if each.regions is not None},
     )
 
 
@@ -116,7 +117,7 @@ def quote_in(
     out: tuple[Rejection, ...] = ()
     if launchable_only:
         out = tuple(_not_launchable(market))
-        usable = tuple(each for each in market.offers if each.provider in market.launchable)
+        usable = tuple(each for each in market.offers if market.can_launch(each))
         market = replace(market, offers=usable)
     decision = decide(job, market, now=now)
     return replace(
@@ -205,9 +206,10 @@ def _with_discount(quote: Quote, discounts: Mapping[str, float]) -> Quote:
 
 def _not_launchable(market: Market) -> Iterator[Rejection]:
     for offer in market.offers:
-        if offer.provider not in market.launchable:
+        if not market.can_launch(offer):
+            outside = f" in {offer.region}" if offer.provider in market.launchable else ""
             yield Rejection(
                 offer=offer,
                 code=RejectionCode.NOT_LAUNCHABLE,
-                reason=f"finsched cannot launch on {offer.provider} from here",
+                reason=f"finsched cannot launch on {offer.provider}{outside} from here",
             )

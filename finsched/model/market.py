@@ -206,7 +206,11 @@ class Experience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Market:
-    """All offers, hazards and transfer prices known at one moment: an immutable snapshot."""
+    """All offers, hazards and transfer prices known at one moment: an immutable snapshot.
+
+    `launchable` names the providers that can be launched on from here; `launch_regions` says where,
+    for those that may not be launched on everywhere.
+    """
 
     as_of: datetime
     offers: tuple[Offer, ...]
@@ -216,5 +220,12 @@ class Market:
     terms: Mapping[str, ProviderTerms]
     geography: Mapping[Location, Geography]
     launchable: frozenset[str] = frozenset()
+    launch_regions: Mapping[str, frozenset[str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     experience: Experience = field(default_factory=Experience)
+
+    def can_launch(self, offer: Offer) -> bool:
+        """Whether an offer could be started from here."""
+        regions = self.launch_regions.get(offer.provider)
+        reached = regions is None or offer.region in regions
+        return reached and offer.provider in self.launchable

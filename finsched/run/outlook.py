@@ -71,7 +71,7 @@ class Outlook:
         market = quoting.read_market(run.job, self._settings, now=self._clock.now())
         if run.rehearsal:
             return market
-        offers = tuple(offer for offer in market.offers if offer.provider in market.launchable)
+        offers = tuple(offer for offer in market.offers if market.can_launch(offer))
         return replace(market, offers=offers)
 
 

@@ -47,5 +47,6 @@ def assemble(
         interruptions=SpotAdvisor(settings.spot_advisor_url),
         capacity=AwsCapacity(api),
         checks=AwsChecks(api, settings),
+        regions=frozenset(settings.regions) or None,
         poll_interval=_POLL_EVERY,
     )
