@@ -40,7 +40,8 @@ setsid "$@" < /dev/null >> "{folder}/root/var/lib/finsched/boot.log" 2>&1 &
 class EmulatedMachine:
     """One machine; `environment` is what its image would set, such as an endpoint of its network.
 
-    `python` is the interpreter that the image brings; with `systemd` the image has that, too.
+    `path` is where the image has its programs and `python` its interpreter, None for an image
+    without one; with `systemd` the image has that, too.
     """
 
     def __init__(
@@ -48,9 +49,9 @@ class EmulatedMachine:
         folder: Path,
         user_data: str,
         *,
-        instance_id: str = "i-0123456789abcdef0",
         environment: Mapping[str, str] | None = None,
-        python: str = sys.executable,
+        path: str = "/usr/bin:/bin",
+        python: str | None = sys.executable,
         access_key: str = "AKIANODE",
         systemd: bool = False,
     ) -> None:
@@ -59,15 +60,15 @@ class EmulatedMachine:
         (folder / "user-data").write_text(user_data)
         self._programs = folder / "bin"
         self._programs.mkdir()
-        (self._programs / "python3").symlink_to(python)
+        if python:
+            (self._programs / "python3").symlink_to(python)
         self._make_program("shutdown", _SHUTDOWN)
         if systemd:
             (folder / "root/run/systemd/system").mkdir(parents=True)
             self._make_program("systemd-run", _SYSTEMD_RUN)
         facts = {
-            "instance_id": instance_id,
             "access_key": access_key,
-            "environment": {"PATH": f"{folder}/bin:/usr/bin:/bin", **(environment or {})},
+            "environment": {"PATH": f"{folder}/bin:{path}", **(environment or {})},
         }
         (folder / "facts.json").write_text(json.dumps(facts))
         self._process = subprocess.Popen(  # noqa: S603 - our own program
@@ -134,7 +135,7 @@ class _Life:
     def __init__(self, folder: Path) -> None:
         facts = json.loads((folder / "facts.json").read_text())
         self._folder = folder
-        self._metadata = Metadata(facts["instance_id"])
+        self._metadata = Metadata("i-0123456789abcdef0")
         self._metadata.lend_keys(facts["access_key"])
         self._ends_at: float | None = None
         own = {"FINSCHED_ROOT": f"{folder}/root", "FINSCHED_METADATA_URL": self._metadata.url}

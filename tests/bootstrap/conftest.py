@@ -69,9 +69,8 @@ class Cloud:
         return self.boot(user_data(self.plan(self.config(command, attempt, **changes))))
 
     def boot(self, script: str, **changes: Any) -> EmulatedMachine:
-        machine = EmulatedMachine(
-            self._folder / f"machine {len(self.machines)}", script, python=self.python, **changes
-        )
+        folder = self._folder / f"machine {len(self.machines)}"
+        machine = EmulatedMachine(folder, script, **{"python": self.python, **changes})
         self.machines.append(machine)
         return machine
 
@@ -91,7 +90,12 @@ class Cloud:
 
 @pytest.fixture(scope="session")
 def oldest_python() -> str:
-    """The oldest interpreter that a machine may bring, or our own where there is none here."""
+    """The oldest interpreter that a machine may bring, or our own where there is none here.
+
+    FINSCHED_NODE_PYTHON names another one.
+    """
+    if named := os.environ.get("FINSCHED_NODE_PYTHON"):
+        return named
     if program := shutil.which("python3.10"):
         ask = [program, "-c", "import os, sys; print(os.path.realpath(sys.executable))"]
         chosen = {**os.environ, "PYENV_VERSION": "3.10"}  # pyenv's program runs what this names

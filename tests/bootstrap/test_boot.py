@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from dataclasses import replace
@@ -103,6 +104,17 @@ def test_a_machine_that_cannot_fetch_switches_itself_off(cloud: Cloud) -> None:
     machine.wait_until_off()
     assert machine.shutdowns == ["-P +15", "-P now"]
     assert "404 NoSuchKey" in machine.log
+
+
+def test_an_image_without_python_ends_at_once(cloud: Cloud, tmp_path: Path) -> None:
+    (programs := tmp_path / "programs").mkdir()
+    for name in ("base64", "cat", "chmod", "gunzip", "gzip", "mkdir", "sh"):
+        (programs / name).symlink_to(shutil.which(name) or name)
+    script = user_data(cloud.plan(cloud.config("true")))
+    machine = cloud.boot(script, python=None, path=str(programs))
+    machine.wait_until_off()
+    assert machine.shutdowns == ["-P +15", "-P now"]
+    assert machine.log == "this image has no python3"
 
 
 def test_under_systemd_the_node_is_a_unit_of_its_own(cloud: Cloud) -> None:

@@ -236,6 +236,17 @@ def test_a_large_object_goes_in_parts_and_comes_in_ranges(s3: S3Lab) -> None:
 
 
 @pytest.mark.slow
+def test_an_object_that_is_replaced_on_the_way_is_not_mixed(s3: S3Lab) -> None:
+    store = s3.store()
+    store.upload("parts/1", blocks(os.urandom(2 * PART_BYTES)))
+    arriving = store.download("parts/1")
+    next(arriving)
+    store.upload("parts/1", blocks(os.urandom(2 * PART_BYTES)))
+    with pytest.raises(StoreError, match="412"):
+        next(arriving)
+
+
+@pytest.mark.slow
 def test_a_broken_upload_goes_on_where_it_broke_off(s3: S3Lab) -> None:
     content, store = os.urandom(LARGE), s3.store()
     s3("fault", method="PUT", query="partNumber=3", times=4, status=500)
@@ -252,11 +263,21 @@ def test_a_broken_upload_goes_on_where_it_broke_off(s3: S3Lab) -> None:
 @pytest.mark.slow
 def test_a_part_that_has_changed_is_sent_again(s3: S3Lab) -> None:
     content, store = bytearray(os.urandom(LARGE)), s3.store()
-    s3("fault", method="POST", query="uploadId", times=4, status=500)
+    s3("fault", method="PUT", query="partNumber=4", times=4, status=500)
     with pytest.raises(StoreError):
         store.upload("parts/1", blocks(bytes(content)))
     content[0] ^= 1
     store.upload("parts/1", blocks(bytes(content)))
+    assert store.get("parts/1") == content
+
+
+@pytest.mark.slow
+def test_parts_that_s3_cannot_join_are_told_and_sent_anew(s3: S3Lab) -> None:
+    content, store = os.urandom(LARGE), s3.store()
+    s3("fault", method="POST", query="uploadId", status=200, code="InternalError")
+    with pytest.raises(StoreError, match="could not join the parts: InternalError"):
+        store.upload("parts/1", blocks(content))
+    store.upload("parts/1", blocks(content))
     assert store.get("parts/1") == content
 
 
