@@ -7,7 +7,7 @@ import sqlite3
 import stat
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from finsched.ledger import Ledger
 from finsched.model.job import JobSpec
 from finsched.model.quote import Quote
 from finsched.node.store import Store, StoreError
-from finsched.provider import Finding, Provider, Verdict
+from finsched.provider import Finding, Provider, Quota, Verdict
 from finsched.settings import LEDGER_FILE, Settings
 
 MACHINE, STORE, JOB = "this computer", "store", "job"
@@ -51,7 +51,7 @@ class Check:
         yield from _about(MACHINE, this_computer(self.settings))
         yield from _about(STORE, store_works(store_of(self.settings, self.job)))
         for name in self._names():
-            yield from _about(name, self._provider(name))
+            yield from _about(name, _without_errors(self._provider(name)))
         if self.job:
             yield from _about(JOB, the_job(self.job, self.settings))
 
@@ -77,6 +77,14 @@ class Check:
 
 def _about(what: str, findings: Iterable[Finding]) -> Iterator[Checked]:
     return (Checked(what, finding) for finding in findings)
+
+
+def _without_errors(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """A provider that fails in the middle of its checks is a finding, and no end of the others."""
+    try:
+        yield from findings
+    except FinschedError as problem:
+        yield _finding("checks", Verdict.PROBLEM, problem.message, problem.fix or "")
 
 
 # --- this computer -------------------------------------------------------------------------------
@@ -218,31 +226,33 @@ def the_job(job: JobSpec, chosen: Settings) -> Iterator[Finding]:
 
 
 def _quotas(quotes: Sequence[Quote], chosen: Settings) -> Iterator[Finding]:
-    """Yield the quota of the best offers, one of each kind."""
-    seen: set[tuple[str, ...]] = set()
+    """Yield what is known of the quotas of the best offers, one of each kind."""
+    asked: dict[str, Quota | None] = {}
     for quote in quotes:
         offer = quote.offer
-        kind = (offer.provider, offer.region, offer.instance_type.name, offer.capacity_type)
-        if kind not in seen and len(seen) < _MOST_OFFERS_ASKED_FOR:
-            seen.add(kind)
-            yield from _quota(quote, plugins.load(offer.provider, chosen))
+        name = f"quota for {offer.instance_type.name} {offer.capacity_type} in {offer.region}"
+        capacity = plugins.load(offer.provider, chosen).capacity
+        if capacity and name not in asked:
+            asked[name] = capacity.quota(offer, quote.nodes)
+        if len(asked) == _MOST_OFFERS_ASKED_FOR:
+            break
+    yield from judged_quotas(asked)
 
 
-def _quota(quote: Quote, provider: Provider) -> Iterator[Finding]:
-    if provider.capacity is None:
-        return
-    offer = quote.offer
-    name = f"quota for {offer.instance_type.name} {offer.capacity_type} in {offer.region}"
-    quota = provider.capacity.quota(offer, quote.nodes)
-    if quota is None:
-        yield _finding(name, Verdict.UNKNOWN, "the provider does not say", "")
-        return
-    detail = f"{quota.have:g} {quota.unit}s, {quota.need:g} needed ({quota.name})"
-    if quota.is_enough:
-        yield _ok(name, detail)
-    else:
-        fix = f"ask {provider.name} for more of {quota.code} in {quota.region}"
-        yield _finding(name, Verdict.PROBLEM, detail, fix)
+def judged_quotas(asked: Mapping[str, Quota | None]) -> Iterator[Finding]:
+    """Judge the quotas of offers by name: one that may do is enough for a launch."""
+    hopeless = not any(quota is None or quota.is_enough for quota in asked.values())
+    for name, quota in asked.items():
+        if quota is None:
+            yield _finding(name, Verdict.UNKNOWN, "the provider does not say", "")
+            continue
+        detail = f"{quota.have:g} {quota.unit}s in all, {quota.need:g} needed ({quota.name})"
+        if quota.is_enough:
+            yield _ok(name, detail)
+        else:
+            verdict = Verdict.PROBLEM if hopeless else Verdict.UNKNOWN
+            fix = f"ask for more of {quota.code} in {quota.region}"
+            yield _finding(name, verdict, detail, fix)
 
 
 def _words(quote: Quote) -> str:

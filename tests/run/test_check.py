@@ -16,8 +16,8 @@ from finsched.ledger import Ledger
 from finsched.model.run import Outcome
 from finsched.node.objects import Objects, StoredObject, StoreError
 from finsched.node.store import Store
-from finsched.provider import Verdict
-from finsched.run.checking import store_works, try_store
+from finsched.provider import Quota, Verdict
+from finsched.run.checking import judged_quotas, store_works, try_store
 from finsched_local.checks import LocalChecks
 
 from .conftest import Machine
@@ -226,6 +226,31 @@ def test_a_folder_is_a_store_and_keeps_nothing_of_the_probe(tmp_path: Path) -> N
     found = list(store_works(tmp_path.as_uri()))
     assert {each.verdict for each in found} == {Verdict.OK}
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def quota(have: float) -> Quota:
+    return Quota(name="P spot", code="L-1", region="r", unit="vCPU", have=have, need=96.0)
+
+
+@pytest.mark.parametrize(
+    ("quotas", "verdicts"),
+    [
+        ([quota(96)], ["ok"]),
+        ([quota(95)], ["problem"]),
+        ([None], ["unknown"]),
+        ([quota(0), quota(8)], ["problem", "problem"]),
+        ([quota(0), quota(192)], ["unknown", "ok"]),
+        ([quota(0), None], ["unknown", "unknown"]),
+        ([], []),
+    ],
+)
+def test_a_quota_is_a_problem_where_no_offer_has_one(
+    quotas: list[Quota | None], verdicts: list[str]
+) -> None:
+    found = list(judged_quotas({f"offer {n}": each for n, each in enumerate(quotas)}))
+    assert [each.verdict for each in found] == verdicts
+    short = [each for each, asked in zip(found, quotas, strict=True) if asked and asked.have < 96]
+    assert all("L-1" in each.fix for each in short)
 
 
 def test_this_computer_holds_locks_and_leaves_no_file(tmp_path: Path) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from finsched.model.job import CheckpointSpec, JobSpec, Work
+from finsched.model.job import CheckpointSpec, GpuRequest, JobSpec, Where, Work
 from finsched.provider import Finding, Verdict
+from finsched.run.checking import Check
+from finsched.settings import AwsSettings, Settings
 from finsched.testing.builders import job
 from finsched_aws.checks import MOST_SKEW, clock, expiry
 
@@ -128,6 +131,29 @@ def test_a_profile_that_is_not_there_is_one_finding(
     findings = found(lab, regions=())
     assert findings.keys() == {"identity"}
     assert "AWS_PROFILE" in findings["identity"].fix
+
+
+@slow
+def test_a_job_is_told_where_it_would_go_and_its_quota_is_asked(lab: Lab, tmp_path: Path) -> None:
+    chosen = Settings(
+        state_dir=tmp_path,
+        cache_dir=tmp_path / "cache",
+        store=(tmp_path / "store").as_uri(),
+        aws=AwsSettings(regions=REGIONS),
+    )
+    spec = job(
+        hours=1.0,
+        gpus=(GpuRequest(count=8, name="A100-80GB"),),
+        where=Where(clouds=("aws",)),
+        checkpoint=CheckpointSpec(size_gb=1),
+    )
+    checked = Check(settings=chosen, providers=("aws",), job=spec).run()
+    findings = {each.finding.name: each.finding for each in checked if each.about == "job"}
+    assert findings["placement"].verdict is Verdict.OK
+    assert "p4de.24xlarge" in findings["placement"].detail
+    asked = [name for name in findings if name.startswith("quota for p4de.24xlarge")]
+    assert len(asked) == len(set(asked)) == 3
+    assert lab.calls("GetServiceQuota")
 
 
 # --- what the answers mean -----------------------------------------------------------------------
