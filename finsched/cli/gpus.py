@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from finsched.catalog.browse import Summary
-    from finsched.model.evidence import Evidence
     from finsched.model.market import Accelerator, Market, Offer
 
 UNKNOWN = "-"
@@ -163,6 +162,7 @@ def _sold(row: Summary) -> dict[str, Any]:
 
 def _offer(offer: Offer | None) -> dict[str, Any] | None:
     from finsched.catalog.browse import usd_per_gpu_hour
+    from finsched.cli.render.evidence import evidence_document
 
     if offer is None:
         return None
@@ -175,15 +175,5 @@ def _offer(offer: Offer | None) -> dict[str, Any] | None:
         "instance_type": offer.instance_type.name,
         "gpu_count": offer.instance_type.gpu_count,
         "tier": offer.tier,
-        "evidence": _evidence(offer.evidence),
-    }
-
-
-def _evidence(evidence: Evidence) -> dict[str, Any]:
-    return {
-        "source": evidence.source,
-        "quality": evidence.quality,
-        "earliest": evidence.earliest,
-        "latest": evidence.latest,
-        "note": evidence.note,
+        "evidence": evidence_document(offer.evidence),
     }

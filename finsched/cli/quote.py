@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from finsched.cli.arguments import finite
+from finsched.cli.arguments import Clouds, Launchable, MaxHourly, finite
 from finsched.errors import FinschedError, SpecError
 
 if TYPE_CHECKING:
@@ -28,14 +28,9 @@ def quote(
         float | None,
         typer.Option(min=0, callback=finite, metavar="USD", help="Most for the whole run."),
     ] = None,
-    max_hourly: Annotated[
-        float | None,
-        typer.Option(min=0, callback=finite, metavar="USD", help="Most for an hour of all nodes."),
-    ] = None,
-    clouds: Annotated[str, typer.Option(metavar="A,B", help="Only these providers.")] = "",
-    launchable: Annotated[
-        bool, typer.Option("--launchable", help="Only providers that are set up here.")
-    ] = False,
+    max_hourly: MaxHourly = None,
+    clouds: Clouds = "",
+    launchable: Launchable = False,
     top: Annotated[int | None, typer.Option(min=1, metavar="N", help="Show N lines.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Show every place and zone.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Say why the winner wins.")] = False,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from finsched.cli.arguments import finite
+from finsched.cli.arguments import Clouds, Launchable, MaxHourly, finite
 
 if TYPE_CHECKING:
     from finsched.api.simulating import Simulation
@@ -34,14 +34,9 @@ def simulate(
         float | None,
         typer.Option(min=0, callback=finite, metavar="USD", help="Say the chance to stay below."),
     ] = None,
-    max_hourly: Annotated[
-        float | None,
-        typer.Option(min=0, callback=finite, metavar="USD", help="Most for an hour of all nodes."),
-    ] = None,
-    clouds: Annotated[str, typer.Option(metavar="A,B", help="Only these providers.")] = "",
-    launchable: Annotated[
-        bool, typer.Option("--launchable", help="Only providers that are set up here.")
-    ] = False,
+    max_hourly: MaxHourly = None,
+    clouds: Clouds = "",
+    launchable: Launchable = False,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write a page with plots.")
     ] = None,

@@ -6,9 +6,9 @@ from typing import Any
 
 from finsched.api.history import History, PoolHazard
 from finsched.catalog.browse import usd_per_gpu_hour
+from finsched.cli.render.evidence import evidence_document
 from finsched.decide.spell_age import hazard_at_age
 from finsched.decide.start_effect import WeekdayEffect, weekday_effect
-from finsched.model.evidence import Evidence
 from finsched.model.history import Availability, PriceSeries, PriceSpan
 from finsched.model.interruption import Hazard
 from finsched.model.market import Offer
@@ -53,7 +53,7 @@ def _series(series: PriceSeries) -> dict[str, Any]:
         "daily": series.daily,
         "spans": [_span(span) for span in series.spans],
         "weekday_effect": _effect(weekday_effect(series.daily_prices())) if series.daily else None,
-        "evidence": _evidence(series.evidence),
+        "evidence": evidence_document(series.evidence),
     }
 
 
@@ -89,7 +89,7 @@ def _offer(offer: Offer) -> dict[str, Any]:
         "capacity_type": offer.capacity_type,
         "tier": offer.tier,
         "usd_per_gpu_hour": round(usd_per_gpu_hour(offer), DIGITS),
-        "evidence": _evidence(offer.evidence),
+        "evidence": evidence_document(offer.evidence),
     }
 
 
@@ -120,7 +120,7 @@ def _hazard(hazard: Hazard) -> dict[str, Any]:
     return {
         "per_hour": dict(zip(names, rates, strict=True)),
         "per_day": dict(zip(names, (HOURS_PER_DAY * rate for rate in rates), strict=True)),
-        "evidence": _evidence(hazard.evidence),
+        "evidence": evidence_document(hazard.evidence),
     }
 
 
@@ -140,15 +140,5 @@ def _availability(each: Availability) -> dict[str, Any]:
         "losses": each.losses,
         "mean_up_hours": each.mean_up_hours,
         "mean_down_hours": each.mean_down_hours,
-        "evidence": _evidence(each.evidence),
-    }
-
-
-def _evidence(evidence: Evidence) -> dict[str, Any]:
-    return {
-        "source": evidence.source,
-        "quality": evidence.quality,
-        "earliest": evidence.earliest,
-        "latest": evidence.latest,
-        "note": evidence.note,
+        "evidence": evidence_document(each.evidence),
     }
