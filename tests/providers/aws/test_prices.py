@@ -78,7 +78,8 @@ def told(minute: int, zone: str, price: str, **more: Any) -> dict[str, Any]:
 
 def test_a_zone_is_called_by_its_id_whatever_the_account_calls_it() -> None:
     history = [told(0, "us-west-2a", "0.4"), told(1, "us-west-2b", "0.5", AvailabilityZoneId="b7")]
-    zones = [change.zone for change in parse.spot_prices(history, {"us-west-2a": "usw2-az3"})]
+    names = {"us-west-2a": "usw2-az3", "us-west-2b": "usw2-az1"}
+    zones = [change.zone for change in parse.spot_prices(history, names)]
     assert zones == ["usw2-az3", "b7"]
 
 

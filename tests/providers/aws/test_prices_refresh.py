@@ -107,6 +107,18 @@ def test_a_quote_after_a_refresh_uses_the_new_prices_and_says_so(finsched: Finsc
 
 
 @pytest.mark.slow
+def test_a_new_machine_is_found_by_its_gpu_and_that_gpus_memory(
+    finsched: Finsched, tmp_path: Path
+) -> None:
+    finsched("catalog", "refresh")
+    assert replay.NEW_MACHINE not in {
+        each["instance_type"] for each in quoted(finsched, "on_demand")
+    }
+    (tmp_path / "job.yaml").write_text(JOB.replace("A100:8", "A100-80GB:8"))
+    assert replay.NEW_MACHINE in {each["instance_type"] for each in quoted(finsched, "on_demand")}
+
+
+@pytest.mark.slow
 def test_a_quote_with_live_prices_loads_no_sdk(finsched: Finsched) -> None:
     finsched("catalog", "refresh")
     done = finsched("quote", "job.yaml", "--json", script=HEAVY)
@@ -183,6 +195,7 @@ def test_history_shows_what_refreshes_saw_and_what_the_provider_told(
         span["usd_per_gpu_hour"] / told["spans"][-1]["usd_per_gpu_hour"] for span in told["spans"]
     ]
     assert shares == pytest.approx([0.25, 0.5, 1.0], rel=1e-3)
+    assert told["spans"][-1]["usd_per_gpu_hour"] == pytest.approx(0.4 * 1.01 * 21.957642 / 8)
     assert told["daily"]
     assert replay.CALLS["GetProducts"] == 1
     assert "usw2-az1" in finsched("history", pool).stdout
