@@ -78,7 +78,7 @@ class MultipartUploads:
         if upload.parts.get(number, ("", ""))[0] == sha256:
             return
         query = {"partNumber": str(number), "uploadId": upload.id}
-        answer = self._ask("PUT", key, query, {}, part)
+        answer = self._ask("PUT", key, query, {"x-amz-content-sha256": sha256}, part)
         if error_code(answer) == "NoSuchUpload":
             self._unfinished.pop(key, None)  # the next try begins anew
         self._require(answer)

@@ -19,7 +19,10 @@ _ALGORITHM = "AWS4-HMAC-SHA256"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is to be signed; `path` is encoded as it is sent, `query` is not encoded yet."""
+    """What is to be signed; `path` is encoded as it is sent, `query` is not encoded yet.
+
+    A header `x-amz-content-sha256` spares hashing the body once more.
+    """
 
     method: str
     host: str
@@ -42,7 +45,9 @@ def signed_headers(
     stamp = at.strftime("%Y%m%dT%H%M%SZ")
     scope = f"{stamp[:8]}/{region}/{service}/aws4_request"
     headers = {name.lower(): " ".join(value.split()) for name, value in request.headers.items()}
-    headers |= {"host": request.host, "x-amz-date": stamp, "x-amz-content-sha256": _hash(request)}
+    headers |= {"host": request.host, "x-amz-date": stamp}
+    if "x-amz-content-sha256" not in headers:
+        headers["x-amz-content-sha256"] = hashlib.sha256(request.body).hexdigest()
     if credentials.session_token:
         headers["x-amz-security-token"] = credentials.session_token
     names = ";".join(sorted(headers))
@@ -68,10 +73,6 @@ def _key(credentials: Credentials, scope: str) -> bytes:
     for part in scope.split("/"):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()
     return key
-
-
-def _hash(request: Request) -> str:
-    return hashlib.sha256(request.body).hexdigest()
 
 
 def _digest(text: str) -> str:

@@ -106,7 +106,7 @@ def s3(s3_url: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequ
     for variable in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(variable)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     bucket = f"bucket-{time.monotonic_ns()}"
     lab = S3Lab(s3_url, bucket)
     lab("reset")

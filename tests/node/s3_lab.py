@@ -1,11 +1,13 @@
 """`python s3_lab.py PORT`: moto's S3 over HTTP, with what S3 does and moto does not.
 
-Every call is written down. POST /lab/<word> with a JSON body steers it: `fault` answers the calls
-that match it differently, `home` gives a bucket a region, `keys` names the only valid access keys.
+Every call is written down, and its signature is checked. POST /lab/<word> with a JSON body steers
+it: `fault` answers the calls that match it differently, `home` gives a bucket a region, `keys`
+names the only valid access keys.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -16,11 +18,15 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import run_simple
 
 MOTO = DomainDispatcherApplication(create_backend_app)
 CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/")
+SECRET_KEY = "secret"
 Document = dict[str, Any]
 
 
@@ -84,7 +90,33 @@ def application(environ: Document, start: Any) -> Iterable[bytes]:
         "operation": environ.get("HTTP_X_AMZ_TARGET", "").partition(".")[2],
     }
     LAB.calls.append(call)
+    if signed_by and _signature(environ, body) not in environ["HTTP_AUTHORIZATION"]:
+        return _answer(start, 403, _error("SignatureDoesNotMatch"))
     return _refusal(call, start) or _with_fault(LAB.fault_for(call), environ, start)
+
+
+def _signature(environ: Document, body: bytes) -> str:
+    """Return the signature that botocore makes for the request as it arrived.
+
+    Every identity of the tests has the same secret key.
+    """
+    signed = re.search("SignedHeaders=([^,]+)", environ["HTTP_AUTHORIZATION"])[1].split(";")
+    headers = {name: environ.get(_variable(name), "") for name in signed}
+    if (claimed := headers.get("x-amz-content-sha256")) not in {None, "UNSIGNED-PAYLOAD"}:
+        assert claimed == hashlib.sha256(body).hexdigest(), "the body is not what was signed"
+    _, region, service = _credential(environ)
+    keys = Credentials("any", SECRET_KEY)
+    auth = (S3SigV4Auth if service == "s3" else SigV4Auth)(keys, service, region)
+    path, mark, query = environ["RAW_URI"].partition("?")
+    url = f"http://{headers['host']}{path}{mark}{query.replace('+', '%20')}"
+    request = AWSRequest(environ["REQUEST_METHOD"], url, headers, body)
+    request.context["timestamp"] = headers["x-amz-date"]
+    return auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
+
+
+def _variable(header: str) -> str:
+    plain = header.upper().replace("-", "_")
+    return plain if plain in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{plain}"
 
 
 def _refusal(call: Document, start: Any) -> Iterable[bytes]:
