@@ -26,6 +26,7 @@ bench: .venv/test.stamp .venv-bench/skypilot.stamp
 	@$(BIN)/python benchmarks/bench_decide.py
 	@$(BIN)/python benchmarks/bench_standby.py
 	@$(BIN)/python benchmarks/bench_simulator.py
+	@$(BIN)/python -m benchmarks.bench_refresh
 	@$(BIN)/python benchmarks/bench_cli.py --sky-python .venv-bench/bin/python
 
 clean:
