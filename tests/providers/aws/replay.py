@@ -27,6 +27,9 @@ ANSWERS = Path(__file__).with_name("answers")
 REGION = re.compile(r"Credential=[^/]+/\d+/([^/]+)/")
 RESERVED_TERMS = 12  # how many a product of the price list has
 NEW_MACHINE = "p9.48xlarge"
+NEW_HARDWARE = {
+    "vcpu": "192", "memory_gib": "2048", "gpu": "A100", "gpus": "8", "gpu_memory_gib": "80",
+}  # fmt: skip
 EC2 = "http://ec2.amazonaws.com/doc/2016-11-15/"
 Row = dict[str, str]
 
@@ -194,16 +197,21 @@ def spot_item(region: str, zone: str, number: int, name: str, at: datetime, usd:
 
 
 def describe_instance_types(region: str, ask: Row) -> str:
-    wanted = [value for key, value in ask.items() if key.startswith("InstanceType.")]
-    items = [
-        f"<item><instanceType>{name}</instanceType><vCpuInfo><defaultVCpus>192</defaultVCpus>"
-        "</vCpuInfo><memoryInfo><sizeInMiB>2097152</sizeInMiB></memoryInfo><gpuInfo><gpus><item>"
-        "<name>A100</name><manufacturer>NVIDIA</manufacturer><count>8</count><memoryInfo>"
-        "<sizeInMiB>81920</sizeInMiB></memoryInfo></item></gpus></gpuInfo></item>"
-        for name in wanted
-        if name == NEW_MACHINE
-    ]
-    return f"<instanceTypeSet>{''.join(items)}</instanceTypeSet>"
+    wanted = {value for key, value in ask.items() if key.startswith("InstanceType.")}
+    new = NEW_HARDWARE | {"instance_type": NEW_MACHINE}
+    rows = [row for row in (*machines(region), new) if row["instance_type"] in wanted]
+    return f"<instanceTypeSet>{''.join(map(hardware, rows))}</instanceTypeSet>"
+
+
+def hardware(row: Row) -> str:
+    mib = {key: int(float(row[key]) * 1024) for key in ("memory_gib", "gpu_memory_gib")}
+    return (
+        f"<item><instanceType>{row['instance_type']}</instanceType><vCpuInfo><defaultVCpus>"
+        f"{row['vcpu']}</defaultVCpus></vCpuInfo><memoryInfo><sizeInMiB>{mib['memory_gib']}"
+        f"</sizeInMiB></memoryInfo><gpuInfo><gpus><item><name>{row['gpu']}</name><manufacturer>"
+        f"NVIDIA</manufacturer><count>{row['gpus']}</count><memoryInfo><sizeInMiB>"
+        f"{mib['gpu_memory_gib']}</sizeInMiB></memoryInfo></item></gpus></gpuInfo></item>"
+    )
 
 
 def get_spot_placement_scores(region: str, ask: Row) -> str:
