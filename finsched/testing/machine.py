@@ -33,7 +33,7 @@ while [[ $1 == -* ]]; do
   [ "$1" = -p ] && shift
   shift
 done
-setsid "$@" < /dev/null >> "{folder}/root/var/lib/finsched/boot.log" 2>&1 &
+setsid "$@" < /dev/null >> "{folder}/disk/var/lib/finsched/boot.log" 2>&1 &
 """
 
 
@@ -64,7 +64,7 @@ class EmulatedMachine:
             (self._programs / "python3").symlink_to(python)
         self._make_program("shutdown", _SHUTDOWN)
         if systemd:
-            (folder / "root/run/systemd/system").mkdir(parents=True)
+            (folder / "disk/run/systemd/system").mkdir(parents=True)
             self._make_program("systemd-run", _SYSTEMD_RUN)
         facts = {
             "access_key": access_key,
@@ -88,7 +88,7 @@ class EmulatedMachine:
     @property
     def files(self) -> Path:
         """Where the node's files are."""
-        return self.folder / "root/var/lib/finsched"
+        return self.folder / "disk/var/lib/finsched"
 
     @property
     def is_off(self) -> bool:
@@ -138,7 +138,7 @@ class _Life:
         self._metadata = Metadata("i-0123456789abcdef0")
         self._metadata.lend_keys(facts["access_key"])
         self._ends_at: float | None = None
-        own = {"FINSCHED_ROOT": f"{folder}/root", "FINSCHED_METADATA_URL": self._metadata.url}
+        own = {"FINSCHED_ROOT": f"{folder}/disk", "FINSCHED_METADATA_URL": self._metadata.url}
         with (folder / "console").open("wb") as console:
             subprocess.Popen(  # noqa: S603 - what is being tested
                 [shutil.which("bash") or "/bin/bash", str(folder / "user-data")],

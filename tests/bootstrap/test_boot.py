@@ -150,7 +150,7 @@ def test_a_machine_that_starts_again_switches_itself_off(cloud: Cloud) -> None:
     """cloud-init runs user data once: after a restart nothing would end the machine."""
     machine = cloud.launch("true")
     machine.wait_until_off()
-    later = machine.folder / "root/var/lib/cloud/scripts/per-boot/finsched"
+    later = machine.folder / "disk/var/lib/cloud/scripts/per-boot/finsched"
     subprocess.run([later], env={"PATH": f"{machine.folder}/bin"}, check=True)
     assert machine.shutdowns[-2:] == ["-P now", "-P now"]
 

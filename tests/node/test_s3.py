@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from finsched.node.clock import to_iso, utc_now
 from finsched.node.credentials import Credentials, Keyring, NoCredentials
 from finsched.node.multipart import PART_BYTES, parts_of
-from finsched.node.s3 import S3Objects
+from finsched.node.s3 import S3Objects, bucket_address
 from finsched.node.sigv4 import Request, canonical_query, signed_headers
 from finsched.node.store import Missing, Store, StoreError
 from finsched_local.metadata import MetadataServer
@@ -201,6 +201,21 @@ def test_a_server_that_is_not_there_is_told_in_words(monkeypatch: pytest.MonkeyP
 def test_a_wrong_uri_or_option_is_told_in_words(uri: str, options: dict[str, Any]) -> None:
     with pytest.raises(StoreError, match="cannot open"):
         Store(uri, options, opener=S3Objects)
+
+
+@pytest.mark.parametrize(
+    ("bucket", "region", "endpoint", "expected"),
+    [
+        ("acme", "eu-west-1", "", ("https://acme.s3.eu-west-1.amazonaws.com", "")),
+        ("a.b", "us-east-1", "", ("https://s3.us-east-1.amazonaws.com", "/a.b")),
+        ("acme", "cn-north-1", "", ("https://acme.s3.cn-north-1.amazonaws.com.cn", "")),
+        ("acme", "us-east-1", "http://127.0.0.1:9/", ("http://127.0.0.1:9", "/acme")),
+    ],
+)
+def test_where_a_bucket_answers(
+    bucket: str, region: str, endpoint: str, expected: tuple[str, str]
+) -> None:
+    assert bucket_address(bucket, region, endpoint) == expected
 
 
 @pytest.mark.slow
