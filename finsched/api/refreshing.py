@@ -149,7 +149,7 @@ def _asked(
     try:
         regions = _regions(prices, wanted)
     except ProviderProblem as problem:
-        return 0, [], [(EVERYWHERE, problem.message)]
+        return 0, [], [(EVERYWHERE, _with_fix(problem))]
     answers: list[PriceAnswer] = []
     for answer in prices.ask(regions, machines, past=past):
         answers.append(answer)
@@ -198,7 +198,7 @@ def _taken(
         for problem in answer.problems
     ]
     if isinstance(told, FinschedError):
-        problems.append((EVERYWHERE, told.message))
+        problems.append((EVERYWHERE, _with_fix(told)))
     canonical = _Canonical(known.accelerators)
     offers = (canonical.offer(offer) for answer in answers for offer in answer.offers)
     return Taken(
@@ -216,6 +216,10 @@ def _taken(
         priors=None if isinstance(told, FinschedError) else told,
         problems=tuple(problems),
     )
+
+
+def _with_fix(problem: FinschedError) -> str:
+    return f"{problem.message}; {problem.fix}" if problem.fix else problem.message
 
 
 def _last_price(known: Market) -> LastPrice:

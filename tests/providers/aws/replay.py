@@ -58,7 +58,9 @@ class Replay:
 STATE = Replay()
 CALLS: Counter[str] = Counter()
 LOCK = threading.Lock()
-MACHINES: list[Row] = list(csv.DictReader((ANSWERS / "machines.csv").open(encoding="utf-8")))
+MACHINES: list[Row] = list(
+    csv.DictReader((ANSWERS / "machines.csv").read_text(encoding="utf-8").splitlines())
+)
 PRODUCT: dict[str, Any] = json.loads((ANSWERS / "product.json").read_text(encoding="utf-8"))
 
 
