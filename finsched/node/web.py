@@ -31,7 +31,11 @@ class Connections:
         parts = urlsplit(address)
         self.host = parts.netloc
         self._secure = parts.scheme == "https"
-        self._idle: deque[http.client.HTTPConnection] = deque(maxlen=_IDLE_AT_MOST)
+        self._idle: deque[http.client.HTTPConnection] = deque()
+
+    def __del__(self) -> None:
+        while (connection := self._take()) is not None:
+            connection.close()
 
     def exchange(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
@@ -62,7 +66,9 @@ class Connections:
         except BaseException:
             connection.close()
             raise
-        if not answer.will_close:
+        if answer.will_close or len(self._idle) >= _IDLE_AT_MOST:
+            connection.close()
+        else:
             self._idle.append(connection)
         named = {name.lower(): value for name, value in answer.getheaders()}
         return Answer(answer.status, named, content)
