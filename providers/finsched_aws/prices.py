@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 ON_DEMAND_SOURCE = "AWS price list"
 SPOT_SOURCE = "AWS spot price history"
-PATIENCE = Patience(connect_seconds=3.0, read_seconds=10.0, tries=3)
+PATIENCE = Patience(connect_seconds=3.0, read_seconds=5.0, tries=3)
 """A region that does not answer soon keeps its last prices."""
 
 _REGIONS_AT_ONCE = 16
