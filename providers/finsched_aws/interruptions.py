@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,15 +39,15 @@ _LARGEST_BYTES = 64 * 1024 * 1024
 _FIX = "check aws.spot_advisor_url; the bundled frequencies are used until then"
 
 
-@dataclass(frozen=True, slots=True)
 class SpotAdvisor:
     """The public feed; it needs no account."""
 
-    url: str
+    def __init__(self, url: str) -> None:
+        self._url = url
 
     def priors(self) -> Mapping[tuple[str, str], HazardPrior]:
         """Return a prior by region and instance type. Raises NoAnswer or ProviderError."""
-        feed = fetch_feed(self.url)
+        feed = fetch_feed(self._url)
         try:
             return dict(priors_of(feed, datetime.now(UTC)))
         except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -85,16 +84,23 @@ class AwsLivePrices:
                 yield done.result()
 
 
-@dataclass
 class _Question:
     """The question for one region, and what could not be asked of it."""
 
-    api: Api
-    region: str
-    machines: dict[str, InstanceType]
-    now: datetime
-    past: timedelta | None
-    problems: list[str] = field(default_factory=list)
+    def __init__(
+        self,
+        api: Api,
+        region: str,
+        machines: dict[str, InstanceType],
+        now: datetime,
+        past: timedelta | None,
+    ) -> None:
+        self.api = api
+        self.region = region
+        self.machines = machines
+        self.now = now
+        self.past = past
+        self.problems: list[str] = []
 
     def answer(self) -> PriceAnswer:
         on_demand = self._tried("on-demand prices", self._on_demand) or {}
