@@ -41,8 +41,9 @@ def on_demand_prices(products: Iterable[str]) -> dict[str, float]:
     for text in products:
         document = json.loads(text)
         attributes = document["product"]["attributes"]
-        if _is_plain(attributes) and _has_whole_gpus(attributes):
-            prices[attributes["instanceType"]] = _usd_per_hour(document["terms"]["OnDemand"])
+        on_demand = document.get("terms", {}).get("OnDemand")
+        if on_demand and _is_plain(attributes) and _has_whole_gpus(attributes):
+            prices[attributes["instanceType"]] = _usd_per_hour(on_demand)
     return prices
 
 

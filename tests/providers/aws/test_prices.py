@@ -65,6 +65,12 @@ def test_what_is_no_plain_machine_is_left_out(name: str, value: str) -> None:
     assert parse.on_demand_prices([product(**{name: value})]) == {}
 
 
+def test_what_is_not_sold_on_demand_has_no_such_price() -> None:
+    document = json.loads(product())
+    del document["terms"]["OnDemand"]
+    assert parse.on_demand_prices([json.dumps(document), product()]) == {"p4d.24xlarge": 21.957642}
+
+
 def test_a_price_by_another_unit_is_no_price_of_an_hour() -> None:
     with pytest.raises(ValueError, match="GB-Mo"):
         parse.on_demand_prices([product().replace('"Hrs"', '"GB-Mo"')])
