@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import TYPE_CHECKING
 
 from finsched.errors import FinschedError, ProviderProblem, SpecError
@@ -17,7 +18,7 @@ GROUP = "finsched.providers"
 
 def names() -> tuple[str, ...]:
     """Return the names of all installed providers, sorted; none of them is imported."""
-    return tuple(sorted(entry_points(group=GROUP).names))
+    return tuple(sorted({entry_point.name for entry_point in _installed()}))
 
 
 def load(name: str, settings: Settings) -> Provider:
@@ -26,8 +27,6 @@ def load(name: str, settings: Settings) -> Provider:
     Raises SpecError for a name that no package has, NotConfigured where the provider lacks
     something, and ProviderProblem for a package that is broken.
     """
-    from finsched.provider import Provider  # noqa: PLC0415 - not for those who ask for names
-
     entry_point = _entry_point(name)
     try:
         provider = entry_point.load()(settings)
@@ -36,6 +35,9 @@ def load(name: str, settings: Settings) -> Provider:
     # whatever a third party's package raises must not take finsched down
     except Exception as error:
         raise _broken(entry_point, f"{type(error).__name__}: {error}") from error
+
+    from finsched.provider import Provider  # noqa: PLC0415 - not for one that is not set up
+
     if not isinstance(provider, Provider) or provider.name != name:
         raise _broken(entry_point, "it did not hand over a provider of that name")
     return provider
@@ -53,7 +55,13 @@ def _entry_point(name: str) -> EntryPoint:
 
 
 def _registered(name: str) -> tuple[EntryPoint, ...]:
-    return tuple(entry_points(group=GROUP, name=name))
+    return tuple(entry_point for entry_point in _installed() if entry_point.name == name)
+
+
+@cache
+def _installed() -> EntryPoints:
+    """Every provider's entry point; looking through all installed packages takes milliseconds."""
+    return entry_points(group=GROUP)
 
 
 def _fix(name: str) -> str:
