@@ -160,7 +160,7 @@ def test_no_file_names_the_machine_it_was_made_on() -> None:
 
 
 def test_every_command_and_option_is_in_the_reference() -> None:
-    commands = getattr(typer.main.get_command(app), "commands", {})
+    commands = getattr(typer.main.get_command(app()), "commands", {})
     reference = (ROOT / "docs" / "reference" / "cli.md").read_text()
     sections = dict(
         re.findall(r"^## finsched ([\w-]+)\n(.*?)(?=^## |\Z)", reference, re.MULTILINE | re.DOTALL)

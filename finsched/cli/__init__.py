@@ -4,68 +4,82 @@ from __future__ import annotations
 
 import atexit
 import gc
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from functools import wraps
+from importlib import import_module
 from inspect import get_annotations
 from typing import Annotated, Any
 
 import typer
 
-from finsched.cli import (
-    backtest,
-    catalog,
-    check,
-    gpus,
-    history,
-    launch,
-    logs,
-    policy_serve,
-    quote,
-    report,
-    resume,
-    runs,
-    schema,
-    simulate,
-    status,
-    stop,
-    sweep,
-    validate,
-)
 from finsched.cli.help import Command, Group
 from finsched.errors import ExitCode, FinschedError, MachineProblem
 
-app = typer.Typer(
-    name="finsched",
-    no_args_is_help=True,
-    add_completion=True,
-    pretty_exceptions_enable=False,
-    cls=Group,
-    help="Buys GPU time for training jobs: quote the finished run, launch it, account for it.\n\n"
-    "Start here: write a job.yaml, then `finsched quote job.yaml`; nothing is bought.",
+COMMANDS = (
+    "quote",
+    "simulate",
+    "launch",
+    "status",
+    "logs",
+    "stop",
+    "resume",
+    "report",
+    "runs",
+    "sweep",
+    "check",
+    "gpus",
+    "history",
+    "catalog",
+    "validate",
+    "schema",
+    "backtest",
+    "policy-serve",
 )
+"""In the order of the help page; each is a module here, with a function of that name."""
+
+_GROUPS = {"catalog": ("refresh", "status")}
 
 # Reading the market makes more objects than this; hardly any of them is garbage.
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
-_COMMANDS: tuple[Callable[..., int | None], ...] = (
-    quote.quote,
-    simulate.simulate,
-    launch.launch,
-    status.status,
-    logs.logs,
-    stop.stop,
-    resume.resume,
-    report.report,
-    runs.runs,
-    sweep.sweep,
-    check.check,
-    gpus.gpus,
-    history.history,
-    validate.validate,
-    schema.schema,
-    backtest.backtest,
-    policy_serve.policy_serve,
-)
+
+def main() -> None:
+    """Run the command line."""
+    _collect_garbage_rarely()
+    asked = sys.argv[1:2]
+    app(asked if asked and asked[0] in COMMANDS else COMMANDS)()
+
+
+def app(commands: Iterable[str] = COMMANDS) -> typer.Typer:
+    """Build the command line, or only that part of it that a call needs."""
+    root = _typer(
+        name="finsched",
+        add_completion=True,
+        pretty_exceptions_enable=False,
+        help="Buys GPU time for training jobs: quote the finished run, launch it, account for it."
+        "\n\nStart here: write a job.yaml, then `finsched quote job.yaml`; nothing is bought.",
+    )
+    root.callback()(_root)
+    for name in commands:
+        _add(root, name)
+    return root
+
+
+def _add(root: typer.Typer, name: str) -> None:
+    module = import_module(f"finsched.cli.{name.replace('-', '_')}")
+    if name not in _GROUPS:
+        command = getattr(module, name.replace("-", "_"))
+        root.command(cls=Command)(_with_exit_code(command))
+        return
+    group = _typer(name=name, help=module.HELP)
+    for part in _GROUPS[name]:
+        group.command(cls=Command)(_with_exit_code(getattr(module, part)))
+    root.add_typer(group)
+
+
+def _typer(**settings: Any) -> typer.Typer:
+    return typer.Typer(cls=Group, no_args_is_help=True, **settings)
 
 
 def _print_version(asked: bool) -> None:
@@ -76,7 +90,6 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool,
@@ -86,12 +99,6 @@ def _root(
     ] = False,
 ) -> None:
     """Take the options that stand before a command."""
-
-
-def main() -> None:
-    """Run the command line."""
-    _collect_garbage_rarely()
-    app()
 
 
 def _collect_garbage_rarely() -> None:
@@ -127,14 +134,3 @@ def _show(error: FinschedError) -> None:
     typer.echo(f"finsched: {error.message}", err=True)
     if error.fix:
         typer.echo(f"  fix: {error.fix}", err=True)
-
-
-for _command in _COMMANDS:
-    app.command(cls=Command)(_with_exit_code(_command))
-
-_catalog = typer.Typer(
-    cls=Group, no_args_is_help=True, help="Fresh prices, and how fresh the known ones are."
-)
-for _command in (catalog.refresh, catalog.status):
-    _catalog.command(cls=Command)(_with_exit_code(_command))
-app.add_typer(_catalog, name="catalog")

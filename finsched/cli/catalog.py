@@ -8,6 +8,7 @@ import typer
 
 from finsched.errors import ExitCode
 
+HELP = "Fresh prices, and how fresh the known ones are."
 PAST_DAYS = 90  # as long as AWS keeps spot prices
 
 

@@ -11,7 +11,7 @@ import typer.main
 
 from finsched.cli import app
 
-COMMANDS = sorted(getattr(typer.main.get_command(app), "commands", {}))
+COMMANDS = sorted(getattr(typer.main.get_command(app()), "commands", {}))
 
 
 def finsched(*arguments: str) -> str:

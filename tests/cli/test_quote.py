@@ -276,7 +276,7 @@ def test_a_quote_loads_no_sdk_and_stays_small(home: Path, tmp_path: Path) -> Non
     code = (
         "import sys\n"
         "from finsched.cli import app\n"
-        "app(['quote', 'job.yaml', '--json'], standalone_mode=False)\n"
+        "app()(['quote', 'job.yaml', '--json'], standalone_mode=False)\n"
         f"loaded = [name for name in {HEAVY_MODULES!r} if name in sys.modules]\n"
         # not ru_maxrss: it begins with the size of the process that started this one
         "status = dict(line.split(':', 1) for line in open('/proc/self/status'))\n"

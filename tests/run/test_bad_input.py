@@ -113,13 +113,13 @@ def test_a_bucket_that_is_not_there_is_found_out_before_the_run(
     ],
 )
 def test_a_number_beyond_all_sense_is_a_usage_error(wrong: str) -> None:
-    ended = CliRunner().invoke(app, ["launch", "job.yaml", "--rehearse", wrong])
+    ended = CliRunner().invoke(app(), ["launch", "job.yaml", "--rehearse", wrong])
     assert ended.exit_code == 2
     assert f"Invalid value for '{wrong.partition('=')[0]}'" in ended.output
 
 
 @pytest.mark.parametrize("command", ["quote", "resume"])
 def test_money_is_finite_wherever_it_is_given(command: str) -> None:
-    ended = CliRunner().invoke(app, [command, "job", "--max-cost=inf"])
+    ended = CliRunner().invoke(app(), [command, "job", "--max-cost=inf"])
     assert ended.exit_code == 2
     assert "not a finite number" in ended.output
