@@ -92,6 +92,8 @@ def _open(uri: str, options: dict[str, Any]) -> ObjectStore:
     if parts.scheme == "file":
         return LocalStore(Path(unquote(parts.path)), mkdir=True)
     client = {name: options.pop(name) for name in _CLIENT_OPTIONS & options.keys()}
+    if parts.scheme == "s3" and _endpoint().startswith("http://"):
+        client["allow_http"] = True  # whoever names such an endpoint means it
     settings: dict[str, Any] = {
         "config": options,
         "client_options": {"connect_timeout": timedelta(seconds=5), **client},
@@ -107,7 +109,7 @@ def _open(uri: str, options: dict[str, Any]) -> ObjectStore:
 def _of_aws(bucket: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what obstore does not find out: the bucket's region, and keys of profiles and SSO."""
     more: dict[str, Any] = {}
-    at_aws = not any(os.environ.get(name) for name in _ENDPOINTS) and "endpoint" not in options
+    at_aws = not _endpoint() and "endpoint" not in options
     if at_aws and "region" not in options and (region := bucket_region(bucket)):
         more["config"] = {**options, "region": region}
     if not any(os.environ.get(name) for name in _KEYS_OF_OBSTORE) and find_spec("boto3"):
@@ -117,6 +119,11 @@ def _of_aws(bucket: str, options: Mapping[str, Any]) -> dict[str, Any]:
         if (session := Session()).get_credentials():
             more["credential_provider"] = Boto3CredentialProvider(session)
     return more
+
+
+def _endpoint() -> str:
+    """Return where the environment says that S3 is, as every AWS tool reads it."""
+    return next((value for name in _ENDPOINTS if (value := os.environ.get(name))), "")
 
 
 def _cause(error: Exception) -> str:

@@ -21,6 +21,7 @@ from finsched.model.run import Attempt, AttemptEnd, Placement, Run
 from finsched.provider import Instance, LaunchRequest, Provider
 from finsched.run.clock import Clock
 from finsched.run.journal import Journal
+from finsched.run.quota import require_quota
 from finsched.run.rehearsing import hints
 
 KEPT_CHECKPOINTS = 2
@@ -62,6 +63,7 @@ def launch(
     )
     journal.record(intent, clock.now())
     try:
+        require_quota(provider, chosen.offer, chosen.nodes)
         instances = _create(provider, _request(journal.run, clock, terms))
     except ProviderProblem as problem:
         _refused(journal, clock, number, problem)

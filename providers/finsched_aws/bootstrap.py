@@ -80,9 +80,10 @@ class NodeBootstrap:
         )
 
     def forget(self, request: LaunchRequest) -> None:
-        """Delete the secrets of a launch that came to nothing; gone already is fine."""
-        with suppress(NotFound):
-            self._ssm(request, "delete_parameter", Name=parameter_name(request))
+        """Delete the secrets of a launch, if it has any; gone already is fine."""
+        if request.secrets:
+            with suppress(NotFound):
+                self._ssm(request, "delete_parameter", Name=parameter_name(request))
 
     def _leave_secrets(self, request: LaunchRequest) -> SecretParameter:
         value = json.dumps(dict(request.secrets))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from finsched.errors import NoAnswer, NoCapacity, NoQuota, Throttled
+from finsched.errors import NoAnswer, NoCapacity, NoQuota, ProviderProblem, Throttled
 from finsched.model.market import Pool
 from finsched.provider import Instance, InstanceState, InstanceStatus, LaunchRequest
 from finsched_aws import run_instances
@@ -34,21 +34,33 @@ from finsched_aws.subnets import Subnet, Subnets
 if TYPE_CHECKING:
     from finsched.settings import AwsSettings
 
-UserData = Callable[[LaunchRequest], str]
 _MOST_TRIES = 4
 
 
-class AwsCompute:
-    """EC2 in one account; `user_data` says what a machine does when it boots."""
+class Bootstrap(Protocol):
+    """What makes a fresh machine a node."""
 
-    def __init__(self, api: Api, settings: AwsSettings, user_data: UserData) -> None:
+    def __call__(self, request: LaunchRequest) -> str:
+        """Leave what the machines need where they find it, and return their user data."""
+        ...
+
+    def forget(self, request: LaunchRequest) -> None:
+        """Delete the secrets that were left for the machines; gone already is fine."""
+        ...
+
+
+class AwsCompute:
+    """EC2 in one account; `bootstrap` says what a machine does when it boots."""
+
+    def __init__(self, api: Api, settings: AwsSettings, bootstrap: Bootstrap) -> None:
         self._api = api
         self._images = Images(api, settings.ami)
         self._subnets = Subnets(api, settings.subnets)
         self._instance_profile = settings.instance_profile
-        self._user_data = user_data
+        self._bootstrap = bootstrap
         self._tried_in: dict[str, str] = {}  # a token's region, where this process launched it
         self._first_seen_ended: dict[Located, datetime] = {}
+        self._with_secrets: dict[frozenset[str], LaunchRequest] = {}  # by the machines' ids
 
     # --- launch --------------------------------------------------------------------------------
 
@@ -59,9 +71,11 @@ class AwsCompute:
         """
         region = request.offer.region
         self._check_region(region)
-        user_data = self._user_data(request)
         self._tried_in[request.token] = region
-        return self._find_in(region, request.token) or self._create(request, user_data)
+        made = self._find_in(region, request.token) or self._create_node(request)
+        if request.secrets:
+            self._with_secrets[frozenset(each.id for each in made)] = request
+        return made
 
     def _check_region(self, region: str) -> None:
         if region not in self._api.regions:
@@ -69,6 +83,17 @@ class AwsCompute:
                 f"aws/{region}: the region is not enabled for the account or not in aws.regions",
                 fix="enable it at AWS, or add it to aws.regions in the settings",
             )
+
+    def _create_node(self, request: LaunchRequest) -> Sequence[Instance]:
+        """Leave nothing behind of a launch that made no machine."""
+        try:
+            return self._create(request, self._bootstrap(request))
+        except (NoAnswer, TokenUsed):  # a machine may be there all the same, and need its secrets
+            raise
+        except Exception:
+            with suppress(ProviderProblem):
+                self._bootstrap.forget(request)
+            raise
 
     def _create(self, request: LaunchRequest, user_data: str) -> Sequence[Instance]:
         subnets = self._subnets.for_offer(request.offer)
@@ -153,11 +178,21 @@ class AwsCompute:
 
     def poll(self, ids: Sequence[str]) -> Mapping[str, InstanceStatus]:
         """Return what EC2 says, one call a region; a vanished spot machine by its spot request."""
-        return {
+        statuses = {
             status.id: status
             for region, instance_ids in by_region(ids).items()
             for status in self._poll_in(region, instance_ids)
         }
+        self._forget_ended(statuses)
+        return statuses
+
+    def _forget_ended(self, statuses: Mapping[str, InstanceStatus]) -> None:
+        """A machine may have ended before it read its secrets; those of a gang leave them."""
+        states = {each.id: each.state for each in statuses.values()}
+        for ids in [*self._with_secrets]:
+            if all(states.get(each) is InstanceState.TERMINATED for each in ids):
+                with suppress(ProviderProblem):  # a sweep finds what is left
+                    self._bootstrap.forget(self._with_secrets.pop(ids))
 
     def _poll_in(self, region: str, instance_ids: Sequence[str]) -> Iterator[InstanceStatus]:
         reservations = described_by_instance(

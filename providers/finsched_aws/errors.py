@@ -153,6 +153,7 @@ CODES: dict[str, Answer] = {
     "ValidationException": _WRONG,
     "VPCIdNotSpecified": _WRONG,
     "ParameterNotFound": _ABSENT,
+    "InvalidResourceId": _ABSENT,
     "NoSuchEntity": _ABSENT,
 }
 

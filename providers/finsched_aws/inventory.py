@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from finsched.errors import InvalidRequest
 from finsched.provider import OwnedResource
+from finsched_aws import parameters
 from finsched_aws.api import Api, Description
 from finsched_aws.errors import NotFound
 from finsched_aws.names import ATTEMPT, INSTALLATION, RUN, Located, located, read_tags, tag_filter
@@ -109,15 +111,18 @@ class AwsInventory:
 
     def owned(self, installation: str) -> Iterable[OwnedResource]:
         """Yield what the regions hold; raises at the end where a region did not answer."""
-        survey = self._api.survey(lambda region: self._owned_in(region, installation))
-        yield from survey.found
-        if survey.problems:
-            raise survey.problems[0]
+        problems = []
+        for owned_in in (_owned_in, parameters.owned_in):
+            survey = self._api.survey(partial(owned_in, self._api, installation))
+            yield from survey.found
+            problems.extend(survey.problems)
+        if problems:
+            raise problems[0]
 
     def delete(self, resource: OwnedResource) -> None:
         """Delete a resource that still carries its installation's tag; what is gone is fine."""
         for region, own in located([resource.id]):
-            owner = self._owner(region, own)
+            owner = self._owner(resource.kind, region, own)
             if owner is None:
                 return
             if owner != resource.installation:
@@ -126,20 +131,29 @@ class AwsInventory:
                     fix="sweep it from the computer that launched it",
                 )
             with suppress(NotFound):
-                _BY_NAME[resource.kind].delete(self._api, region, own)
+                self._delete(resource.kind, region, own)
 
-    def _owned_in(self, region: str, installation: str) -> Iterator[OwnedResource]:
-        for kind in KINDS:
-            for described in kind.listed(self._api, region, installation):
-                yield _resource(kind, region, described)
+    def _delete(self, kind: str, region: str, own: str) -> None:
+        if kind == parameters.KIND:
+            parameters.delete(self._api, region, own)
+        else:
+            _BY_NAME[kind].delete(self._api, region, own)
 
-    def _owner(self, region: str, own: str) -> str | None:
+    def _owner(self, kind: str, region: str, own: str) -> str | None:
+        if kind == parameters.KIND:
+            return parameters.tags(self._api, region, own).get(INSTALLATION)
         filters = [
             {"Name": "resource-id", "Values": [own]},
             {"Name": "key", "Values": [INSTALLATION]},
         ]
         tags = self._api.listed(region, "describe_tags", "Tags", Filters=filters)
         return str(tags[0]["Value"]) if tags else None
+
+
+def _owned_in(api: Api, installation: str, region: str) -> Iterator[OwnedResource]:
+    for kind in KINDS:
+        for described in kind.listed(api, region, installation):
+            yield _resource(kind, region, described)
 
 
 def _resource(kind: _Kind, region: str, described: Description) -> OwnedResource:

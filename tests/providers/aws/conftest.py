@@ -35,6 +35,21 @@ LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 SERVER_STARTS_WITHIN_SECONDS = 60
 
 
+class Echo:
+    """User data that starts nothing, and which launches were prepared and forgotten."""
+
+    def __init__(self) -> None:
+        self.prepared: list[str] = []
+        self.forgotten: list[str] = []
+
+    def __call__(self, request: LaunchRequest) -> str:
+        self.prepared.append(request.token)
+        return f"#!/bin/sh\necho {request.token}\n"
+
+    def forget(self, request: LaunchRequest) -> None:
+        self.forgotten.append(request.token)
+
+
 @dataclass
 class Lab:
     """The emulated account, and short words for what the tests do with it."""
@@ -42,11 +57,13 @@ class Lab:
     url: str
     process: subprocess.Popen[bytes]
     settings: AwsSettings = field(default_factory=lambda: AwsSettings(regions=REGIONS))
+    bootstrap: Echo = field(default_factory=Echo)
 
     def __call__(self, word: str, **body: Any) -> Any:
         return self._post(f"/lab/{word}", body)
 
     def reset(self) -> None:
+        self.bootstrap = Echo()
         self._post("/moto-api/reset", {})
         self("reset")
 
@@ -65,7 +82,14 @@ class Lab:
 
     def provider(self, patience: Patience = PATIENCE, **settings: Any) -> Provider:
         chosen = AwsSettings(**{"regions": REGIONS, **settings})
-        return assemble(chosen, user_data=user_data, patience=patience)
+        return assemble(chosen, bootstrap=self.bootstrap, patience=patience)
+
+    def make_role(self, name: str = "finsched-node") -> None:
+        """Make what the machines run under."""
+        iam = self.client("iam")
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+        iam.create_instance_profile(InstanceProfileName=name)
+        iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
 
     def instances(self, region: str = "us-west-2") -> list[dict[str, Any]]:
         """Every machine that was ever made there, ended or not."""
@@ -80,10 +104,6 @@ class Lab:
     @cached_property
     def default_subnets(self) -> list[dict[str, Any]]:
         return self.client().describe_subnets()["Subnets"]
-
-
-def user_data(request: LaunchRequest) -> str:
-    return f"#!/bin/sh\necho {request.token}\n"
 
 
 def offer(**changes: Any) -> Offer:

@@ -171,6 +171,11 @@ class Lab:
         self.faults: list[Document] = []
         self.calls: list[Document] = []
         self.answers_out = 0
+        self.quotas: dict[str, float] = {}
+
+    def quota(self, code: str, value: float) -> None:
+        """Give the account a quota of EC2; without any, what moto says holds."""
+        self.quotas[code] = value
 
     def deny(self, **rule: Any) -> None:
         """Refuse machines of a type in a zone with a code: {zone, instance_type, code}."""
@@ -269,6 +274,8 @@ def application(environ: Document, start: Any) -> Iterable[bytes]:
     if not call:
         return MOTO(environ, start)
     LAB.calls.append(call)
+    if call["operation"] == "GetServiceQuota" and LAB.quotas:
+        return _answer(start, "200 OK", "application/json", _quota(call["parameters"]["QuotaCode"]))
     return _with_fault(LAB.fault_for(call), call, environ, start)
 
 
@@ -297,9 +304,7 @@ def _call(environ: Document, body: bytes) -> Document:
     if credential is None:
         return {}
     access_key, region, service = credential.groups()
-    target = environ.get("HTTP_X_AMZ_TARGET")
-    parameters = json.loads(body) if target else dict(parse_qsl(body.decode()))
-    operation = target.partition(".")[2] if target else parameters.get("Action", "")
+    operation, parameters = _operation(environ, body) if service != "s3" else _on_objects(environ)
     return {
         "service": service,
         "operation": operation,
@@ -308,6 +313,31 @@ def _call(environ: Document, body: bytes) -> Document:
         "user_agent": environ.get("HTTP_USER_AGENT", ""),
         "parameters": parameters,
     }
+
+
+def _operation(environ: Document, body: bytes) -> tuple[str, Document]:
+    target = environ.get("HTTP_X_AMZ_TARGET")
+    parameters = json.loads(body) if target else dict(parse_qsl(body.decode()))
+    return target.partition(".")[2] if target else parameters.get("Action", ""), parameters
+
+
+def _on_objects(environ: Document) -> tuple[str, Document]:
+    """Name a call to S3 by the permission that it needs."""
+    method, query = environ["REQUEST_METHOD"], environ.get("QUERY_STRING", "")
+    bucket, _, key = environ["PATH_INFO"].lstrip("/").partition("/")
+    if "delete" in query.split("="):
+        operation = "DeleteObject"
+    elif not key:
+        operation = "CreateBucket" if method == "PUT" else "ListBucket"
+    else:
+        known = {"GET": "Get", "HEAD": "Get", "PUT": "Put", "POST": "Put", "DELETE": "Delete"}
+        operation = f"{known[method]}Object"
+    return operation, {"Bucket": bucket, "Key": key, "Query": query}
+
+
+def _quota(code: str) -> str:
+    value = LAB.quotas.get(code, 0.0)
+    return json.dumps({"Quota": {"QuotaCode": code, "QuotaName": f"Quota {code}", "Value": value}})
 
 
 def _error(code: str, service: str) -> str:

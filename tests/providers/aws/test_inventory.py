@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from finsched.errors import InvalidRequest, NoAnswer, ProviderError
+from finsched.errors import InvalidRequest, NoAnswer, NotAuthorized, ProviderError
 from finsched.provider import Inventory, OwnedResource, Provider
 
 from .conftest import Lab, launch_request, offer
@@ -35,8 +35,15 @@ def ours(kind: str) -> list[dict[str, Any]]:
     return [{"ResourceType": kind, "Tags": OURS}]
 
 
-def leave_behind(ec2: Any) -> None:
+def leave_a_secret(ssm: Any, name: str = "/finsched/test/r9-1", **tags: str) -> None:
+    listed = [*OURS, *({"Key": f"finsched:{key}", "Value": value} for key, value in tags.items())]
+    ssm.put_parameter(Name=name, Value="canary", Type="SecureString", Tags=listed)
+
+
+def leave_behind(lab: Lab, region: str = "us-west-2") -> None:
     """One of each kind that a machine, a crash or a person could leave."""
+    ec2 = lab.client(region=region)
+    leave_a_secret(lab.client("ssm", region))
     subnet = ec2.describe_subnets()["Subnets"][0]
     ec2.create_network_interface(
         SubnetId=subnet["SubnetId"], TagSpecifications=ours("network-interface")
@@ -87,6 +94,40 @@ def test_after_the_end_nothing_is_left_but_the_group(
     assert kinds(list(inventory.owned(INSTALLATION))) == ["security-group"]
 
 
+def test_a_secret_that_nobody_read_names_its_attempt(
+    lab: Lab, provider: Provider, inventory: Inventory
+) -> None:
+    ssm = lab.client("ssm")
+    leave_a_secret(ssm, attempt="3")
+    theirs = {"Key": "finsched:installation", "Value": "x"}
+    ssm.put_parameter(Name="/finsched/x/1", Value="v", Type="SecureString", Tags=[theirs])
+    ssm.put_parameter(Name="/finsched/y", Value="v", Type="String")
+    [owned] = inventory.owned(INSTALLATION)
+    assert (owned.kind, owned.id) == ("parameter", "us-west-2//finsched/test/r9-1")
+    assert (owned.run, owned.attempt, owned.installation) == ("r9", 3, INSTALLATION)
+    assert owned.created_at
+    assert "canary" not in repr(owned)
+    with pytest.raises(InvalidRequest, match="belongs to the installation 'x'"):
+        inventory.delete(replace(owned, id="us-west-2//finsched/x/1"))
+    for name in ("/finsched/y", "/finsched/nothing"):
+        inventory.delete(replace(owned, id=f"us-west-2/{name}"))
+    inventory.delete(owned)
+    left = {each["Name"] for each in ssm.describe_parameters()["Parameters"]}
+    assert left == {"/finsched/x/1", "/finsched/y"}
+
+
+def test_machines_are_found_where_secrets_may_not_be_listed(
+    lab: Lab, provider: Provider, inventory: Inventory
+) -> None:
+    assert provider.compute
+    provider.compute.launch(launch_request())
+    lab("fault", operation="DescribeParameters", code="AccessDeniedException", times=99)
+    seen: list[str] = []
+    with pytest.raises(NotAuthorized, match="AccessDenied"):
+        seen.extend(resource.kind for resource in inventory.owned(INSTALLATION))
+    assert "instance" in seen
+
+
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
 def test_everything_that_is_found_can_be_deleted_in_that_order(
     lab: Lab, provider: Provider, inventory: Inventory, times: int
@@ -95,9 +136,9 @@ def test_everything_that_is_found_can_be_deleted_in_that_order(
     for region, zone in (("us-west-2", "usw2-az1"), ("us-east-1", "use1-az1")):
         place = offer(region=region, zone=zone)
         provider.compute.launch(launch_request(f"{region}-1", offer=place, nodes=2))
-        leave_behind(lab.client(region=region))
+        leave_behind(lab, region)
     owned = list(inventory.owned(INSTALLATION))
-    assert len(set(kinds(owned))) == 6
+    assert len(set(kinds(owned))) == 7
     assert len({resource.id.split("/")[0] for resource in owned}) == 2
     for resource in owned * times:
         inventory.delete(resource)

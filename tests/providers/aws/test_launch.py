@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from finsched.errors import InvalidRequest, NoCapacity, NoQuota, NotConfigured
+from finsched.errors import InvalidRequest, NoCapacity, NoQuota, NotConfigured, ProviderProblem
 from finsched.model.market import CapacityType
 from finsched.provider import Compute, InstanceState, Provider
 from finsched.settings import DLAMI, AwsSettings
@@ -305,12 +305,48 @@ def test_another_process_finds_what_was_launched(lab: Lab, compute: Compute) -> 
     assert {call["region"] for call in lab.calls("DescribeInstances")} == set(REGIONS)
 
 
-def test_without_a_way_to_start_the_agent_nothing_is_bought(lab: Lab) -> None:
+def test_without_a_role_for_the_machines_nothing_is_bought(lab: Lab) -> None:
     compute = assemble(AwsSettings(regions=REGIONS)).compute
     assert compute
-    with pytest.raises(NotConfigured, match="node agent"):
+    with pytest.raises(NotConfigured, match="instance profile"):
         compute.launch(launch_request())
     assert not lab.calls("RunInstances")
+
+
+def test_a_repeated_launch_leaves_nothing_for_a_machine_again(lab: Lab, compute: Compute) -> None:
+    for _ in range(2):
+        compute.launch(launch_request(secrets={"HF_TOKEN": "canary"}))
+    assert lab.bootstrap.prepared == ["r1-1"]
+    assert lab.bootstrap.forgotten == []
+
+
+@pytest.mark.parametrize(
+    ("code", "forgotten"),
+    [
+        ("InsufficientInstanceCapacity", ["r1-1"]),
+        ("UnauthorizedOperation", ["r1-1"]),
+        ("InternalError", []),
+    ],
+)
+def test_what_was_left_for_machines_goes_unless_one_may_be_there(
+    lab: Lab, compute: Compute, code: str, forgotten: list[str]
+) -> None:
+    lab("fault", operation="RunInstances", code=code, times=99)
+    with pytest.raises(ProviderProblem, match=code):
+        compute.launch(launch_request(secrets={"HF_TOKEN": "canary"}))
+    assert lab.bootstrap.forgotten == forgotten
+
+
+def test_secrets_go_with_the_last_machine_that_may_read_them(lab: Lab, compute: Compute) -> None:
+    first, second = compute.launch(launch_request(secrets={"HF_TOKEN": "canary"}, nodes=2))
+    ids = [first.id, second.id]
+    for machine in (first, second):
+        assert compute.poll(ids).keys() == set(ids)
+        assert lab.bootstrap.forgotten == []
+        compute.terminate(machine.id)
+    for _ in range(2):
+        compute.poll(ids)
+    assert lab.bootstrap.forgotten == ["r1-1"]
 
 
 def test_no_call_carries_a_secret(lab: Lab, compute: Compute) -> None:

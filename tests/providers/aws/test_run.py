@@ -39,8 +39,11 @@ from finsched.run.journal import Journal
 from finsched.run.launching import launch
 from finsched.settings import AwsSettings
 from finsched_aws.assembly import assemble
+class Nothing:
+    def __call__(self, request): return ""
+    def forget(self, request): pass
 terms, chosen = pickle.loads(Path(sys.argv[2]).read_bytes())
-provider = assemble(AwsSettings(regions=("us-west-2",)), user_data=lambda request: "")
+provider = assemble(AwsSettings(regions=("us-west-2",)), bootstrap=Nothing())
 journal = Journal(Ledger(Path(sys.argv[1])), "r1")
 launch(journal, provider, wall_clock(), terms, chosen)
 """
@@ -90,6 +93,24 @@ def test_a_missing_permission_stops_the_launching(
     lab("fault", operation="RunInstances", code="UnauthorizedOperation", times=99)
     with pytest.raises(NotAuthorized, match="UnauthorizedOperation"):
         launch(Journal(ledger, "r1"), provider, wall_clock(), TERMS, chosen())
+
+
+@pytest.mark.parametrize("vcpus", [0, 3, 4])
+def test_a_quota_that_is_too_small_is_said_before_anything_is_asked_for(
+    lab: Lab, provider: Provider, ledger: Ledger, vcpus: float
+) -> None:
+    lab("quota", code="L-3819A6DF", value=vcpus)
+    journal = Journal(ledger, "r1")
+    launch(journal, provider, wall_clock(), TERMS, chosen())
+    [attempt] = journal.run.attempts
+    is_enough = vcpus >= 4
+    assert (attempt.state is AttemptState.LAUNCHED) is is_enough
+    assert bool(lab.calls("RunInstances")) is is_enough
+    if not is_enough:
+        have = f"{vcpus:g} vCPUs" if vcpus else "nothing"
+        assert attempt.end is AttemptEnd.NOT_LAUNCHED
+        assert f"allows {have}, and 4 vCPUs are needed" in attempt.detail
+    assert journal.run.outcome is None
 
 
 def kill_a_launch_in(operation: str, lab: Lab, ledger_file: Path) -> None:
