@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 
 from finsched.decide.spot.policies import POLICIES, MakePolicy, named
-from finsched.decide.spot.situation import Placement, Policy, Situation, SpotJob
+from finsched.decide.spot.situation import Off, Placement, Policy, Situation, SpotJob
 from finsched.errors import MachineProblem
 
 GROUP = "finsched.policies"
@@ -40,9 +40,18 @@ class _Guarded:
     def decide(self, now: Situation) -> Placement:
         """What the policy wants."""
         try:
-            return self._policy.decide(now)
+            wanted = self._policy.decide(now)
         except Exception as error:
             raise _broken(self._name, error) from error
+        if not _is_placement(wanted, len(now.available)):
+            raise _broken(self._name, ValueError(f"{wanted!r} is no placement"))
+        return wanted
+
+
+def _is_placement(wanted: object, pools: int) -> bool:
+    if isinstance(wanted, Off):
+        return True
+    return isinstance(wanted, int) and not isinstance(wanted, bool) and 0 <= wanted < pools
 
 
 def _broken(name: str, error: Exception) -> MachineProblem:

@@ -20,6 +20,8 @@ class Patient:
         if job.work_s < 0:
             raise ValueError("no work")
     def decide(self, now):
+        if now.work_left_s == 7:
+            return 99
         return Off.ON_DEMAND if 1 / now.time_left_s > 1 else Off.IDLE
 """
 JOB = SpotJob(
@@ -68,6 +70,8 @@ def test_what_it_raises_is_told_as_its_fault() -> None:
     make = policy("patient")
     with pytest.raises(MachineProblem, match="'patient' is broken: ZeroDivisionError"):
         make(JOB).decide(replace(NOW, time_left_s=0))
+    with pytest.raises(MachineProblem, match="99 is no placement"):
+        make(JOB).decide(replace(NOW, work_left_s=7))
     with pytest.raises(MachineProblem, match="no work"):
         make(replace(JOB, work_s=-1))
 

@@ -19,21 +19,22 @@ from finsched.model.quote import Quote
 from finsched.model.run import Attempt, AttemptState, Choice, Option, Run
 
 LONGEST_LOOK = timedelta(minutes=10)
+_LEAST_WORK_S = 1.0
 
 
 def choose(run: Run, ahead: Prospects, frame: Frame, now: datetime) -> Launch | Move | Wait | Stay:
     """Ask the run's policy, and overrule it where only on-demand still keeps the deadline."""
-    desk = _Desk(run=run, frame=frame, policy=ahead.make_policy(frame.job), now=now)
+    policy = ahead.make_policy(frame.job) if frame.pools else _Patient()
+    desk = _Desk(run=run, frame=frame, policy=policy, now=now)
     ruling = rule(desk.policy, frame.job, desk.situation, desk.kept_left_s)
-    return desk.go(ruling.placement, _reason(ruling))
+    return desk.go(ruling.placement, desk.reason(ruling))
 
 
-def _reason(ruling: Ruling) -> str:
-    if ruling.forced:
-        return "one more interruption would miss the deadline"
-    if ruling.placement is Off.IDLE:
-        return "every spot pool cools down, and there is time"
-    return "least expected cost of what can be had, and the deadline is kept"
+class _Patient:
+    """Wants nothing: without spot to choose, only the net decides."""
+
+    def decide(self, now: Situation) -> Placement:  # noqa: ARG002 - the protocol's signature
+        return Off.IDLE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,9 @@ class _Desk:
         pools = [quote.offer.pool for quote in self.frame.pools]
         return Situation(
             time_left_s=self._left.total_seconds(),
-            work_left_s=(1 - in_hand(self.run, self.now)) * self.frame.job.work_s,
+            work_left_s=max(
+                (1 - in_hand(self.run, self.now)) * self.frame.job.work_s, _LEAST_WORK_S
+            ),
             placement=self._placement,
             changeover_left_s=_changeover_left_s(self.run.live_attempt, self.frame, self.now),
             data_region=None,
@@ -61,8 +64,20 @@ class _Desk:
 
     @property
     def kept_left_s(self) -> float:
-        """The work that is not behind a commit."""
-        return (1 - done(self.run)) * self.frame.job.work_s
+        """The work that is not behind a commit; a run that has not ended needs a start at least."""
+        return max((1 - done(self.run)) * self.frame.job.work_s, _LEAST_WORK_S)
+
+    def reason(self, ruling: Ruling) -> str:
+        """Why the run goes there."""
+        if self.situation.time_left_s < self.situation.work_left_s:
+            return "there is less time than work: late, if nothing goes faster than expected"
+        if ruling.forced:
+            return "one more interruption would miss the deadline"
+        if ruling.placement is Off.IDLE:
+            return "every spot pool cools down, and there is time"
+        if isinstance(self.policy, Weighing):
+            return "least expected cost of what can be had, and the deadline is kept"
+        return f"so decides the policy {self.run.policy}"
 
     def go(self, wanted: Placement, why: str) -> Launch | Move | Wait | Stay:
         """The step that leads to a placement."""

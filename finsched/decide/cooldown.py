@@ -34,6 +34,11 @@ def cools(quote: Quote, pools: Cooling) -> bool:
     return (quote.offer.pool, quote.offer.capacity_type) in pools
 
 
+def cools_until(quote: Quote, pools: Cooling) -> datetime:
+    """Until when a quote's pool, which cools down, should not be asked."""
+    return pools[quote.offer.pool, quote.offer.capacity_type]
+
+
 def _cools_until(attempt: Attempt) -> datetime:
     if attempt.end is None or attempt.ended_at is None:
         return attempt.intended_at

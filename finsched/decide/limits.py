@@ -34,9 +34,17 @@ def affordable(run: Run, quote: Quote, spent_usd: Decimal) -> bool:
     return float(spent_usd) + quote.cost.transfer_usd + quote.price_usd_per_hour / 60 < limit
 
 
+def fits(run: Run, quote: Quote, spent_usd: Decimal) -> bool:
+    """Whether all that is left of the work is expected to fit into the budget there."""
+    limit = run.job.budget.max_cost_usd
+    if limit is None or quote.basis is Basis.HOUR:
+        return True
+    return float(spent_usd) + quote.total_usd <= limit
+
+
 def _done(run: Run) -> End | None:
-    for attempt in reversed(run.attempts[run.resumed_after :]):
-        if attempt.end in _FINAL:
+    for attempt in reversed(run.recent_attempts):
+        if attempt.end in _FINAL and not attempt.waiting:
             return End(outcome=_FINAL[attempt.end], why=attempt.detail)
     return None
 
@@ -58,7 +66,8 @@ def _over_budget(run: Run, spent_usd: Decimal, reserve: timedelta) -> End | None
 def _held_usd(run: Run, reserve: timedelta) -> float:
     """What is kept back for a last checkpoint on every live machine, and for delivering."""
     placements = [each.placement for each in run.attempts if each.live]
-    placements = placements or [each.placement for each in run.attempts[-1:]]
+    last = run.last_at_work
+    placements = placements or ([last.placement] if last else [])
     saving_usd = sum(each.usd_per_hour for each in placements) * reserve.total_seconds() / 3600
     return saving_usd + max((each.output_transfer_usd for each in placements), default=0.0)
 

@@ -7,10 +7,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from finsched.decide.choice import choose, named
-from finsched.decide.limits import affordable, over
+from finsched.decide.cooldown import cooling, cools
+from finsched.decide.limits import affordable, fits, over
+from finsched.decide.moving import allowed, beside_a_standby
 from finsched.decide.prospects import Prospects, rested
+from finsched.decide.punctual import punctual
 from finsched.decide.start_window import TooLate, outside
-from finsched.decide.step import End, HandOver, Launch, Pause, Stay, Step, Wait
+from finsched.decide.step import End, Launch, Pause, Stay, Step, Wait
 from finsched.model.market import CapacityType
 from finsched.model.quote import Quote
 from finsched.model.run import AttemptEnd, Choice, Outcome, Run
@@ -38,18 +41,20 @@ def next_step(
     if end:
         return end
     if run.live_attempt:
-        return _while_live(run, now, ahead)
+        return _while_live(run, now, spent_usd, ahead)
     return _between(run, now, spent_usd, ahead or Prospects())
 
 
-def _while_live(run: Run, now: datetime, ahead: Prospects | None) -> Step:
+def _while_live(run: Run, now: datetime, spent_usd: Decimal, ahead: Prospects | None) -> Step:
     if ahead and ahead.live_too_dear:
         return Pause(choice=Choice(step="pause", why=ahead.live_too_dear))
+    frame = ahead.frame if ahead else None
     if run.standby:
-        return HandOver() if run.standby.ready_at else Stay()
-    if ahead is None or ahead.frame is None:
+        return beside_a_standby(run.standby, now, frame.job.changeover_s if frame else None)
+    if ahead is None or frame is None:
         return Stay()
-    return choose(run, ahead, ahead.frame, now)
+    frame = frame.without_spot() if _only_calm(run) else frame
+    return allowed(run, choose(run, ahead, frame, now), now, spent_usd)
 
 
 def _between(run: Run, now: datetime, spent_usd: Decimal, ahead: Prospects) -> Step:
@@ -57,9 +62,9 @@ def _between(run: Run, now: datetime, spent_usd: Decimal, ahead: Prospects) -> S
     step = _broken(run) or _held(run, now, ahead) or _wanted(run, now, ahead)
     if not isinstance(step, Launch):
         return step
-    if not affordable(run, step.quote, spent_usd):
-        return _something_affordable(run, now, spent_usd, ahead)
-    return _back_off(run, now, step.quote.offer.capacity_type) or step
+    if not (affordable(run, step.quote, spent_usd) and fits(run, step.quote, spent_usd)):
+        step = _something_affordable(run, now, spent_usd, ahead)
+    return (_back_off(run, now, step.quote) or step) if isinstance(step, Launch) else step
 
 
 def _held(run: Run, now: datetime, ahead: Prospects) -> Step | None:
@@ -79,17 +84,24 @@ def _wanted(run: Run, now: datetime, ahead: Prospects) -> Step:
     quotes = _allowed(run, rested(run, ahead.quotes, now))
     if not quotes:
         return End(outcome=Outcome.NO_PLACEMENT, why="no feasible offer is left for the rest")
-    if ahead.frame is None or _only_calm(run):
-        return _cheapest(run, quotes)
-    return choose(run, ahead, ahead.frame, now)
+    frame = ahead.frame
+    if frame is None or not frame.pools or _only_calm(run):
+        return _cheapest(run, punctual(quotes, _left_s(run, now)))
+    return choose(run, ahead, frame, now)
 
 
 def _something_affordable(run: Run, now: datetime, spent_usd: Decimal, ahead: Prospects) -> Step:
+    """What is expected to end within the budget, else what can at least be started."""
     quotes = _allowed(run, rested(run, ahead.quotes, now))
-    payable = [quote for quote in quotes if affordable(run, quote, spent_usd)]
-    if payable:
-        return _cheapest(run, payable)
+    startable = [quote for quote in quotes if affordable(run, quote, spent_usd)]
+    payable = [quote for quote in startable if fits(run, quote, spent_usd)]
+    if startable:
+        return _cheapest(run, punctual(payable or startable, _left_s(run, now)))
     return End(outcome=Outcome.BUDGET, why="what is left does not pay for another start")
+
+
+def _left_s(run: Run, now: datetime) -> float | None:
+    return (run.deadline_at - now).total_seconds() if run.deadline_at else None
 
 
 def _cheapest(run: Run, quotes: Sequence[Quote]) -> Launch:
@@ -102,17 +114,17 @@ def _cheapest(run: Run, quotes: Sequence[Quote]) -> Launch:
 def _broken(run: Run) -> End | None:
     if _in_a_row(run, AttemptEnd.NODE_FAILED) < NODE_FAILURES_IN_A_ROW:
         return None
-    detail = run.attempts[-1].detail
+    detail = run.last_attempt.detail if run.last_attempt else ""
     why = f"{NODE_FAILURES_IN_A_ROW} machines in a row broke: {detail}"
     return End(outcome=Outcome.BROKEN, why=why)
 
 
-def _back_off(run: Run, now: datetime, wanted: CapacityType) -> Wait | None:
-    """A pause after many refusals; those of spot do not hold up on-demand."""
+def _back_off(run: Run, now: datetime, wanted: Quote) -> Wait | None:
+    """A pause after many refusals, once every pool that could be asked cools down."""
     last, refusals = run.last_attempt, _in_a_row(run, AttemptEnd.NOT_LAUNCHED)
     if last is None or last.ended_at is None or refusals < REFUSALS_BEFORE_WAITING:
         return None
-    if last.placement.offer.capacity_type is not wanted:
+    if not cools(wanted, cooling(run, now)):
         return None
     pause = timedelta(seconds=30 * 2 ** min(refusals - REFUSALS_BEFORE_WAITING, 10))
     until = last.ended_at + min(pause, LONGEST_WAIT)
@@ -133,9 +145,7 @@ def _only_calm(run: Run) -> bool:
 
 
 def _in_a_row(run: Run, end: AttemptEnd) -> int:
-    count = 0
-    for attempt in reversed(run.attempts):
-        if attempt.end is not end:
-            break
-        count += 1
-    return count
+    """How many attempts in a row ended so, standbys apart, since the run was resumed."""
+    worked = [attempt for attempt in run.recent_attempts if not attempt.waiting]
+    others = (index for index, each in enumerate(reversed(worked)) if each.end is not end)
+    return next(others, len(worked))

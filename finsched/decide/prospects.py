@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 
-from finsched.decide.cooldown import cooling, cools
+from finsched.decide.cooldown import cooling, cools, cools_until
 from finsched.decide.rank import decide
 from finsched.decide.remaining import done, remaining, slowness
 from finsched.decide.scavenging import nothing_cheap, too_dear
@@ -68,9 +69,10 @@ def prospects(
 
 
 def rested(run: Run, quotes: tuple[Quote, ...], now: datetime) -> tuple[Quote, ...]:
-    """The quotes without the pools that cool down; all of them where none would be left."""
+    """The quotes without the pools that cool down; where all do, the soonest cool comes first."""
     hot = cooling(run, now)
-    return tuple(quote for quote in quotes if not cools(quote, hot)) or quotes
+    rest = tuple(quote for quote in quotes if not cools(quote, hot))
+    return rest or tuple(sorted(quotes, key=lambda quote: cools_until(quote, hot)))
 
 
 def _believed_speed(run: Run, market: Market) -> Callable[[Placement], float]:
@@ -94,6 +96,7 @@ def _frame(run: Run, quotes: tuple[Quote, ...], now: datetime, reaction: Reactio
         done=done(run),
         reaction_s=reaction.look.total_seconds(),
         changeover_s=max(_longest_start_s(run), reaction.start.total_seconds()),
+        kept_every_s=_longest_unkept_s(run),
     )
     return frame(_without_refused(run, quotes, now), horizon, _held(run))
 
@@ -108,13 +111,24 @@ def _longest_start_s(run: Run) -> float:
     return max(starts, default=0.0)
 
 
+def _longest_unkept_s(run: Run) -> float:
+    """The longest time that this run has seen between two commits, or a start and the first one."""
+    gaps = [0.0]
+    for attempt in run.attempts:
+        if attempt.started_at:
+            kept = [each.at for each in run.checkpoints if each.attempt == attempt.number]
+            moments = [attempt.started_at, *kept]
+            gaps += [(late - early).total_seconds() for early, late in pairwise(moments)]
+    return max(gaps)
+
+
 def _without_refused(run: Run, quotes: tuple[Quote, ...], now: datetime) -> tuple[Quote, ...]:
-    """An on-demand pool that has just refused a machine is no way out."""
-    hot = cooling(run, now)
+    """An on-demand pool that has just refused a machine is no way out, unless all have."""
     calm = tuple(each for each in quotes if each.offer.capacity_type is CapacityType.ON_DEMAND)
-    if all(cools(each, hot) for each in calm):
-        return quotes
-    return tuple(each for each in quotes if each not in calm or not cools(each, hot))
+    spot = tuple(each for each in quotes if each.offer.capacity_type is CapacityType.SPOT)
+    left = rested(run, calm, now)
+    hot = cooling(run, now)
+    return (*spot, *(left[:1] if left and cools(left[0], hot) else left))
 
 
 def _held(run: Run) -> Pool | None:

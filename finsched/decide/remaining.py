@@ -73,10 +73,11 @@ def in_hand(run: Run, now: datetime) -> float:
 
 
 def slowness(run: Run, speed_of: Callable[[Placement], float]) -> float:
-    """Return the hours that the work took so far, against those that are believed of it now.
+    """Return how much slower the work goes than is believed of it now, never less than 1.
 
     By the progress that attempts report, and the speed that each machine is believed to have; 1
-    until a twentieth of the work was reported.
+    until a twentieth of the work was reported. Work that seems quicker may report its share badly:
+    a deadline is not staked on that.
     """
     if run.job.work is None:
         return 1.0
@@ -85,7 +86,7 @@ def slowness(run: Run, speed_of: Callable[[Placement], float]) -> float:
     hours = sum(hours for _, hours in seen)
     if share < LEAST_SEEN or hours <= 0:
         return 1.0
-    return hours / (share * run.job.work.hours)
+    return max(hours / (share * run.job.work.hours), 1.0)
 
 
 def _seen(attempt: Attempt, speed: float) -> tuple[float, float]:

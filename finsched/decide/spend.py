@@ -54,11 +54,12 @@ def transfer_usd(run: Run) -> Decimal:
 
 def storage_usd(run: Run, now: datetime) -> Decimal:
     """Return what keeping the last checkpoints has cost, estimated."""
-    if not run.checkpoints or not run.attempts:
+    last = run.last_at_work
+    if not run.checkpoints or last is None:
         return Decimal(0)
     size_gb = KEPT_CHECKPOINTS * _size_gb(run, run.checkpoints[-1].size_bytes)
     hours = ((run.ended_at or now) - run.checkpoints[0].at).total_seconds() / 3600
-    rate_usd = run.attempts[-1].placement.storage_usd_per_gb_month
+    rate_usd = last.placement.storage_usd_per_gb_month
     return money(rate_usd * size_gb * max(hours, 0.0) / HOURS_PER_MONTH)
 
 
@@ -135,8 +136,9 @@ def _size_gb(run: Run, size_bytes: int) -> float:
 
 
 def _outputs_usd(run: Run) -> float:
-    finished = run.outcome is Outcome.FINISHED and run.attempts
-    return run.attempts[-1].placement.output_transfer_usd if finished else 0.0
+    last = run.last_at_work
+    finished = run.outcome is Outcome.FINISHED and last
+    return last.placement.output_transfer_usd if last and finished else 0.0
 
 
 def _place(attempt: Attempt) -> tuple[str, str]:

@@ -52,7 +52,8 @@ def outside(run: Run, now: datetime) -> TooEarly | TooLate | None:
         return None
     closes = closes_at(run)
     if closes is not None and now >= closes:
-        return TooLate(why=f"not started by {said(closes)}, as start.before asks")
+        why = f"not started by {said(closes)}, as start.before asks; launch it with a later one"
+        return TooLate(why=why)
     opens = opens_at(run)
     if opens is not None and now < opens:
         return TooEarly(until=opens, why=f"start.after asks for {said(opens)} or later")

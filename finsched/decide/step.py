@@ -31,6 +31,11 @@ class HandOver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DropStandby:
+    """The standby takes too long: it ends, and the live attempt goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
     """The live attempt saves and ends, and nothing takes its place for now."""
 
@@ -58,4 +63,4 @@ class End:
     why: str
 
 
-Step = Launch | Move | HandOver | Pause | Wait | Stay | End
+Step = Launch | Move | HandOver | DropStandby | Pause | Wait | Stay | End

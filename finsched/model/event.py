@@ -251,7 +251,7 @@ def _resumed(run: Run, event: Resumed) -> Run:
     return replace(
         run,
         job=job,
-        resumed_after=sum(not attempt.live for attempt in run.attempts),
+        resumed_after=_before_the_first_live(run),
         limits_since=len(run.attempts),
         outcome=None,
         ended_at=None,
@@ -259,6 +259,11 @@ def _resumed(run: Run, event: Resumed) -> Run:
         choice=None,
         detail="",
     )
+
+
+def _before_the_first_live(run: Run) -> int:
+    live = [attempt.number for attempt in run.attempts if attempt.live]
+    return min(live) - 1 if live else len(run.attempts)
 
 
 def _intended(record: Recorded, event: Intended) -> Attempt:

@@ -230,8 +230,19 @@ class Run:
     @property
     def last_attempt(self) -> Attempt | None:
         """The newest attempt since the run was submitted or resumed, but for a standby."""
-        working = [each for each in self.attempts[self.resumed_after :] if not each.waiting]
+        working = [each for each in self.recent_attempts if not each.waiting]
         return working[-1] if working else None
+
+    @property
+    def recent_attempts(self) -> tuple[Attempt, ...]:
+        """The attempts that decide how the run ends: those since it was submitted or resumed."""
+        return tuple(each for each in self.attempts if each.number > self.resumed_after)
+
+    @property
+    def last_at_work(self) -> Attempt | None:
+        """The newest attempt whose job has begun, or else the newest of all."""
+        begun = [each for each in self.attempts if each.started_at]
+        return begun[-1] if begun else (self.attempts[-1] if self.attempts else None)
 
     @property
     def last_checkpoint(self) -> Checkpoint | None:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from finsched.decide.freshness import stale
+from finsched.decide.limits import over
 from finsched.decide.next_step import next_step
 from finsched.decide.prospects import Prospects
 from finsched.decide.spend import spent_usd
-from finsched.decide.step import End, HandOver, Launch, Move, Pause, Stay, Step, Wait
+from finsched.decide.step import DropStandby, End, HandOver, Launch, Move, Pause, Stay, Step, Wait
 from finsched.errors import MachineProblem, ProviderProblem
 from finsched.model.event import Decided, Ended, Event, Promoted, StopRequested, Warned
 from finsched.model.quote import Quote
@@ -90,19 +91,27 @@ class Supervisor:
     def _promote(self) -> None:
         """A standby takes over once the attempt before it has ended, and the run goes on."""
         run = self._journal.run
-        if run.standby and run.live_attempt is None and not isinstance(self._step(), End):
+        now = self._around.clock.now()
+        if run.standby is None or run.live_attempt:
+            return
+        if over(run, now, spent_usd(run, now), self._reserve) is None:
             self._record(Promoted(attempt=run.standby.number))
 
     def _step(self) -> Step:
         run, now = self._journal.run, self._around.clock.now()
-        seconds = reserve_seconds(run, self._around.clock) * self._around.clock.speed
         return next_step(
             run,
             now=now,
             spent_usd=spent_usd(run, now),
-            reserve=timedelta(seconds=seconds),
+            reserve=self._reserve,
             ahead=self._around.look_ahead(run, now),
         )
+
+    @property
+    def _reserve(self) -> timedelta:
+        """What a last checkpoint takes, in the run's own time."""
+        clock = self._around.clock
+        return timedelta(seconds=reserve_seconds(self._journal.run, clock) * clock.speed)
 
     def _act(self, step: Step) -> None:
         match step:
@@ -114,6 +123,8 @@ class Supervisor:
                 self._launch_standby(self._around.place(self._journal.run, quote, choice.why))
             case HandOver():
                 self._hand_over()
+            case DropStandby():
+                self._drop_standby()
             case Pause(choice=choice):
                 self._note(choice)
                 self._wind_down(MOVED)
@@ -157,6 +168,15 @@ class Supervisor:
             self._attendant(run.standby).renew()
         if run.live_attempt:
             self._attendant(run.live_attempt).wind_down(MOVED, patient=self._patient)
+        self._pause()
+
+    def _drop_standby(self) -> None:
+        """The live attempt goes on alone."""
+        run = self._journal.run
+        if run.standby:
+            self._attendant(run.standby).wind_down("stopped", patient=self._patient)
+        if run.live_attempt:
+            self._attendant(run.live_attempt).renew()
         self._pause()
 
     def _end(self, outcome: Outcome, why: str) -> None:

@@ -90,8 +90,8 @@ def scenario(quotes: Sequence[Quote], deadline_s: float | None) -> Scenario:
     on_demand = fallback(quotes, left_s)
     horizon = Horizon(deadline_s=left_s, left_s=left_s, reaction_s=LOOK_S)
     framed = frame([*quotes, on_demand or _stand_in(quotes[0])], horizon)
-    job = framed.job if framed else _sure(on_demand or quotes[0], left_s)
     pools = framed.pools if framed else ()
+    job = framed.job if framed and pools else _sure(on_demand or quotes[0], left_s)
     return Scenario(
         job=job,
         quotes=tuple(quotes),

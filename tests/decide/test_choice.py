@@ -12,12 +12,21 @@ from finsched.decide.next_step import next_step
 from finsched.decide.prospects import Prospects, Reaction, prospects
 from finsched.decide.spend import spent_usd
 from finsched.decide.spot.policies import POLICIES, named
-from finsched.decide.step import HandOver, Launch, Move, Pause, Stay, Step, Wait
-from finsched.model.event import Intended, Launched, Promoted, Ready
-from finsched.model.job import CheckpointSpec, JobSpec, StartWindow
-from finsched.model.market import CapacityType
-from finsched.model.run import AttemptEnd
-from finsched.testing.builders import hazard_prior, job, market, offer, spot, terms
+from finsched.decide.step import DropStandby, End, HandOver, Launch, Move, Pause, Stay, Step, Wait
+from finsched.model.event import AttemptEnded, Intended, Launched, Promoted, Ready, Resumed
+from finsched.model.job import (
+    Budget,
+    CapacityPreference,
+    CheckpointSpec,
+    GpuRequest,
+    JobSpec,
+    Requirements,
+    StartWindow,
+    Work,
+)
+from finsched.model.market import CapacityType, Offer
+from finsched.model.run import AttemptEnd, Outcome
+from finsched.testing.builders import hazard_prior, job, machine, market, offer, spot, terms
 from finsched.testing.runs import Story, placement
 
 LOOK = timedelta(minutes=5)
@@ -208,3 +217,149 @@ def test_the_deadline_is_met_whenever_machines_are_taken(policy: str, slack_hour
     for seed in range(20):
         spec = timed(5, 5 + slack_hours)
         assert World(spec, seed, policy).finished_in_time(), f"seed {seed}"
+
+
+def on(*offers: Offer, story: Story) -> Step:
+    """The next step where only these are sold."""
+    run = story.run
+    found = prospects(run, market(*offers), story.now, make_policy=named("adaptive"))
+    return next_step(run, now=story.now, spent_usd=spent_usd(run, story.now), ahead=found)
+
+
+def test_a_machine_that_is_too_slow_is_not_taken_because_it_is_cheap() -> None:
+    slow = offer(1.0, instance_type=machine(name="slow", gpu="K80"))
+    asked = timed(10, 12, capacity=CapacityPreference.ON_DEMAND)
+    asked = replace(
+        asked,
+        requirements=Requirements(
+            gpus=(GpuRequest(count=8, name="A100-80GB"), GpuRequest(count=8, name="K80"))
+        ),
+        work=Work(hours=10, reference="A100-80GB", speedup={"K80": 0.5}),
+    )
+    taken = on(slow, CALM, story=Story(job=asked))
+    assert isinstance(taken, Launch)
+    assert taken.quote.offer == CALM
+    late = Story(job=asked).after(hours=9)
+    taken = on(slow, CALM, story=late)
+    assert isinstance(taken, Launch)
+    assert taken.quote.offer == slow, "late on both: the dear one is money for nothing"
+
+
+def test_work_that_is_done_but_not_ended_needs_a_start_in_time() -> None:
+    story = Story(job=timed(10, 12)).launched(SPOTS[0]).after(hours=11.4).committed(1.0)
+    story.ended(AttemptEnd.INTERRUPTED)
+    taken = step(story)
+    assert isinstance(taken, Launch)
+    assert taken.quote.offer == CALM
+
+
+def test_no_pool_is_forgotten_when_all_refuse() -> None:
+    story = Story(job=timed(10, 30, capacity=CapacityPreference.ON_DEMAND))
+    offers = [offer(10.0 + k, zone=f"use1-az{k}") for k in range(7)]
+    asked = []
+    for _ in range(35):
+        taken = on(*offers, story=story)
+        if isinstance(taken, Wait):
+            story.now = taken.until
+            taken = on(*offers, story=story)
+        assert isinstance(taken, Launch)
+        asked.append(taken.quote.offer.zone)
+        story.launched(taken.quote.offer).ended(AttemptEnd.NOT_LAUNCHED).after(seconds=10)
+    assert sorted(asked[:7]) == sorted(each.zone for each in offers)
+    assert min(asked.count(each.zone) for each in offers) >= 3
+
+
+def test_a_faster_report_than_stated_is_no_reason_to_wait() -> None:
+    story = Story(job=timed(10, 12)).launched(CALM).after(hours=1).progressed(0.5).committed(0.5)
+    rest = ahead(story).quotes[0].hours.work
+    assert rest == pytest.approx(5.0, rel=0.01)
+
+
+def test_spot_that_is_sold_no_more_is_left_when_it_has_to_be() -> None:
+    story = Story(job=timed(10, 12)).launched(SPOTS[0]).after(hours=0.5).progressed(0.05)
+    assert isinstance(on(CALM, story=story), Stay)
+    taken = on(CALM, story=story.after(hours=2.0).progressed(0.25))
+    assert isinstance(taken, Move)
+
+
+def test_interruptions_that_are_used_up_keep_a_run_on_demand() -> None:
+    asked = timed(10, 60, budget=Budget(max_interruptions=1))
+    story = Story(job=asked).launched(SPOTS[0]).after(hours=1).ended(AttemptEnd.INTERRUPTED)
+    for hours in (0.5, 2, 8):
+        calm = story.launched(CALM).after(hours=hours)
+        assert isinstance(step(calm), Stay)
+        story.ended(AttemptEnd.NODE_FAILED)
+
+
+def test_a_move_that_the_budget_cannot_pay_is_not_made() -> None:
+    tight = timed(10, 12, budget=Budget(max_cost_usd=60.0))
+    story = Story(job=tight).launched(SPOTS[0]).after(hours=2.3).progressed(0.23)
+    assert isinstance(step(story), Stay), "on demand it would end at $100"
+    rich = timed(10, 12, budget=Budget(max_cost_usd=600.0))
+    assert isinstance(
+        step(Story(job=rich).launched(SPOTS[0]).after(hours=2.3).progressed(0.23)), Move
+    )
+
+
+def test_two_machines_at_once_keep_to_the_hourly_limit() -> None:
+    asked = timed(10, 12, budget=Budget(max_hourly_usd=11.0))
+    story = Story(job=asked).launched(SPOTS[0]).after(hours=2.3).progressed(0.23)
+    taken = step(story)
+    assert isinstance(taken, Pause)
+    assert "deadline" in taken.choice.why
+
+
+def test_standbys_that_come_to_nothing_are_not_tried_all_the_time() -> None:
+    story = Story(job=timed(10, 12)).launched(SPOTS[0]).after(hours=2.3).progressed(0.23)
+    tries = 0
+    for _ in range(120):
+        taken = step(story)
+        if isinstance(taken, Move):
+            tries += 1
+            standby(story).tell(
+                AttemptEnded(attempt=len(story.run.attempts), end=AttemptEnd.NODE_FAILED)
+            )
+        story.after(seconds=30)
+    assert 3 <= tries <= 10
+
+
+def test_a_standby_that_is_never_ready_is_given_up() -> None:
+    story = standby(Story(job=timed(10, 60)).launched(SPOTS[0]).after(hours=1))
+    assert isinstance(step(story.after(minutes=20)), Stay)
+    assert isinstance(step(story.after(hours=2)), DropStandby)
+
+
+def test_a_setup_that_fails_on_a_standby_does_not_end_the_run() -> None:
+    story = standby(Story(job=timed(10, 60)).launched(SPOTS[0]).after(hours=1))
+    story.tell(AttemptEnded(attempt=2, end=AttemptEnd.JOB_FAILED, detail="setup"))
+    assert not isinstance(step(story), End)
+
+
+def test_a_job_without_checkpoints_starts_on_spot_only_with_time_for_all_of_it_twice() -> None:
+    bare = replace(timed(2, 3.5), checkpoint=None)
+    taken = on(*SPOTS, CALM, story=Story(job=bare))
+    assert isinstance(taken, Launch)
+    assert taken.quote.offer == CALM
+
+
+def test_commits_rarer_than_planned_count_as_they_come() -> None:
+    story = Story(job=timed(5, 7.5)).launched(SPOTS[0]).after(hours=1.5).committed(0.3)
+    story.ended(AttemptEnd.MOVED).launched(CALM).after(hours=0.2).committed(0.33)
+    assert isinstance(step(story), Stay), "an interval of 1.5 h does not fit twice"
+
+
+def test_a_resume_beside_a_refused_standby_remembers_that_the_job_has_ended() -> None:
+    story = standby(Story(job=timed(10, 60)).launched(CALM).after(hours=1))
+    story.tell(AttemptEnded(attempt=2, end=AttemptEnd.NOT_LAUNCHED)).tell(Resumed())
+    story.tell(AttemptEnded(attempt=1, end=AttemptEnd.FINISHED))
+    taken = step(story)
+    assert isinstance(taken, End)
+    assert taken.outcome is Outcome.FINISHED
+
+
+def test_a_resumed_run_tries_again_after_machines_that_broke() -> None:
+    story = Story(job=timed(10, 60))
+    for _ in range(3):
+        story.launched(CALM).ended(AttemptEnd.NODE_FAILED)
+    assert isinstance(step(story), End)
+    assert isinstance(step(story.finished(Outcome.BROKEN).tell(Resumed())), Launch)

@@ -57,7 +57,7 @@ def _print(run: Run, proven: Verdict | None, out: Console) -> None:
 
 def _print_last_words(run: Run, out: Console) -> None:
     """What the job printed before it failed says more than its exit status."""
-    last = run.attempts[-1].number if run.attempts else None
+    last = run.last_at_work.number if run.last_at_work else None
     printed = b"".join(running.output(run.id, attempt=last)).decode("utf-8", "replace")
     out.print(Text(f"the job failed: {run.detail}; its last lines (finsched logs {run.id}):"))
     for line in printed.splitlines()[-LAST_LINES:]:

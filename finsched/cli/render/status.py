@@ -71,7 +71,7 @@ def run_document(run: Run, now: datetime) -> dict[str, Any]:
         "committed_progress": last.progress if last else None,
         "checkpoint": last.sequence if last else None,
         "spent_usd": f"{spent_usd(run, now):.6f}",
-        "burn_usd_per_hour": attempt.placement.usd_per_hour if attempt else 0.0,
+        "burn_usd_per_hour": sum(each.placement.usd_per_hour for each in run.live_attempts),
         "at_risk_usd": round(risk_usd, 6),
         "seconds_since_commit": round(age.total_seconds(), 3),
         "store": run.store_uri,
