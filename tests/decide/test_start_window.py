@@ -55,7 +55,7 @@ def test_the_window_is_closed_open_closed() -> None:
     assert outside(story.run, opens) is None
     assert outside(story.run, closes - second) is None
     assert outside(story.run, closes) == TooLate(
-        why="not started by 2026-06-16 12:00 UTC, as start.before asks"
+        why="not started by 2026-06-16 12:00 UTC, as start.before asks; launch it with a later one"
     )
 
 

@@ -51,7 +51,8 @@ def narrate(run: Run, record: Recorded) -> tuple[str, str] | None:
             number = checkpoint_number(run, checkpoint.sequence)
             return "commit", f"checkpoint {number}{_at(checkpoint.progress)}, {size}"
         case StopRequested(reason=reason):
-            return "stopping", f"{reason}: saving a last checkpoint"
+            saving = ": saving a last checkpoint" if run.live_attempts else ""
+            return "stopping", f"{reason}{saving}"
         case Resumed():
             return "resumed", "going on from the last commit"
         case Ended(outcome=outcome, detail=detail):
