@@ -187,7 +187,7 @@ class Lab:
         {operation, times, code, status}: refuse; {hang_seconds}: do it, then answer too late;
         {text}: something else with status 500; {empty: true}: list nothing;
         {hide_one: true}: list all machines but the last;
-        {region}, {access_key}: only calls there, or signed with it.
+        {region}, {access_key}: only calls there, or signed with it; {after}: so many are let by.
         """
         self.faults.append(rule)
 
@@ -217,10 +217,23 @@ class Lab:
         instance.state_reason.code = how.get("code", "")
         instance.state_reason.message = how.get("code", "")
         instance._reason = how.get("transition", "")
-        if spot_status := how.get("spot_status"):
+        if (spot_status := how.get("spot_status")) and instance.lifecycle == "spot":
             request = self._request(region, instance_id)
             request.state, request._status_code = "closed", spot_status
             request.changed_at = utcnow()
+
+    def machines(self) -> list[Document]:
+        """Return every machine of all regions with its state and its user data."""
+        return [
+            {
+                "region": region,
+                "instance_id": instance.id,
+                "state": instance.state,
+                "user_data": str(instance.user_data or ""),
+            }
+            for region, backend in ec2_backends[ACCOUNT].items()
+            for instance in backend.all_instances()
+        ]
 
     def forget(self, region: str, instance_id: str) -> None:
         """List a machine no longer, as EC2 does an hour after its end."""
@@ -246,7 +259,11 @@ class Lab:
     def fault_for(self, call: Document) -> Document:
         for fault in self.faults:
             wanted = {key: fault[key] for key in _CALL_KEYS if key in fault}
-            if fault.get("times", 1) > 0 and wanted.items() <= call.items():
+            if not wanted.items() <= call.items():
+                continue
+            if fault.get("after", 0) > 0:
+                fault["after"] -= 1
+            elif fault.get("times", 1) > 0:
                 fault["times"] = fault.get("times", 1) - 1
                 return fault
         return {}

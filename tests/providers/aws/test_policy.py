@@ -46,6 +46,19 @@ def actions(statement: dict[str, Any]) -> list[str]:
     return [named] if isinstance(named, str) else named
 
 
+def allowed() -> set[str]:
+    return {action for statement in statements() for action in actions(statement)}
+
+
+def called_by_finsched(lab: Lab) -> set[str]:
+    """Return the permissions of all calls that neither a test nor a node has made."""
+    return {
+        PERMISSION_OF.get(call["operation"], f"{call['service']}:{call['operation']}")
+        for call in lab.calls()
+        if BY_FINSCHED.search(call["user_agent"])
+    }
+
+
 def work_through_everything(lab: Lab) -> None:
     """Call all that the provider can do, on an account that holds all that it can meet."""
     provider = assemble(AwsSettings(instance_profile="finsched-node"), patience=PATIENCE)
@@ -89,13 +102,8 @@ def test_the_policy_allows_every_call_and_no_other(
     called = ask_for_everything(prices)
     lab: Lab = request.getfixturevalue("lab")  # AWS is reached there from now on
     work_through_everything(lab)
-    called |= {
-        f"{call['service']}:{call['operation']}"
-        for call in lab.calls()
-        if BY_FINSCHED.search(call["user_agent"])
-    }
-    allowed = {action for statement in statements() for action in actions(statement)}
-    assert called - WITHOUT_A_PERMISSION == allowed - WITHOUT_A_CALL
+    called |= called_by_finsched(lab)
+    assert called - WITHOUT_A_PERMISSION == allowed() - WITHOUT_A_CALL
 
 
 def test_nothing_that_changes_something_is_allowed_without_a_limit() -> None:
