@@ -82,7 +82,9 @@ class RemoteObjects:
         except AlreadyExistsError:
             raise
         except FileNotFoundError as error:
-            raise Missing(f"{self._uri}: {_first_line(error)}") from error
+            if action == "read":
+                raise Missing(f"{self._uri}: {_first_line(error)}") from error
+            raise StoreError(f"cannot {action} {self._uri}: {_cause(error)}") from error
         except (BaseError, OSError, ValueError) as error:
             raise StoreError(f"cannot {action} {self._uri}: {_cause(error)}") from error
 
