@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from finsched.provider import Provider
+from finsched.provider import LaunchRequest, Provider
 from finsched_aws.api import Api
-from finsched_aws.bootstrap import NodeBootstrap
 from finsched_aws.capacity import AwsCapacity
 from finsched_aws.checks import AwsChecks
 from finsched_aws.compute import AwsCompute, Bootstrap
@@ -23,6 +22,25 @@ if TYPE_CHECKING:
 _POLL_EVERY = timedelta(seconds=15)
 
 
+class _BootstrapOnUse:
+    """The node's bootstrap, imported for a launch: a quote has no time for it."""
+
+    def __init__(self, api: Api, settings: AwsSettings) -> None:
+        self._api = api
+        self._settings = settings
+
+    def __call__(self, request: LaunchRequest) -> str:
+        return self._made()(request)
+
+    def forget(self, request: LaunchRequest) -> None:
+        self._made().forget(request)
+
+    def _made(self) -> Bootstrap:
+        from finsched_aws.bootstrap import NodeBootstrap  # noqa: PLC0415 - heavy
+
+        return NodeBootstrap(self._api, self._settings)
+
+
 def assemble(
     settings: AwsSettings, *, bootstrap: Bootstrap | None = None, patience: Patience | None = None
 ) -> Provider:
@@ -31,7 +49,7 @@ def assemble(
     return Provider(
         name="aws",
         prices=CatalogPrices(),
-        compute=AwsCompute(api, settings, bootstrap or NodeBootstrap(api, settings)),
+        compute=AwsCompute(api, settings, bootstrap or _BootstrapOnUse(api, settings)),
         notices=AwsNotices(api),
         inventory=AwsInventory(api),
         live_prices=AwsLivePrices(Api(settings.regions, patience or PATIENCE)),

@@ -19,7 +19,7 @@ from finsched.node.s3_region import bucket_region
 from finsched.node.store import Store
 from finsched.provider import LaunchRequest
 from finsched_aws.api import Api
-from finsched_aws.errors import NotFound
+from finsched_aws.errors import ROLE, NotFound
 from finsched_aws.names import tag_list, tags_of
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ class NodeBootstrap:
         if not self._instance_profile:
             raise NotConfigured(
                 "aws: no instance profile is set, so a machine could not reach the run's store",
-                fix="name one as aws.instance_profile in the settings;"
-                " docs/explanation/node-bootstrap.md has its policy",
+                fix=f"name one as aws.instance_profile in the settings; {ROLE} has its policy",
             )
         uri = str(request.node_config["store_uri"])
         place = _place(uri, request.node_config.get("store_options") or {})

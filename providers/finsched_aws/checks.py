@@ -17,7 +17,7 @@ from finsched.model.market import CapacityType, InstanceType, Offer, Tier
 from finsched.provider import Finding, LaunchRequest, Verdict
 from finsched_aws import run_instances
 from finsched_aws.api import Api
-from finsched_aws.errors import POLICY, NotFound, problem_of
+from finsched_aws.errors import ROLE, NotFound, problem_of
 from finsched_aws.image import Images
 from finsched_aws.run_instances import Place
 from finsched_aws.subnets import Subnets
@@ -58,6 +58,9 @@ class AwsChecks:
         for region in self._settings.regions or (home,):
             yield from self._region(region)
         yield self._profile(home)
+        if job and job.requirements.nodes > 1:
+            detail = f"the job asks for {job.requirements.nodes}, and several cannot run yet"
+            yield _problem("nodes", detail, "ask for one node")
         if job and job.checkpoint and urlsplit(job.checkpoint.uri or "").scheme == "s3":
             yield self._bucket(home, urlsplit(job.checkpoint.uri or "").netloc)
 
@@ -127,8 +130,8 @@ class AwsChecks:
     def _profile(self, region: str) -> Finding:
         name, named = "instance profile", self._settings.instance_profile
         if not named:
-            fix = f"name one in aws.instance_profile; {POLICY} says what it needs"
-            return _unknown(name, "none is named: machines cannot reach a bucket of yours", fix)
+            fix = f"name one in aws.instance_profile; {ROLE} says what it needs"
+            return _problem(name, "none is named: machines cannot reach a bucket of yours", fix)
         try:
             told = self._api.call(
                 region, "get_instance_profile", service="iam", InstanceProfileName=named

@@ -22,6 +22,7 @@ from finsched.errors import (
 )
 
 POLICY = "docs/reference/aws.md"
+ROLE = "docs/explanation/node-bootstrap.md"
 
 
 class NotFound(InvalidRequest):

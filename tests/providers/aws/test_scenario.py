@@ -167,10 +167,15 @@ def account_of(launch: subprocess.Popen[str]) -> dict[str, Any]:
     return document["account"]
 
 
+def began_at(user: User) -> list[int]:
+    """Return how far the count was where each attempt began."""
+    told = re.findall(r"^from (\d+)$", user.finsched("logs"), re.MULTILINE)
+    return [int(number) for number in told]
+
+
 def counted_on_and_kept_the_secret(user: User, fleet: Fleet) -> None:
     """Every attempt but the first began where a checkpoint lies, and the count is right."""
-    output = user.finsched("logs")
-    began = [int(number) for number in re.findall(r"^from (\d+)$", output, re.MULTILINE)]
+    output, began = user.finsched("logs"), began_at(user)
     assert began[0] == 0
     assert 0 < began[1] < began[2] < STEPS
     assert output.count(f"counted {STEPS}\n") == 1
@@ -223,6 +228,26 @@ def test_a_launch_that_is_killed_and_given_up_leaves_nothing(
     user.finsched("sweep", "aws", "--run", user.run().id, "--apply")
     assert not any(what_is_left(lab).values())
     until(lambda: all(machine.is_off for machine in fleet.machines.values()))
+    assert_swept(user)
+
+
+def test_a_run_that_lost_its_supervisor_is_stopped_and_goes_on_from_there(
+    lab: Lab, user: User, fleet: Fleet
+) -> None:
+    user.write_job(steps=200)
+    launch = user.start("launch", user.job_file)
+    live_machine(user, 1)
+    launch.kill()
+    launch.communicate()
+    user.finsched("stop", seconds=150)
+    assert user.run().outcome is Outcome.STOPPED
+    assert not any(what_is_left(lab).values())
+    user.finsched("resume", seconds=150)
+    first, second = began_at(user)
+    assert first == 0 < second < 200
+    assert user.finsched("logs").count("counted 200\n") == 1
+    assert len(fleet.machines) == 2
+    assert not any(what_is_left(lab).values())
     assert_swept(user)
 
 
