@@ -41,24 +41,32 @@ def interval_hours(
     save_hours: float,
     hazard_per_hour: float,
     at_least_hours: float = 0.0,
+    upload_hours: float = 0.0,
 ) -> float:
     """The round interval nearest Daly's that wastes least; never longer than the work or two hours.
 
     `at_least_hours` is the time one upload takes: a shorter interval would never drain, so only
-    that makes it longer than two hours. Without interruptions there is one interval, the work.
+    that makes it longer than two hours. `upload_hours` is what an upload costs in money, as hours
+    of the machine's price. Without interruptions there is one interval, the work.
     """
     if hazard_per_hour <= 0:
         return work_hours
     longest = min(work_hours, _longest_hours(at_least_hours))
-    target = daly_interval_hours(save_hours, hazard_per_hour) if save_hours > 0 else 0.0
+    dear_hours = save_hours + upload_hours
+    target = daly_interval_hours(dear_hours, hazard_per_hour) if dear_hours > 0 else 0.0
     target = max(target, at_least_hours)
     if target >= longest:
         return longest
-    best, least = longest, stretch(longest, save_hours, hazard_per_hour)
+
+    def waste_of(hours: float) -> float:
+        paid = hazard_per_hour * upload_hours / hours
+        return stretch(hours, save_hours, hazard_per_hour) + paid
+
+    best, least = longest, waste_of(longest)
     place = bisect_left(_ROUND_HOURS, target)
     for hours in _ROUND_HOURS[max(0, place - 1) : place + 1]:
         if at_least_hours <= hours < longest:
-            waste = stretch(hours, save_hours, hazard_per_hour)
+            waste = waste_of(hours)
             if waste < least:
                 best, least = hours, waste
     return best
@@ -69,6 +77,7 @@ def cadence_by_age(
     save_hours: float,
     hazards_per_hour: Iterable[tuple[float, float]],
     at_least_hours: float = 0.0,
+    upload_hours: float = 0.0,
 ) -> tuple[tuple[float, float], ...]:
     """The best round interval from each age of a machine on: (age, interval), both in seconds.
 
@@ -82,6 +91,7 @@ def cadence_by_age(
             save_hours=save_hours,
             hazard_per_hour=hazard_per_hour,
             at_least_hours=at_least_hours,
+            upload_hours=upload_hours,
         )
         every_seconds = round(hours * 3600, 6)
         if not table or table[-1][1] != every_seconds:

@@ -30,6 +30,11 @@ class CheckpointStore(NamedTuple):
         """Whether moving a checkpoint has a known price."""
         return bool(self.upload_tiers or self.restore_tiers)
 
+    def upload_as_hours(self, usd_per_hour: float) -> float:
+        """What one more upload costs, in hours of a machine; 0 for one that costs nothing."""
+        usd = self.moves_usd(1, 0)
+        return usd / usd_per_hour if usd_per_hour > 0 else 0.0
+
     def moves_usd(self, uploads: float, restores: float) -> float:
         """Egress of the expected number of uploads and restores, in one month."""
         return egress_usd(self.upload_tiers, uploads * self.size_gb) + egress_usd(

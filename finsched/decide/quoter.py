@@ -94,7 +94,8 @@ class Quoter:
         interval = None
         declared = self._job.checkpoint is not None and self._job.checkpoint.every is not None
         if declared or (self._saves and gang_hazard > 0):
-            interval = self._interval_hours(HOURS_PER_MONTH, gang_hazard, place)
+            price = candidate.offer.price_usd_per_hour * self._nodes
+            interval = self._interval_hours(HOURS_PER_MONTH, gang_hazard, place, price)
         subject = Subject(candidate, self._nodes, hazard, AS_STATED, place, self._saves)
         return quote_hour(subject, interval)
 
@@ -110,10 +111,11 @@ class Quoter:
     def _setting(
         self, offer: Offer, gang_hazard: float, place: PlaceFacts, work_hours: float
     ) -> Setting:
+        price = offer.price_usd_per_hour * self._nodes
         return Setting(
-            usd_per_hour=offer.price_usd_per_hour * self._nodes,
+            usd_per_hour=price,
             work_hours=work_hours,
-            interval_hours=self._interval_hours(work_hours, gang_hazard, place),
+            interval_hours=self._interval_hours(work_hours, gang_hazard, place, price),
             save_hours=self._save_hours,
             boot_hours=place.boot_hours,
             hazard_per_hour=gang_hazard,
@@ -122,7 +124,9 @@ class Quoter:
             billing=place.terms.billing,
         )
 
-    def _interval_hours(self, work_hours: float, hazard: float, place: PlaceFacts) -> float:
+    def _interval_hours(
+        self, work_hours: float, hazard: float, place: PlaceFacts, usd_per_hour: float
+    ) -> float:
         spec = self._job.checkpoint
         if spec is None:
             return work_hours
@@ -133,6 +137,7 @@ class Quoter:
             save_hours=self._save_hours,
             hazard_per_hour=hazard,
             at_least_hours=place.store.upload_hours,
+            upload_hours=place.store.upload_as_hours(usd_per_hour),
         )
 
 

@@ -70,6 +70,7 @@ def _checkpoint_cadence(
             for age_s in (0.0, *AGE_EDGES_S)
         ],
         at_least_hours=store.upload_hours,
+        upload_hours=store.upload_as_hours(quote.price_usd_per_hour),
     )
 
 

@@ -206,7 +206,7 @@ def run_usd(
     here = Location(candidate.provider, candidate.region)
     data, saving = data_of(spec, snapshot, here, work, way), saving_of(spec, snapshot, here)
     save = saving.save_hours
-    interval = best_interval(saving, work, hazard)
+    interval = best_interval(saving, work, hazard, candidate.price_usd_per_hour)
     restore = 0.0 if saving.down is None else hours_on(saving.down, saving.size_gb)
     wall = daly_hours(hazard, BOOT_HOURS + restore + data.restage_hours, interval, save, work)
     first_start = BOOT_HOURS + data.idle_hours
@@ -270,16 +270,20 @@ def saving_of(spec: JobSpec, snapshot: Market, here: Location) -> Saving:
     return Saving(saved.size_gb, save, *roads, rate)
 
 
-def best_interval(saving: Saving, work: float, hazard: float) -> float:
+def best_interval(saving: Saving, work: float, hazard: float, usd_per_hour: float) -> float:
     if hazard == 0 or saving.size_gb == 0:
         return work
     upload = 0.0 if saving.up is None else hours_on(saving.up, saving.size_gb)
     drains = [minutes / 60 for minutes in ROUND_MINUTES if upload <= minutes / 60]
     longest = min(work, max(2.0, drains[0]))
     rounds = [each for each in drains if each < longest]
-    return min(
-        [*rounds, longest], key=lambda each: daly_hours(hazard, 0, each, saving.save_hours, work)
-    )
+    upload_usd = 0.0 if saving.up is None else tiered(saving.up, saving.size_gb)
+
+    def usd(interval: float) -> float:
+        hours = daly_hours(hazard, 0, interval, saving.save_hours, work)
+        return usd_per_hour * hours + upload_usd * work / interval
+
+    return min([*rounds, longest], key=usd)
 
 
 @pytest.mark.parametrize("block", range(4))

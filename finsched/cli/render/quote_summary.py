@@ -16,7 +16,7 @@ from finsched.cli.render.quote_document import COST_PARTS, HOUR_PARTS
 from finsched.cli.render.rounding import round_parts
 from finsched.model.evidence import Evidence, Quality
 from finsched.model.job import CapacityPreference, JobSpec
-from finsched.model.market import ANY_REGION, CapacityType
+from finsched.model.market import ANY_REGION, CapacityType, Location
 from finsched.model.quote import (
     THRESHOLDS,
     Basis,
@@ -161,7 +161,20 @@ def _winner(job: JobSpec, decision: Decision, best: Quote) -> Section:
                 text=f"met with {words.chance(best.deadline_probability)} chance",
             )
         )
-    return found + [Fact(label="data", text=_transfer_line(job, plan)) for plan in best.transfers]
+    found += [Fact(label="data", text=_transfer_line(job, plan)) for plan in best.transfers]
+    return found + _checkpoint_moves(job, best)
+
+
+def _checkpoint_moves(job: JobSpec, best: Quote) -> Section:
+    """What is left of the transfer beside the data: saves and restores, and copies made again."""
+    rest_usd = best.cost.transfer_usd - sum(plan.usd for plan in best.transfers)
+    saved = job.checkpoint
+    if saved is None or saved.location is None or rest_usd < 0.005:
+        return []
+    here = Location(best.offer.provider, best.offer.region)
+    where = f"between {words.location(here)} and {words.location(saved.location)}"
+    moved = f"checkpoints ({saved.size_gb:,.0f} GB each) {where}: {money(rest_usd)} expected"
+    return [Fact(label="data", text=f"{moved} for all saves and restores")]
 
 
 def _best_line(decision: Decision, best: Quote) -> str:

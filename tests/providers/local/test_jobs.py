@@ -274,14 +274,6 @@ def test_a_machine_whose_folder_is_removed_ends_with_all_its_processes(
         assert not cloud.folder_of(instance).exists()
 
 
-def command_line(pid: int) -> str:
-    """A process that has just ended has none."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    except FileNotFoundError:
-        return ""
-
-
 def machine_and_agent(cloud: Any, instance: Any) -> tuple[int, int]:
     lines = {pid: command_line(pid) for pid in cloud.living(instance)}
     [machine] = [pid for pid, line in lines.items() if "finsched_local.machine" in line]
