@@ -14,7 +14,7 @@ demo: .venv/demo.stamp
 	@examples/digits/demo.sh $(CURDIR)/$(BIN)
 
 test: .venv/test.stamp
-	@$(BIN)/pytest -n 2 --dist loadgroup -q
+	@$(BIN)/pytest -n 4 --dist loadgroup -q  # most of them wait, for machines that boot and are lost
 
 check: .venv/dev.stamp
 	@$(BIN)/ruff format --check

@@ -42,7 +42,7 @@ MEANINGS = {
         ValidationError ValidationException VPCIdNotSpecified InvalidParameterValue.Anything""",
     NotFound: """InvalidAMIID.NotFound InvalidInstanceID.NotFound InvalidGroup.NotFound
         InvalidSubnetID.NotFound InvalidVolume.NotFound InvalidAnythingNew.NotFound
-        ParameterNotFound NoSuchEntity""",
+        ParameterNotFound InvalidResourceId NoSuchEntity""",
     TokenUsed: "IdempotentParameterMismatch IdempotentInstanceTerminated",
     AlreadyThere: "InvalidGroup.Duplicate InvalidPermission.Duplicate",
     ours.ProviderError: """DependencyViolation IncorrectState VolumeInUse InvalidGroup.InUse
