@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from finsched.cli.arguments import Clouds, Launchable, MaxHourly, finite
+from finsched.cli.job_file import read_job
 from finsched.errors import FinschedError, SpecError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def quote(
     _at_most_one({"--json": json, "--csv": csv, "--markdown": markdown})
     _at_most_one({"--all": every, "--top": top is not None})
     _at_most_one({"--explain": explain, "--json": json, "--csv": csv})
-    job = _read(job_file, max_cost, max_hourly, clouds)
+    job = read_job(job_file, max_cost, max_hourly, clouds)
     decision = pricing.quote(job, launchable_only=launchable)
     if json:
         _print_json(decision, top)
@@ -63,20 +64,6 @@ def _at_most_one(flags: dict[str, bool]) -> None:
     given = [flag for flag, is_given in flags.items() if is_given]
     if len(given) > 1:
         raise SpecError(f"{' and '.join(given)} exclude each other", fix=f"keep {given[0]} alone")
-
-
-def _read(job_file: Path, max_cost: float | None, max_hourly: float | None, clouds: str) -> JobSpec:
-    from finsched import quoting, settings
-
-    chosen = settings.load()
-    named = [name.strip() for name in clouds.split(",") if name.strip()]
-    quoting.check_clouds(named, chosen)
-    return quoting.overridden(
-        quoting.read_job(job_file, chosen),
-        max_cost_usd=max_cost,
-        max_hourly_usd=max_hourly,
-        clouds=named,
-    )
 
 
 def _print_json(decision: Decision, top: int | None) -> None:

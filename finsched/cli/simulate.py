@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from finsched.cli.arguments import Clouds, Launchable, MaxHourly, finite
+from finsched.cli.job_file import read_job
 
 if TYPE_CHECKING:
     from finsched.api.simulating import Simulation
-    from finsched.model.job import JobSpec
     from finsched.simulating.study import Progress
 
 
@@ -48,7 +48,7 @@ def simulate(
     """
     from finsched.api import simulating
 
-    job = _read(job_file, max_cost, max_hourly, clouds)
+    job = read_job(job_file, max_cost, max_hourly, clouds)
     with _progress(futures) as progress:
         simulation = simulating.simulate(
             job,
@@ -77,20 +77,6 @@ def _show(simulation: Simulation, html: Path | None, *, json: bool) -> None:
         from finsched.cli.render.simulation import print_simulation
 
         print_simulation(simulation, console())
-
-
-def _read(job_file: Path, max_cost: float | None, max_hourly: float | None, clouds: str) -> JobSpec:
-    from finsched import quoting, settings
-
-    chosen = settings.load()
-    named = [name.strip() for name in clouds.split(",") if name.strip()]
-    quoting.check_clouds(named, chosen)
-    return quoting.overridden(
-        quoting.read_job(job_file, chosen),
-        max_cost_usd=max_cost,
-        max_hourly_usd=max_hourly,
-        clouds=named,
-    )
 
 
 @contextmanager
