@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import finsched_catalogs
+from finsched.catalog.store_file import STORE_FILE
 
 SCHEMA_VERSION = 3
 DIGEST_LETTERS = 16
-STORE_FILE = "prices.sqlite"
 """The name of the live prices in the state directory."""
 
 Result = TypeVar("Result")

@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from finsched.catalog.cache import STORE_FILE
 from finsched.catalog.quarantine import Sifted
+from finsched.catalog.store_file import STORE_FILE
 from finsched.errors import MachineProblem
 from finsched.model.interruption import HazardPrior
 from finsched.model.market import InstanceType, Offer
