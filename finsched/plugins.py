@@ -8,12 +8,10 @@ from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import TYPE_CHECKING
 
 from finsched.errors import FinschedError, ProviderProblem, SpecError
-from finsched.settings import Settings
+from finsched.settings import PROVIDERS, Settings
 
 if TYPE_CHECKING:
     from finsched.provider import Provider
-
-GROUP = "finsched.providers"
 
 
 def names() -> tuple[str, ...]:
@@ -61,7 +59,7 @@ def _registered(name: str) -> tuple[EntryPoint, ...]:
 @cache
 def _installed() -> EntryPoints:
     """Every provider's entry point; looking through all installed packages takes milliseconds."""
-    return entry_points(group=GROUP)
+    return entry_points(group=PROVIDERS)
 
 
 def _fix(name: str) -> str:

@@ -17,7 +17,7 @@ from finsched_aws.pace import Patience
 from finsched_aws.prices import PATIENCE, AwsLivePrices, CatalogPrices
 
 if TYPE_CHECKING:
-    from finsched.settings import AwsSettings
+    from finsched_aws.settings import AwsSettings
 
 _POLL_EVERY = timedelta(seconds=15)
 

@@ -23,7 +23,7 @@ from finsched_aws.errors import ROLE, NotFound
 from finsched_aws.names import tag_list, tags_of
 
 if TYPE_CHECKING:
-    from finsched.settings import AwsSettings
+    from finsched_aws.settings import AwsSettings
 
 PARAMETERS = "/finsched"
 _LARGEST_PARAMETER_BYTES = 4096  # of the standard tier, which costs nothing

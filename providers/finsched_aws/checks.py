@@ -23,7 +23,7 @@ from finsched_aws.run_instances import Place
 from finsched_aws.subnets import Subnets
 
 if TYPE_CHECKING:
-    from finsched.settings import AwsSettings
+    from finsched_aws.settings import AwsSettings
 
 MOST_SKEW = timedelta(seconds=60)
 _FIRST_REGION = "us-east-1"

@@ -32,7 +32,7 @@ from finsched_aws.status import needs_witness, state_of, status_of, status_of_va
 from finsched_aws.subnets import Subnet, Subnets
 
 if TYPE_CHECKING:
-    from finsched.settings import AwsSettings
+    from finsched_aws.settings import AwsSettings
 
 _MOST_TRIES = 4
 

@@ -14,10 +14,10 @@ import pytest
 
 from finsched.errors import InvalidRequest, NotConfigured
 from finsched.provider import LaunchRequest
-from finsched.settings import AwsSettings
 from finsched.testing.builders import offer
 from finsched_aws.api import Api
 from finsched_aws.bootstrap import NodeBootstrap, parameter_name
+from finsched_aws.settings import AwsSettings
 
 from .conftest import Cloud, S3Lab
 

@@ -19,9 +19,9 @@ import pytest
 from finsched.model.evidence import Evidence, Quality
 from finsched.model.market import CapacityType, InstanceType, Offer, Tier
 from finsched.provider import LaunchRequest, Provider
-from finsched.settings import AwsSettings
 from finsched_aws.assembly import assemble
 from finsched_aws.pace import Patience
+from finsched_aws.settings import AwsSettings
 
 from . import replay
 from .prices_lab import Prices

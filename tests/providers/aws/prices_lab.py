@@ -9,9 +9,9 @@ from typing import Any
 
 from finsched.model.market import InstanceType
 from finsched.provider import PriceAnswer, Provider
-from finsched.settings import AwsSettings
 from finsched_aws.assembly import assemble
 from finsched_aws.pace import Patience
+from finsched_aws.settings import AwsSettings
 
 from . import replay
 

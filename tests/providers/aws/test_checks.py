@@ -12,7 +12,7 @@ import pytest
 from finsched.model.job import CheckpointSpec, GpuRequest, JobSpec, Requirements, Where, Work
 from finsched.provider import Finding, Verdict
 from finsched.run.checking import Check
-from finsched.settings import AwsSettings, Settings
+from finsched.settings import Settings
 from finsched.testing.builders import job
 from finsched_aws.checks import MOST_SKEW, clock, expiry
 
@@ -141,7 +141,7 @@ def test_a_job_is_told_where_it_would_go_and_its_quota_is_asked(lab: Lab, tmp_pa
         state_dir=tmp_path,
         cache_dir=tmp_path / "cache",
         store=(tmp_path / "store").as_uri(),
-        aws=AwsSettings(regions=REGIONS),
+        clouds={"aws": {"regions": list(REGIONS)}},
     )
     spec = job(
         hours=1.0,

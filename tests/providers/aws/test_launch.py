@@ -10,8 +10,8 @@ import pytest
 from finsched.errors import InvalidRequest, NoCapacity, NoQuota, NotConfigured, ProviderProblem
 from finsched.model.market import CapacityType
 from finsched.provider import Compute, InstanceState, Provider
-from finsched.settings import DLAMI, AwsSettings
 from finsched_aws.assembly import assemble
+from finsched_aws.settings import DLAMI, AwsSettings
 
 from .conftest import REGIONS, Lab, launch_request, offer
 

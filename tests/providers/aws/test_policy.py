@@ -12,10 +12,10 @@ import pytest
 from finsched.model.job import CheckpointSpec
 from finsched.node.store import Store
 from finsched.run.checking import try_store
-from finsched.settings import AwsSettings
 from finsched.testing.builders import job
 from finsched_aws import errors
 from finsched_aws.assembly import assemble
+from finsched_aws.settings import AwsSettings
 
 from . import replay
 from .conftest import PATIENCE, Lab, launch_request, offer

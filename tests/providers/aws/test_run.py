@@ -37,7 +37,7 @@ from finsched.ledger import Ledger
 from finsched.run.clock import wall_clock
 from finsched.run.journal import Journal
 from finsched.run.launching import launch
-from finsched.settings import AwsSettings
+from finsched_aws.settings import AwsSettings
 from finsched_aws.assembly import assemble
 class Nothing:
     def __call__(self, request): return ""

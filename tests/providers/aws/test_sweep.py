@@ -15,7 +15,7 @@ from finsched.model.run import AttemptEnd, Outcome
 from finsched.run.home import installation, supervision
 from finsched.run.removing import Remover
 from finsched.run.sweep import Find, Sweep
-from finsched.settings import AwsSettings, Settings
+from finsched.settings import Settings
 from finsched.testing.builders import job
 from finsched.testing.runs import placement
 
@@ -37,7 +37,7 @@ class Account:
             state_dir=folder,
             cache_dir=folder / "cache",
             store=(folder / "store").as_uri(),
-            aws=AwsSettings(regions=REGIONS),
+            clouds={"aws": {"regions": list(REGIONS)}},
         )
         self.ledger = Ledger(folder / "ledger.sqlite")
         self.told: list[str] = []
