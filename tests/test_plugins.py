@@ -65,7 +65,9 @@ def ask(folder: Path) -> list[str]:
 def test_a_third_party_package_is_found_and_alone_imported(tmp_path: Path) -> None:
     install(tmp_path, "acme-gpus", "acme_gpus", GOOD)
     listed, loaded = ask(tmp_path)
-    assert listed == "acme,aws,local False"
+    names, _, others_loaded = listed.partition(" ")
+    assert {"acme", "local"} <= set(names.split(","))
+    assert others_loaded == "False"
     assert loaded == "acme False"
 
 
