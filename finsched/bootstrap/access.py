@@ -1,0 +1,92 @@
+"""How machines of one cloud reach a store of another: what a user has set up for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, TypeVar
+
+_Rule = TypeVar("_Rule")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsRole:
+    """A role of AWS that takes the machine's identity token of another cloud.
+
+    `audience` is what the token is made for: from Azure an application ID URI. `exchange_url` is the
+    token service where it is not the public one.
+    """
+
+    role_arn: str
+    audience: str = "sts.amazonaws.com"
+    exchange_url: str = "https://sts.amazonaws.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoogleIdentity:
+    """A workload identity provider of Google that takes the machine's identity.
+
+    `provider` begins with `//iam.googleapis.com/projects/`. With a `service_account` the machine
+    acts as that one. `audience` is the application ID URI that Azure makes its token for.
+    """
+
+    provider: str
+    service_account: str = ""
+    audience: str = ""
+    exchange_url: str = "https://sts.googleapis.com"
+    account_url: str = "https://iamcredentials.googleapis.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntraApplication:
+    """An application of Entra ID that takes the machine's token as its own (federated credential).
+
+    A machine of AWS makes the token with its account's outbound identity federation.
+    """
+
+    tenant_id: str
+    client_id: str
+    audience: str = "api://AzureADTokenExchange"
+    exchange_url: str = "https://login.microsoftonline.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessRules:
+    """What a cloud's machines present to each kind of store of another cloud.
+
+    `mailbox` is a folder in a store of their own cloud: where no rule fits, the launcher lends them
+    short-lived credentials there.
+    """
+
+    s3: AwsRole | None = None
+    gs: GoogleIdentity | None = None
+    az: EntraApplication | None = None
+    mailbox: str = ""
+
+
+_RULES: Mapping[str, Any] = {"s3": AwsRole, "gs": GoogleIdentity, "az": EntraApplication}
+
+
+def read_access(value: Any) -> AccessRules:
+    """Read the table `access` of a provider's settings; raises TypeError, ValueError in words."""
+    if not isinstance(value, dict):
+        raise TypeError("is not a table")
+    if unknown := value.keys() - {*_RULES, "mailbox"}:
+        raise ValueError(f"has no {min(unknown)}: it has s3, gs, az and mailbox")
+    rules = {name: _rule(name, _RULES[name], value[name]) for name in _RULES if name in value}
+    mailbox = value.get("mailbox", "")
+    if not isinstance(mailbox, str):
+        raise TypeError("mailbox is not a text")
+    return AccessRules(**rules, mailbox=mailbox)
+
+
+def _rule(name: str, kind: type[_Rule], table: Any) -> _Rule:
+    known = {each.name: each for each in fields(kind)}  # type: ignore[arg-type]
+    if not isinstance(table, dict) or not all(isinstance(text, str) for text in table.values()):
+        raise TypeError(f"{name} is not a table of texts")
+    if unknown := table.keys() - known.keys():
+        raise ValueError(f"{name} has no {min(unknown)}: it has {', '.join(known)}")
+    needed = {each.name for each in known.values() if each.default is MISSING}
+    if missing := needed - table.keys():
+        raise ValueError(f"{name} lacks {', '.join(sorted(missing))}")
+    return kind(**table)
