@@ -13,8 +13,8 @@ _Rule = TypeVar("_Rule")
 class AwsRole:
     """A role of AWS that takes the machine's identity token of another cloud.
 
-    `audience` is what the token is made for: from Azure an application ID URI. `exchange_url` is the
-    token service where it is not the public one.
+    `audience` is what the token is made for: from Azure an application ID URI. `exchange_url` is
+    the token service where it is not the public one.
     """
 
     role_arn: str
