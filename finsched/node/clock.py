@@ -1,15 +1,62 @@
-"""Moments as the node reads and writes them: aware, UTC, ISO 8601."""
+"""Moments as the node reads and writes them (aware, UTC, ISO 8601), and where time comes from."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
+from typing import Protocol
 
 UTC = timezone.utc  # Python 3.10 has no datetime.UTC
 
 
+class TimeSource(Protocol):
+    """Where time comes from: this machine, or a simulation."""
+
+    def now(self) -> datetime:
+        """Return the present moment, aware UTC."""
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass."""
+        ...
+
+
+class _Machine:
+    """The clock of this machine."""
+
+    def now(self) -> datetime:
+        """Return the present moment."""
+        return datetime.now(UTC)
+
+    def pause(self, seconds: float) -> None:
+        """Sleep."""
+        time.sleep(seconds)
+
+
+_source: TimeSource = _Machine()
+
+
 def utc_now() -> datetime:
     """Return the present moment."""
-    return datetime.now(UTC)
+    return _source.now()
+
+
+def pause(seconds: float) -> None:
+    """Let time pass."""
+    _source.pause(seconds)
+
+
+@contextmanager
+def time_from(source: TimeSource) -> Iterator[None]:
+    """Take the time of this whole process from elsewhere, as a simulation does."""
+    global _source  # noqa: PLW0603 - one process has one time
+    before, _source = _source, source
+    try:
+        yield
+    finally:
+        _source = before
 
 
 def to_iso(moment: datetime) -> str:

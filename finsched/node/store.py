@@ -6,12 +6,12 @@ there S3 is reached with the standard library.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from finsched.node.clock import pause
 from finsched.node.objects import Missing, Objects, StoredObject, StoreError
 
 __all__ = ["Missing", "Objects", "Store", "StoreError", "StoredObject", "with_retries"]
@@ -62,7 +62,7 @@ def with_retries(action: Callable[[], _Result], *, tries: int = 4) -> _Result:
         except Missing:
             raise
         except StoreError:
-            time.sleep(0.25 * 2**attempt)
+            pause(0.25 * 2**attempt)
     return action()
 
 

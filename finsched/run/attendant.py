@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from finsched.errors import ProviderProblem
 from finsched.model.run import Attempt
@@ -63,7 +63,7 @@ class Attendant:
     def wind_down(self, order: str, *, patient: bool = True) -> None:
         """Order a last checkpoint; switch the machine off when it takes too long."""
         self._post.stop(order)
-        now = datetime.now(UTC)
+        now = self._means.clock.wall()
         if self._stop_by is None:
             self._stop_by = now + self.seconds_to_save
         if now >= self._stop_by or not patient:
@@ -100,7 +100,7 @@ class Attendant:
         if known:
             self._unknown_since = None
             return
-        now = datetime.now(UTC)
+        now = self._means.clock.wall()
         self._unknown_since = self._unknown_since or now
         patience = self._means.lease + timedelta(seconds=SLACK_SECONDS)
         if now - self._unknown_since > patience or not patient:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from finsched.model.run import ClockAnchor
+from finsched.node.clock import pause, utc_now
 
 
 class Clock(Protocol):
@@ -19,6 +19,10 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Return the run's present moment, aware UTC."""
+        ...
+
+    def wall(self) -> datetime:
+        """Return the real present moment, aware UTC."""
         ...
 
     def at(self, real: datetime) -> datetime:
@@ -47,7 +51,11 @@ class AnchoredClock:
 
     def now(self) -> datetime:
         """Return the run's present moment, aware UTC."""
-        return self.at(datetime.now(UTC))
+        return self.at(self.wall())
+
+    def wall(self) -> datetime:
+        """Return the real present moment, aware UTC."""
+        return utc_now()
 
     def at(self, real: datetime) -> datetime:
         """Return the run's moment for a real one."""
@@ -61,16 +69,16 @@ class AnchoredClock:
 
     def pause(self, real_seconds: float) -> None:
         """Let real seconds pass."""
-        time.sleep(real_seconds)
+        pause(real_seconds)
 
 
 def wall_clock() -> AnchoredClock:
     """Return the clock of real runs."""
-    now = datetime.now(UTC)
+    now = utc_now()
     return AnchoredClock(ClockAnchor(real=now, simulated=now, speed=1.0))
 
 
 def anchored(simulated: datetime, speed: float) -> AnchoredClock:
     """Return a clock that reads `simulated` now and runs `speed` times as fast."""
-    anchor = ClockAnchor(real=datetime.now(UTC), simulated=simulated, speed=speed)
+    anchor = ClockAnchor(real=utc_now(), simulated=simulated, speed=speed)
     return AnchoredClock(anchor)

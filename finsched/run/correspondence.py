@@ -7,8 +7,9 @@ again, and the node's lease bounds what can happen meanwhile.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from finsched.node.clock import utc_now
 from finsched.node.mailbox import Message, read_messages
 from finsched.node.orders import OrderBook
 from finsched.node.store import Store, StoreError
@@ -38,7 +39,7 @@ class Correspondence:
 
     def renew(self, lease: timedelta) -> None:
         """Extend the node's lease once a third of it has passed."""
-        now = datetime.now(UTC)
+        now = utc_now()
         if self._lease_until and self._lease_until - now > lease * 2 / 3:
             return
         until = now + lease

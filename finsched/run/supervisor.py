@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from finsched.decide.freshness import stale
 from finsched.decide.limits import over
@@ -19,6 +19,7 @@ from finsched.model.quote import Quote
 from finsched.model.run import Attempt, Choice, Outcome, Placement, Run
 from finsched.node.store import Store
 from finsched.provider import Provider
+from finsched.run.abandoning import Abandonment
 from finsched.run.attendant import SLACK_SECONDS, Attendant, Means
 from finsched.run.clock import Clock
 from finsched.run.journal import Journal
@@ -43,7 +44,11 @@ class Surroundings:
 
 
 class Supervisor:
-    """Carries one run to its end; all that it knows stands in the journal."""
+    """Carries one run to its end; all that it knows stands in the journal.
+
+    It never waits by itself: `tick` says when the next one is wanted. `supervise` waits in between,
+    and a process with many runs or a simulation may do so in its own way.
+    """
 
     def __init__(self, journal: Journal, around: Surroundings) -> None:
         self._journal = journal
@@ -51,6 +56,8 @@ class Supervisor:
         self._attendants: dict[int, Attendant] = {}
         self._signals = 0
         self._warned_of: tuple[int, int] | None = None
+        self._settled = False
+        self._abandonment: Abandonment | None = None
 
     def interrupt(self) -> None:
         """Ask for a clean stop; asked twice, the machines are switched off at once."""
@@ -61,28 +68,48 @@ class Supervisor:
 
         When this machine fails (a full disk), the nodes save, and nothing goes on billing.
         """
-        try:
-            self._settle()
-            while self._journal.run.outcome is None:
-                self._tick()
-        except MachineProblem:
-            self._abandon()
-            raise
+        while (wanted_seconds := self.tick()) is not None:
+            if not self._journal.run.live_attempts:
+                wanted_seconds = min(wanted_seconds, _BETWEEN_ATTEMPTS_SECONDS)
+            self._around.clock.pause(wanted_seconds)
         return self._journal.run
 
-    def _settle(self) -> None:
-        for attempt in self._journal.run.live_attempts:
-            provider = self._around.provider_for(attempt.provider)
-            reconcile(self._journal, attempt, provider, self._around.clock)
+    def tick(self) -> float | None:
+        """Look, decide and act; return in how many real seconds to do so again, None at the end.
 
-    def _tick(self) -> None:
+        Raises the `ProviderProblem` of a launch that no other pool would mend, and the
+        `MachineProblem` of this machine after the ticks in which the nodes could save.
+        """
+        if self._abandonment:
+            return self._abandonment.tick()
+        try:
+            return self._look_and_act()
+        except MachineProblem as problem:
+            attendants = [self._attendant(each) for each in self._journal.run.live_attempts]
+            self._abandonment = Abandonment(problem, attendants, self._around.clock)
+            return self._abandonment.tick()
+
+    def _look_and_act(self) -> float | None:
+        self._settle()
+        if self._journal.run.outcome is not None:
+            return None
         self._journal.catch_up()
         self._hear_signals()
         for attempt in self._journal.run.live_attempts:
             self._attendant(attempt).look(patient=self._patient)
         self._promote()
-        self._act(self._step())
+        wanted_seconds = self._act(self._step())
         self._journal.looked(self._around.clock.now())
+        return None if self._journal.run.outcome is not None else wanted_seconds
+
+    def _settle(self) -> None:
+        """Before the first look: what became of the intents of a supervisor that died."""
+        if self._settled:
+            return
+        for attempt in self._journal.run.live_attempts:
+            provider = self._around.provider_for(attempt.provider)
+            reconcile(self._journal, attempt, provider, self._around.clock)
+        self._settled = True
 
     def _hear_signals(self) -> None:
         if self._signals and self._journal.run.stop_requested is None:
@@ -113,11 +140,13 @@ class Supervisor:
         clock = self._around.clock
         return timedelta(seconds=reserve_seconds(self._journal.run, clock) * clock.speed)
 
-    def _act(self, step: Step) -> None:
+    def _act(self, step: Step) -> float:
+        """Do what was decided, and return in how many real seconds to look again."""
         match step:
             case Launch(quote=quote, choice=choice):
                 self._record(Decided(choice=choice))
                 self._launch(self._around.place(self._journal.run, quote, choice.why))
+                return 0.0
             case Move(quote=quote, choice=choice):
                 self._note(choice)
                 self._launch_standby(self._around.place(self._journal.run, quote, choice.why))
@@ -130,11 +159,12 @@ class Supervisor:
                 self._wind_down(MOVED)
             case Wait(until=until, choice=choice):
                 self._note(choice)
-                self._pause_until(until)
+                return self._seconds_until(until)
             case Stay():
                 self._keep_alive()
             case End(outcome=outcome, why=why):
                 self._end(outcome, why)
+        return self._poll_seconds
 
     def _note(self, choice: Choice) -> None:
         """Write a decision down when it is another than the last."""
@@ -168,7 +198,6 @@ class Supervisor:
             self._attendant(run.standby).renew()
         if run.live_attempt:
             self._attendant(run.live_attempt).wind_down(MOVED, patient=self._patient)
-        self._pause()
 
     def _drop_standby(self) -> None:
         """The live attempt goes on alone."""
@@ -177,7 +206,6 @@ class Supervisor:
             self._attendant(run.standby).wind_down("stopped", patient=self._patient)
         if run.live_attempt:
             self._attendant(run.live_attempt).renew()
-        self._pause()
 
     def _end(self, outcome: Outcome, why: str) -> None:
         if self._journal.run.live_attempts:
@@ -188,7 +216,6 @@ class Supervisor:
     def _wind_down(self, order: str) -> None:
         for attempt in self._journal.run.live_attempts:
             self._attendant(attempt).wind_down(order, patient=self._patient)
-        self._pause()
 
     def _keep_alive(self) -> None:
         for attempt in self._journal.run.live_attempts:
@@ -197,7 +224,6 @@ class Supervisor:
             if attempt.promoted_at and attempt.started_at is None:
                 attendant.take_over()
         self._warn_of_stale_checkpoint()
-        self._pause()
 
     def _warn_of_stale_checkpoint(self) -> None:
         """Say once per attempt and commit that nothing was kept for two intervals."""
@@ -210,19 +236,6 @@ class Supervisor:
         self._warned_of = situation
         text = f"nothing was kept for {age.total_seconds() / 3600:.1f} h, more than two intervals"
         self._record(Warned(attempt=run.live_attempt.number, text=text))
-
-    def _abandon(self) -> None:
-        """Without a ledger to write to: let the nodes save, then switch their machines off."""
-        attendants = [self._attendant(each) for each in self._journal.run.live_attempts]
-        for attendant in attendants:
-            attendant.wind_down("stopped")
-        until = datetime.now(UTC) + max(
-            (a.seconds_to_save for a in attendants), default=timedelta()
-        )
-        while datetime.now(UTC) < until and not all(each.is_gone for each in attendants):
-            self._pause()
-        for attendant in attendants:
-            attendant.switch_off()
 
     def _attendant(self, attempt: Attempt) -> Attendant:
         if attempt.number not in self._attendants:
@@ -243,17 +256,16 @@ class Supervisor:
     def _patient(self) -> bool:
         return self._signals < 2
 
-    def _pause(self) -> None:
-        intervals = [
-            self._attendant(attempt).poll_interval.total_seconds()
-            for attempt in self._journal.run.live_attempts
-        ]
-        if intervals:
-            self._around.clock.pause(min(intervals))
+    @property
+    def _poll_seconds(self) -> float:
+        """How often live attempts are worth looking at; without any, the next look is at once."""
+        live = self._journal.run.live_attempts
+        intervals = (self._attendant(attempt).poll_interval for attempt in live)
+        return min((interval.total_seconds() for interval in intervals), default=0.0)
 
-    def _pause_until(self, moment: datetime) -> None:
-        left = (self._around.clock.real(moment) - datetime.now(UTC)).total_seconds()
-        self._around.clock.pause(min(max(left, 0.0), _BETWEEN_ATTEMPTS_SECONDS))
+    def _seconds_until(self, moment: datetime) -> float:
+        clock = self._around.clock
+        return max((clock.real(moment) - clock.wall()).total_seconds(), 0.0)
 
     def _record(self, event: Event) -> None:
         self._journal.record(event, self._around.clock.now())
