@@ -12,10 +12,9 @@ from finsched import quoting, settings
 from finsched.accounting.account import Account, account
 from finsched.accounting.verdict import Verdict
 from finsched.accounting.verdict import verdict as judge
+from finsched.api.durations import read_duration
 from finsched.decide.spot.policies import DEFAULT
 from finsched.errors import LedgerProblem, SpecError
-from finsched.jobfile.problems import Wrong
-from finsched.jobfile.units import duration
 from finsched.model.event import Recorded
 from finsched.model.job import JobSpec
 from finsched.model.run import Run
@@ -82,7 +81,8 @@ def resume(
     ledger = open_ledger(chosen.state_dir)
     run_id = ledger.resolve(run)
     session = _session(chosen, ledger.run(run_id).job, listener)
-    until = _duration(deadline) if deadline else None
+    least = timedelta(minutes=1)
+    until = read_duration("--deadline", deadline, least=least, example="12h") if deadline else None
     return session.resume(run_id, max_cost_usd=max_cost_usd, deadline=until)
 
 
@@ -150,11 +150,12 @@ def output(
 ) -> Iterator[bytes]:
     """Yield what the job printed, attempt by attempt; with `follow`, until the run has ended.
 
-    Raises `SpecError` for an attempt that the run does not have.
+    Raises `SpecError` for an attempt that the run does not have, and for a run whose store was
+    deleted.
     """
     ledger = open_ledger(settings.load().state_dir)
     run_id = ledger.resolve(run)
-    reader = OutputReader(ledger.run(run_id).store_uri)
+    reader = _reader(ledger.run(run_id))
     while True:
         state = ledger.run(run_id)
         last_look = not follow or state.outcome is not None
@@ -168,6 +169,16 @@ def output(
         time.sleep(_LOOK_AGAIN_SECONDS)
 
 
+def _reader(run: Run) -> OutputReader:
+    if run.store_discarded_at:
+        at = run.store_discarded_at.strftime("%F %R UTC")
+        raise SpecError(
+            f"what run {run.id} printed was deleted with its store at {at}",
+            fix=f"`finsched report {run.id}` has what it did and cost",
+        )
+    return OutputReader(run.store_uri)
+
+
 def _require_attempt(run: Run, attempt: int | None) -> None:
     numbers = [each.number for each in run.attempts]
     if attempt is not None and attempt not in numbers:
@@ -176,13 +187,6 @@ def _require_attempt(run: Run, attempt: int | None) -> None:
             f"run {run.id} has no attempt {attempt}: {there}",
             fix="leave out --attempt to see all of them",
         )
-
-
-def _duration(text: str) -> timedelta:
-    try:
-        return duration(least=timedelta(minutes=1), example="12h")(text)
-    except Wrong as wrong:
-        raise SpecError(f"--deadline {wrong.what}", fix=wrong.fix) from wrong
 
 
 def _session(chosen: settings.Settings, job: JobSpec, listener: Listener | None) -> Session:

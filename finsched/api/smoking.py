@@ -65,10 +65,10 @@ def smoke(what: Smoke, listener: Listener | None = None) -> Checked:
 def _left_behind(run: Run, provider: str) -> sweeping.Survey:
     """Look until nothing is left, or it is no longer a matter of moments."""
     give_up_at = time.monotonic() + GRACE.total_seconds()
-    left = sweeping.sweep([provider], run=run.id)
+    left = sweeping.sweep([provider], runs=[run.id])
     while left.finds and time.monotonic() < give_up_at:
         time.sleep(_LOOK_AGAIN_SECONDS)
-        left = sweeping.sweep([provider], run=run.id)
+        left = sweeping.sweep([provider], runs=[run.id])
     return left
 
 

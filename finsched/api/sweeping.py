@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from finsched import plugins, settings
+from finsched.api.durations import read_duration
+from finsched.decide.store_fate import Wish
 from finsched.errors import SpecError
+from finsched.run.discarding import discard
 from finsched.run.home import open_ledger
 from finsched.run.removing import Remover
-from finsched.run.stores import KeptStore, kept_stores
+from finsched.run.stores import KeptStore, StoreSurvey
 from finsched.run.sweep import Find, Survey, Sweep
 
 __all__ = ["Find", "KeptStore", "Survey", "stores", "sweep"]
@@ -18,20 +22,19 @@ __all__ = ["Find", "KeptStore", "Survey", "stores", "sweep"]
 def sweep(
     providers: Sequence[str] = (),
     *,
-    run: str | None = None,
+    runs: Collection[str] = (),
     apply: bool = False,
     told: Callable[[str], None] = lambda _: None,
 ) -> Survey:
     """Return what carries this installation's tag and what becomes of it; `apply` deletes orphans.
 
-    With `run`, only what belongs to that run, which then counts as given up unless a process
-    watches over it. Raises `SpecError` for a provider or a run that nobody knows.
+    With `runs`, only what belongs to these, which then count as given up unless a process
+    watches over them. Raises `SpecError` for a provider or a run that nobody knows.
     """
     chosen = settings.load()
     ledger = open_ledger(chosen.state_dir)
     _check_names(providers, known={*plugins.names(), *ledger.providers()})
-    only_run = ledger.resolve(run) if run else None
-    looking = Sweep(settings=chosen, ledger=ledger, only_run=only_run)
+    looking = Sweep(settings=chosen, ledger=ledger, only_runs=frozenset(map(ledger.resolve, runs)))
     survey = looking.survey(providers)
     if not apply:
         return survey
@@ -40,9 +43,29 @@ def sweep(
     return replace(survey, finds=(*removed, *others))
 
 
-def stores() -> list[KeptStore]:
-    """Return what ended runs keep in their stores."""
-    return list(kept_stores(open_ledger(settings.load().state_dir)))
+def stores(
+    *,
+    runs: Collection[str] = (),
+    older_than: str | None = None,
+    apply: bool = False,
+    told: Callable[[KeptStore], None] = lambda _: None,
+) -> list[KeptStore]:
+    """Return what ended runs keep in their stores and what becomes of it; `apply` deletes.
+
+    What goes is the stores of `runs`, and of all that finished `older_than` ago, such as "30d".
+    """
+    state_dir = settings.load().state_dir
+    ledger = open_ledger(state_dir)
+    wish = Wish(
+        runs=frozenset(map(ledger.resolve, runs)),
+        older_than=_age(older_than) if older_than else None,
+    )
+    survey = StoreSurvey(ledger=ledger, state_dir=state_dir, wish=wish)
+    return list(discard(survey, survey.stores(), told) if apply else survey.stores())
+
+
+def _age(text: str) -> timedelta:
+    return read_duration("--older-than", text, least=timedelta(seconds=1), example="30d")
 
 
 def _check_names(providers: Sequence[str], known: set[str]) -> None:

@@ -160,6 +160,14 @@ class Resumed:
     deadline: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreDiscarded:
+    """A person gave up what an ended run keeps in its store; written before it is deleted."""
+
+    why: str
+    size_bytes: int
+
+
 Event = (
     Submitted
     | ClockAnchored
@@ -177,6 +185,7 @@ Event = (
     | StopRequested
     | Ended
     | Resumed
+    | StoreDiscarded
 )
 
 
@@ -239,6 +248,8 @@ def _run_after(run: Run, record: Recorded) -> Run:
             return replace(run, outcome=outcome, detail=detail, ended_at=record.at)
         case Resumed():
             return _resumed(run, record.event)
+        case StoreDiscarded():
+            return replace(run, store_discarded_at=record.at)
     raise TypeError(f"{type(record.event).__name__} is not an event of a submitted run")
 
 

@@ -210,6 +210,7 @@ class Run:
     limits_since: int = 0  # attempts up to this one were launched under other limits
     outcome: Outcome | None = None
     ended_at: datetime | None = None
+    store_discarded_at: datetime | None = None  # from then on its store may be empty
     detail: str = ""
 
     @property

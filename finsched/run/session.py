@@ -59,6 +59,9 @@ class Session:
             now = present_moment(run)
             if run.outcome is Outcome.FINISHED:
                 raise SpecError(f"run {run_id} has finished", fix="launch the job again")
+            if run.store_discarded_at:
+                kept = f"the store of run {run_id} was deleted, and its checkpoints with it"
+                raise SpecError(kept, fix="launch the job again")
             until = now + deadline if deadline else None
             resumed = Resumed(max_cost_usd=max_cost_usd, deadline=until)
             self.ledger.append(run_id, resumed, now)

@@ -62,12 +62,12 @@ class Survey:
 class Sweep:
     """Looks at what carries our installation's tag, and changes nothing.
 
-    `only_run` narrows it to one run, which counts as given up.
+    `only_runs` narrows it to runs that a person named, which count as given up.
     """
 
     settings: Settings
     ledger: Ledger
-    only_run: str | None = None
+    only_runs: frozenset[str] = frozenset()
     provider: Callable[[str], Provider] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -124,7 +124,7 @@ class Sweep:
     def _owned_at(self, name: str) -> Iterator[OwnedResource]:
         inventory = self.provider(name).inventory
         for resource in inventory.owned(installation(self.state_dir)) if inventory else ():
-            if self.only_run in (None, resource.run):
+            if not self.only_runs or resource.run in self.only_runs:
                 yield resource
 
     def _matters(self, name: str, problem: FinschedError) -> bool:
@@ -138,7 +138,7 @@ class Sweep:
             now=clock.now(),
             supervised=supervised,
             lease_until=self._lease_until(run, live[0], clock) if live else None,
-            given_up=self.only_run == run.id,
+            given_up=run.id in self.only_runs,
         )
 
     def _lease_until(self, run: Run, attempt: Attempt, clock: Clock) -> datetime:

@@ -17,6 +17,7 @@ from finsched.model.event import (
     Resumed,
     Started,
     StopRequested,
+    StoreDiscarded,
     Submitted,
     Warned,
 )
@@ -57,6 +58,8 @@ def narrate(run: Run, record: Recorded) -> tuple[str, str] | None:
             return "resumed", "going on from the last commit"
         case Ended(outcome=outcome, detail=detail):
             return "ended", f"{outcome}: {detail}" if detail else str(outcome)
+        case StoreDiscarded(why=why, size_bytes=size_bytes):
+            return "discarded", f"the store and its {_bytes(size_bytes)}: {why}"
     return _of_attempt(run, record)
 
 

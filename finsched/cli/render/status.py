@@ -49,6 +49,8 @@ def print_status(run: Run, now: datetime, out: Console, *, supervised: bool) -> 
     rehearsed = " there, had it been real" if run.rehearsal else ""
     tries = f"{len(run.attempts)} attempts"
     out.print(Text(f"{spent}{rehearsed} in {tries}; finsched report {run.id}"))
+    if run.store_discarded_at:
+        out.print(Text(f"its store was deleted at {run.store_discarded_at:%F %R} UTC"))
 
 
 def run_document(run: Run, now: datetime) -> dict[str, Any]:

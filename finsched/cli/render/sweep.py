@@ -12,6 +12,7 @@ from rich.text import Text
 
 from finsched.api.sweeping import Find, KeptStore, Survey
 from finsched.cli.output import duration, money
+from finsched.cli.render.stores import store_document
 from finsched.decide.orphans import Fate
 from finsched.errors import ExitCode
 
@@ -21,9 +22,10 @@ _BY_HAND = (
 )
 
 
-def exit_code(survey: Survey) -> ExitCode:
-    """Return 5 where a provider could not be asked or a deletion failed."""
-    failed = survey.unasked or any(find.problem for find in survey.finds)
+def exit_code(survey: Survey, stores: Sequence[KeptStore] = ()) -> ExitCode:
+    """Return 5 where a provider or a store could not be asked or a deletion failed."""
+    undeleted = any(find.problem for find in survey.finds) or any(kept.problem for kept in stores)
+    failed = survey.unasked or undeleted
     return ExitCode.PROVIDER if failed else ExitCode.DONE
 
 
@@ -42,17 +44,6 @@ def print_survey(survey: Survey, out: Console, *, applied: bool) -> None:
     out.print(Text(_conclusion(survey, applied=applied), style="bold"))
 
 
-def print_stores(stores: Sequence[KeptStore], out: Console) -> None:
-    """Print what ended runs keep, the run and the folder; it is for people to delete."""
-    if stores:
-        total_bytes = sum(kept.size_bytes for kept in stores)
-        out.print(Text(f"Stores of ended runs: {_size(total_bytes)}", style="bold"))
-    for kept in stores:
-        size = f"{_size(kept.size_bytes)}, {_size(kept.checkpoint_bytes)} of it checkpoints"
-        out.print(Text(f"  {kept.run}: {kept.problem or size}"))
-        out.print(Padding(Text(kept.uri, style="dim"), (0, 0, 0, 4), expand=False))
-
-
 def survey_document(
     survey: Survey, *, applied: bool, stores: Sequence[KeptStore] | None = None
 ) -> dict[str, Any]:
@@ -65,7 +56,7 @@ def survey_document(
             {"provider": name, "problem": problem.message, "fix": problem.fix}
             for name, problem in survey.unasked
         ],
-        "stores": None if stores is None else [_store(kept) for kept in stores],
+        "stores": None if stores is None else [store_document(kept) for kept in stores],
     }
 
 
@@ -130,18 +121,3 @@ def _resource(find: Find) -> dict[str, Any]:
         "deleted": find.deleted,
         "problem": find.problem or None,
     }
-
-
-def _store(kept: KeptStore) -> dict[str, Any]:
-    return {
-        "run": kept.run,
-        "uri": kept.uri,
-        "ended_at": kept.ended_at.isoformat() if kept.ended_at else None,
-        "size_bytes": kept.size_bytes,
-        "checkpoint_bytes": kept.checkpoint_bytes,
-        "problem": kept.problem or None,
-    }
-
-
-def _size(size_bytes: int) -> str:
-    return f"{size_bytes / 1e9:,.2f} GB" if size_bytes >= 1e7 else f"{size_bytes / 1e3:,.1f} kB"
