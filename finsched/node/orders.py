@@ -36,33 +36,18 @@ class OrderBook:
         self._last_number = self._objects.append(content, after=self._last_number)
 
 
-class Orders:
-    """The orders as the node sees them, read by a thread every few seconds."""
+class OrderReader:
+    """The orders as an attempt obeys them; `read_new` looks for more."""
 
-    def __init__(
-        self, store: Store, attempt: int, *, lease_seconds: float, poll_seconds: float
-    ) -> None:
+    def __init__(self, store: Store, attempt: int, *, lease_seconds: float) -> None:
         self.lease_until = utc_now() + timedelta(seconds=lease_seconds)
         self.stop_reason: str | None = None
         self.go = False
         self._objects = _objects(store, attempt)
         self._last_number = 0
-        self._poll_seconds = poll_seconds
-        self._closed = threading.Event()
-        threading.Thread(target=self._watch, name="orders", daemon=True).start()
 
-    def close(self) -> None:
-        """Read no more orders."""
-        self._closed.set()
-
-    def _watch(self) -> None:
-        while not self._closed.wait(self._poll_seconds):
-            try:
-                self._read_new()
-            except StoreError:
-                continue  # an unreachable store ends in an expired lease, which is meant so
-
-    def _read_new(self) -> None:
+    def read_new(self) -> None:
+        """Obey what was ordered since the last look; raises StoreError."""
         for number in self._objects.numbers(after=self._last_number):
             self._obey(self._objects.read(number))
             self._last_number = number
@@ -78,6 +63,29 @@ class Orders:
                 self.stop_reason = str(order["reason"])
         except (ValueError, KeyError, TypeError):
             return  # an order that cannot be read cannot be followed
+
+
+class Orders(OrderReader):
+    """The orders as the node sees them, read by a thread every few seconds."""
+
+    def __init__(
+        self, store: Store, attempt: int, *, lease_seconds: float, poll_seconds: float
+    ) -> None:
+        super().__init__(store, attempt, lease_seconds=lease_seconds)
+        self._poll_seconds = poll_seconds
+        self._closed = threading.Event()
+        threading.Thread(target=self._watch, name="orders", daemon=True).start()
+
+    def close(self) -> None:
+        """Read no more orders."""
+        self._closed.set()
+
+    def _watch(self) -> None:
+        while not self._closed.wait(self._poll_seconds):
+            try:
+                self.read_new()
+            except StoreError:
+                continue  # an unreachable store ends in an expired lease, which is meant so
 
 
 def lease_until(store: Store, attempt: int) -> datetime | None:

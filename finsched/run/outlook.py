@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from finsched import policies, quoting
+from finsched import policies
 from finsched.decide.choice import LONGEST_LOOK
 from finsched.decide.lessons import lived_through
 from finsched.decide.prospects import Prospects, Reaction, prospects
@@ -14,7 +15,6 @@ from finsched.model.quote import Quote
 from finsched.model.run import Placement, Run
 from finsched.run.clock import Clock
 from finsched.run.placing import placement
-from finsched.settings import Settings
 
 _LOOK_TAKES = timedelta(seconds=1)  # of real time, as the next
 _START_TAKES = timedelta(seconds=3)
@@ -23,8 +23,8 @@ _START_TAKES = timedelta(seconds=3)
 class Outlook:
     """The prospects of one run, worked out anew every ten minutes and for every attempt."""
 
-    def __init__(self, run: Run, settings: Settings, clock: Clock) -> None:
-        self._settings = settings
+    def __init__(self, run: Run, look: Callable[[Run, datetime], Market], clock: Clock) -> None:
+        self._look_at = look
         self._clock = clock
         self._reaction = Reaction(look=_LOOK_TAKES * clock.speed, start=_START_TAKES * clock.speed)
         self._market = self._read_market(run)
@@ -68,7 +68,7 @@ class Outlook:
         return self._market
 
     def _read_market(self, run: Run) -> Market:
-        market = quoting.read_market(run.job, self._settings, now=self._clock.now())
+        market = self._look_at(run, self._clock.now())
         if run.rehearsal:
             return market
         offers = tuple(offer for offer in market.offers if market.can_launch(offer))

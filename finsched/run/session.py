@@ -12,10 +12,11 @@ from functools import cache
 from types import FrameType
 from typing import Any
 
-from finsched import plugins
+from finsched import plugins, quoting
 from finsched.errors import SpecError, StoreProblem
 from finsched.ledger import Ledger
 from finsched.model.event import ClockAnchored, Resumed, StopRequested
+from finsched.model.market import Market
 from finsched.model.run import Outcome, Run
 from finsched.node.store import Store, StoreError
 from finsched.provider import Provider
@@ -93,7 +94,7 @@ class Session:
         return clock
 
     def _surroundings(self, run: Run, clock: Clock) -> Surroundings:
-        outlook = Outlook(run, self.settings, clock)
+        outlook = Outlook(run, self._market, clock)
         return Surroundings(
             provider_for=cache(self._provider),
             store=_store(run.store_uri),
@@ -106,6 +107,9 @@ class Session:
             look_ahead=outlook.ahead,
             place=outlook.place,
         )
+
+    def _market(self, run: Run, now: datetime) -> Market:
+        return quoting.read_market(run.job, self.settings, now=now)
 
     def _provider(self, name: str) -> Provider:
         return plugins.load(name, self.settings)
