@@ -11,13 +11,13 @@ Parts that the provider lacks are skipped.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import pytest
 
 from finsched.model.evidence import Quality
-from finsched.model.market import Offer
+from finsched.model.market import InstanceType, Offer
 from finsched.provider import Capacity, LivePrices, PriceAnswer, Provider
 
 PAST = timedelta(days=30)
@@ -41,9 +41,14 @@ class PricesConformance:
         return provider.live_prices
 
     @pytest.fixture
-    def answers(self, live: LivePrices) -> Sequence[PriceAnswer]:
+    def known(self) -> Mapping[str, InstanceType]:
+        """Return machines by name, for a provider that does not tell their hardware."""
+        return {}
+
+    @pytest.fixture
+    def answers(self, live: LivePrices, known: Mapping[str, InstanceType]) -> Sequence[PriceAnswer]:
         """Return the answers of a few regions, with their past."""
-        return list(live.ask(tuple(live.regions())[:MOST_REGIONS], {}, past=PAST))
+        return list(live.ask(tuple(live.regions())[:MOST_REGIONS], known, past=PAST))
 
     @pytest.fixture
     def offers(self, answers: Sequence[PriceAnswer]) -> Sequence[Offer]:
