@@ -94,7 +94,8 @@ class LaunchRequest:
 class OwnedResource:
     """Something at the provider that carries our installation's tag.
 
-    `shared` means that all runs use it and none owns it.
+    `shared` means that all runs use it and none owns it. `billed_as` is the item of the catalog
+    `idle.csv` that it is billed as, so many units of it; empty where it costs nothing known.
     """
 
     provider: str
@@ -103,6 +104,8 @@ class OwnedResource:
     run: str | None
     created_at: datetime | None
     usd_per_month: float | None = None
+    billed_as: str = ""
+    billed_units: float = 1.0
     installation: str = ""
     attempt: int | None = None
     shared: bool = False
@@ -140,13 +143,16 @@ class PriceAnswer:
     """What one region said when it was asked for prices; what it did not say stays unknown.
 
     `offers` are all that it sells of the ways of buying that answered. `changes` are in the order
-    of their time. `problems` say in words what could not be asked.
+    of their time. `problems` say in words what could not be asked. `only_where_known` marks a price
+    list that names no places of sale: an offer of it counts in the zones where the machine is known
+    to be sold.
     """
 
     region: str
     offers: tuple[Offer, ...] = ()
     changes: tuple[PriceChange, ...] = ()
     problems: tuple[str, ...] = ()
+    only_where_known: bool = False
 
 
 class LivePrices(Protocol):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from finsched.decide.orphans import Fate, Ruling
@@ -31,7 +30,7 @@ def rule_store(run: Run, wish: Wish, *, ended_for: timedelta, supervised: bool) 
         return _kept(f"the run has not ended; `finsched stop {run.id}` ends it")
     if run.live_attempts:
         return _kept(f"a machine may still live; `finsched sweep --run {run.id} --apply` ends it")
-    if PurePosixPath(urlsplit(run.store_uri).path).name != run.id:
+    if urlsplit(run.store_uri).path.rpartition("/")[2] != run.id:
         return _kept("it is no folder of this run alone")
     if run.store_discarded_at:
         return _over("its deletion had begun")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finsched import plugins
+from finsched.catalog.idle import idle_usd_per_month
 from finsched.decide.orphans import Fate, Ruling, Situation, rule, rule_without_run
 from finsched.decide.transfer import HOURS_PER_MONTH
 from finsched.errors import FinschedError, LedgerProblem, NotConfigured, SpecError
@@ -165,14 +166,22 @@ def by_run(owned: Iterable[OwnedResource]) -> list[tuple[str | None, list[OwnedR
 
 def _of_nobody(resource: OwnedResource, run_id: str | None) -> Find:
     ruling = rule_without_run(run_id, shared=resource.shared)
-    return Find(resource=resource, ruling=ruling, usd_per_month=resource.usd_per_month)
+    return Find(resource=resource, ruling=ruling, usd_per_month=_of_its_own(resource))
 
 
 def _usd_per_month(resource: OwnedResource, run: Run) -> float | None:
-    """What the provider says, or for a machine the price at which it was launched."""
-    if resource.usd_per_month is not None or resource.kind != INSTANCE or run.rehearsal:
-        return resource.usd_per_month
+    """What it costs of its own, or for a machine the price at which it was launched."""
+    if resource.kind != INSTANCE or run.rehearsal:
+        return _of_its_own(resource)
     for attempt in run.attempts:
         if attempt.number == resource.attempt:
             return attempt.placement.offer.price_usd_per_hour * HOURS_PER_MONTH
     return None
+
+
+def _of_its_own(resource: OwnedResource) -> float | None:
+    """What the provider says, or else the price of its kind in the catalog."""
+    if resource.usd_per_month is not None or not resource.billed_as:
+        return resource.usd_per_month
+    usd = idle_usd_per_month().get((resource.provider, resource.billed_as))
+    return None if usd is None else usd * resource.billed_units

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -28,10 +28,13 @@ class _Kind:
     delete_parameter: str
     created_key: str = ""
     live: dict[str, Any] | None = None
+    only_own: bool = False  # where others' would be listed, too
+    billed: Callable[[Description], tuple[str, float]] = lambda _: ("", 1.0)
 
     def listed(self, api: Api, region: str, installation: str) -> list[Description]:
         filters = [tag_filter(INSTALLATION, installation), *([self.live] if self.live else ())]
-        found = api.listed(region, self.list_operation, self.list_key, Filters=filters)
+        ask: dict[str, Any] = {"OwnerIds": ["self"]} if self.only_own else {}
+        found = api.listed(region, self.list_operation, self.list_key, Filters=filters, **ask)
         if self.list_key == "Reservations":
             return [instance for each in found for instance in each["Instances"]]
         return found
@@ -40,6 +43,16 @@ class _Kind:
         takes_many = self.delete_parameter.endswith("Ids")
         ask: dict[str, Any] = {self.delete_parameter: [own] if takes_many else own}
         api.call(region, self.delete_operation, **ask)
+
+
+def _volume(described: Description) -> tuple[str, float]:
+    return described.get("VolumeType", ""), described["Size"]
+
+
+def _snapshot(described: Description) -> tuple[str, float]:
+    """A full one: what it shares with others is not billed twice, so this is the most."""
+    full_gib = described.get("FullSnapshotSizeInBytes", 0) / 2**30
+    return "snapshot", full_gib or described["VolumeSize"]
 
 
 KINDS = (  # in the order in which they can be deleted
@@ -82,6 +95,18 @@ KINDS = (  # in the order in which they can be deleted
         created_key="CreateTime",
         delete_operation="delete_volume",
         delete_parameter="VolumeId",
+        billed=_volume,
+    ),
+    _Kind(
+        name="snapshot",
+        list_operation="describe_snapshots",
+        list_key="Snapshots",
+        id_key="SnapshotId",
+        created_key="StartTime",
+        delete_operation="delete_snapshot",
+        delete_parameter="SnapshotId",
+        only_own=True,
+        billed=_snapshot,
     ),
     _Kind(
         name="address",
@@ -90,6 +115,7 @@ KINDS = (  # in the order in which they can be deleted
         id_key="AllocationId",
         delete_operation="release_address",
         delete_parameter="AllocationId",
+        billed=lambda _: ("address", 1.0),
     ),
     _Kind(
         name="security-group",
@@ -158,12 +184,15 @@ def _owned_in(api: Api, installation: str, region: str) -> Iterator[OwnedResourc
 
 def _resource(kind: _Kind, region: str, described: Description) -> OwnedResource:
     tags = read_tags(described)
+    item, units = kind.billed(described)
     return OwnedResource(
         provider="aws",
         kind=kind.name,
         id=str(Located(region, described[kind.id_key])),
         run=tags.get(RUN),
         created_at=described.get(kind.created_key),
+        billed_as=item,
+        billed_units=units,
         installation=tags[INSTALLATION],
         attempt=int(tags[ATTEMPT]) if tags.get(ATTEMPT, "").isdecimal() else None,
         shared=kind.name == "security-group" and RUN not in tags,

@@ -20,13 +20,13 @@ POSITIVE = {
     "dense_fp16_tflops", "memory_bandwidth_gb_per_s", "prior_shape", "prior_exposure_hours",
     "gbit_per_second", "minimum_seconds", "granularity_seconds", "boot_seconds", "months",
     "storage_usd_per_gb_month", "on_demand_usd_per_hour", "grams_co2eq_per_kwh", "pue",
-    "usd_per_gpu_hour", "nodes", "hours", "mean_up_hours", "mean_down_hours",
+    "usd_per_gpu_hour", "nodes", "hours", "mean_up_hours", "mean_down_hours", "usd_per_month",
 }  # fmt: skip
 NOT_NEGATIVE = {"usd_per_gb", "start_gb", "losses", "up_hours", "notice_seconds"}
 KEYS = {  # columns that name a row; all others are what is said of it
     "instance_types": 2, "gpus": 1, "interruption": 3, "egress": 5, "throughput": 4,
     "geography": 2, "terms": 1, "carbon": 2, "sources": 1, "commitments": 7,
-    "price_history": 8, "availability": 6,
+    "price_history": 8, "availability": 6, "idle": 2,
 }  # fmt: skip
 Rows = list[dict[str, str]]
 

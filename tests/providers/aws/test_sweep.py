@@ -20,6 +20,7 @@ from finsched.testing.builders import job
 from finsched.testing.runs import placement
 
 from .conftest import REGIONS, Lab, launch_request, offer
+from .test_inventory import leave_behind
 
 pytestmark = pytest.mark.slow
 
@@ -107,6 +108,21 @@ def test_everything_of_a_dead_gang_goes_and_a_supervised_run_stays(account: Acco
     assert {find.usd_per_month for find in machines} == {0.5 * 730}
     assert all(find.deleted for find in removed)
     assert COSTLY | {"security-group"} == {find.resource.kind for find in removed}
+
+
+def test_what_costs_of_its_own_has_the_price_of_the_catalog(account: Account) -> None:
+    account.launched("r9")
+    account.ended("r9")
+    own = installation(account.settings.state_dir)
+    leave_behind(account.lab, installation=own)
+    found = {find.resource.kind: find for find in account.survey() if find.resource.billed_as}
+    assert {kind: find.usd_per_month for kind, find in found.items()} == {
+        "volume": pytest.approx(30 * 0.08),
+        "snapshot": pytest.approx(20 * 0.05),
+        "address": pytest.approx(3.65),
+    }
+    assert {find.ruling.fate for find in found.values()} == {Fate.ORPHAN}
+    assert {find.resource.kind for find in account.remove() if find.deleted} >= found.keys()
 
 
 def test_a_machine_that_outlived_its_lease_goes_and_its_attempt_ends_in_the_ledger(
