@@ -1,10 +1,16 @@
-"""How machines of one cloud reach a store of another: what a user has set up for it."""
+"""How machines of one cloud reach a store of another: what a user has set up for it.
+
+docs/explanation/cross-cloud.md explains it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, TypeVar
+
+from finsched.errors import NotConfigured
+from finsched.node.objects import OWNERS
 
 _Rule = TypeVar("_Rule")
 
@@ -90,3 +96,23 @@ def _rule(name: str, kind: type[_Rule], table: Any) -> _Rule:
     if missing := needed - table.keys():
         raise ValueError(f"{name} lacks {', '.join(sorted(missing))}")
     return kind(**table)
+
+
+def access_document(
+    rules: AccessRules, cloud: str, identity: str, region: str, scheme: str
+) -> dict[str, Any]:
+    """Return how a machine of a cloud reaches a kind of store, as the machine is told.
+
+    Raises NotConfigured where the store is another cloud's and the user has set up nothing.
+    """
+    told = {"cloud": cloud, "identity": identity, "region": region}
+    if OWNERS[scheme] == cloud:
+        return {**told, "by": "own"}
+    rule = getattr(rules, scheme)
+    if rule is not None:
+        return {**told, "by": "federation", **asdict(rule)}
+    raise NotConfigured(
+        f"{cloud}: a machine there has no way to a store at {scheme}://",
+        fix=f"set up [{cloud}.access.{scheme}] in the settings; docs/explanation/cross-cloud.md"
+        " shows how",
+    )

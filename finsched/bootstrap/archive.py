@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.resources import files
@@ -24,13 +25,14 @@ main()
 # What user data carries: enough to fetch the rest and to check it.
 _LOADER = (
     "__init__",
-    "aws",
+    "access",
     "clock",
-    "credentials",
     "loader",
     "metadata",
     "objects",
-    "sigv4",
+    "renewed",
+    "request",
+    "service",
     "web",
 )
 
@@ -51,20 +53,42 @@ class Archive:
 def agent() -> Archive:
     """Return the whole node agent; its first argument is the module that is to run."""
     names = (file.name for file in files(_NODE).iterdir())
-    return _runnable(_RUN_A_MODULE, [name for name in names if name.endswith(".py")])
+    sources = {name: _source(name) for name in names if name.endswith(".py")}
+    return _runnable(_RUN_A_MODULE, sources)
 
 
-@lru_cache(maxsize=1)
-def loader() -> Archive:
-    """Return what fetches the agent and checks it."""
-    return _runnable(_RUN_THE_LOADER, [f"{name}.py" for name in _LOADER])
+@lru_cache(maxsize=32)
+def loader(more: frozenset[str]) -> Archive:
+    """Return what fetches the agent and checks it; `more` are the modules that its plan needs."""
+    names = (f"{name}.py" for name in {*_LOADER, *more})
+    return _runnable(_RUN_THE_LOADER, {name: _without_words(_source(name)) for name in names})
 
 
-def _runnable(main: bytes, modules: Iterable[str]) -> Archive:
+def _source(name: str) -> bytes:
+    return files(_NODE).joinpath(name).read_bytes()
+
+
+def _without_words(source: bytes) -> bytes:
+    """Leave out docstrings, comment lines and empty lines: user data has little room."""
+    lines = source.decode().splitlines()
+    dropped: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            continue
+        if ast.get_docstring(node, clean=False) is None:
+            continue
+        words = node.body[0]
+        dropped.update(range(words.lineno - 1, words.end_lineno or words.lineno))
+        if len(node.body) == 1 and not isinstance(node, ast.Module):
+            dropped.remove(words.lineno - 1)
+            lines[words.lineno - 1] = " " * words.col_offset + "pass"
+    left = (line for number, line in enumerate(lines) if number not in dropped)
+    return "\n".join(line for line in left if line.strip() and line.strip()[0] != "#").encode()
+
+
+def _runnable(main: bytes, modules: Mapping[str, bytes]) -> Archive:
     """Pack modules of the node as a package of their own, without the rest of finsched."""
-    sources = {
-        f"finsched/node/{name}": files(_NODE).joinpath(name).read_bytes() for name in modules
-    }
+    sources = {f"finsched/node/{name}": source for name, source in modules.items()}
     return archive({"__main__.py": main, "finsched/__init__.py": b"", **sources})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from finsched.bootstrap.access import AccessRules
@@ -27,7 +28,15 @@ class DeleteVirtualMachine:
     """A machine of Azure deletes itself: one that is only switched off is billed on."""
 
     api_url: str = "https://management.azure.com"
+    audience: str = "https://management.azure.com/"
 
+
+ENDINGS: Mapping[type, str] = {
+    PowerOff: "power_off",
+    DeleteInstance: "delete_instance",
+    DeleteVirtualMachine: "delete_virtual_machine",
+}
+"""What a machine is told of each ending."""
 
 Ending = PowerOff | DeleteInstance | DeleteVirtualMachine
 

@@ -6,8 +6,8 @@ agent lives, and never beyond the moment at which the machine has to be done.
 
 from __future__ import annotations
 
+import base64
 import http.client
-import json
 import math
 import os
 import signal
@@ -22,10 +22,12 @@ from types import FrameType
 from typing import Any
 
 from finsched.node.clock import from_iso, utc_now
-from finsched.node.loader import Refused, fetch, or_switch_off, read_plan, say, switch_off
-from finsched.node.metadata import METADATA_URL, conversation
+from finsched.node.loader import Refused, ask, fetch, or_switch_off, read_plan, say, switch_off
+from finsched.node.machine import facts, node_rank
 from finsched.node.objects import StoreError
 from finsched.node.parameter import Parameters
+from finsched.node.secret_half import joined
+from finsched.node.service import error_code
 from finsched.node.store import with_retries
 
 _TICK_SECONDS = 0.1
@@ -43,10 +45,11 @@ def main() -> None:
 def _run(plan: Mapping[str, Any]) -> int:
     config = Path(plan["folder"]) / "node.json"
     config.write_bytes(fetch(plan, plan["config"]))
-    secrets = _secrets(plan["secrets"])
+    secrets = _secrets(plan)
+    rank = with_retries(lambda: _rank(plan), tries=_TRIES)
     agent = subprocess.Popen(  # noqa: S603 - it was checked
         [sys.executable, "-I", "-S", sys.path[0], "finsched.node", str(config)],
-        env={**os.environ, **_facts()},
+        env={**os.environ, **facts(plan), "FINSCHED_NODE_RANK": rank},
         stdin=subprocess.PIPE,
         start_new_session=True,
     )
@@ -57,10 +60,24 @@ def _run(plan: Mapping[str, Any]) -> int:
     return _watch(agent, from_iso(plan["end_at"]) if plan["end_at"] else None)
 
 
-def _secrets(where: Mapping[str, Any] | None) -> bytes:
+def _rank(plan: Mapping[str, Any]) -> str:
+    try:
+        return node_rank(plan)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise StoreError(
+            f"the metadata service does not say which node this is: {error}"
+        ) from error
+
+
+def _secrets(plan: Mapping[str, Any]) -> bytes:
     """Return the secrets as JSON; they are deleted where no other machine needs them."""
+    where = plan["secrets"]
     if where is None:
         return b"{}"
+    return _joined_halves(plan, where) if where["by"] == "halves" else _parameter(where)
+
+
+def _parameter(where: Mapping[str, Any]) -> bytes:
     parameters = Parameters(where["region"])
     found = with_retries(lambda: parameters.read(where["name"]), tries=_TRIES)
     if where["only_reader"]:
@@ -71,16 +88,18 @@ def _secrets(where: Mapping[str, Any] | None) -> bytes:
     return found.encode()
 
 
-def _facts() -> dict[str, str]:
-    """Return what the agent is told of its machine; a silent endpoint costs only that."""
-    url = os.environ.get("FINSCHED_METADATA_URL") or METADATA_URL
-    facts = {"FINSCHED_METADATA_URL": url}
-    with suppress(OSError, http.client.HTTPException, ValueError, KeyError):
-        with conversation(url) as answer:
-            identity = json.loads(answer("/latest/dynamic/instance-identity/document") or "{}")
-        facts["FINSCHED_INSTANCE"] = identity["instanceId"]
-        facts["FINSCHED_MACHINE_STARTED"] = from_iso(identity["pendingTime"]).isoformat()
-    return facts
+def _joined_halves(plan: Mapping[str, Any], where: Mapping[str, Any]) -> bytes:
+    """Bring the other half, delete it in the store, and put both together."""
+    answer = ask(plan, "GET", where["path"])
+    if answer.status != 200:
+        raise Refused(f"the secrets cannot be read: {answer.status} {error_code(answer)}")
+    pad, key = base64.b64decode(where["pad"]), base64.b64decode(where["key"])
+    found = joined(answer.body, pad, key)
+    try:
+        ask(plan, "DELETE", where["path"])
+    except StoreError as error:
+        say(f"the launcher has to clean up: {error}")
+    return found
 
 
 def _watch(agent: subprocess.Popen[bytes], end_at: datetime | None) -> int:

@@ -69,3 +69,8 @@ def from_iso(text: str) -> datetime:
     # Python 3.10 reads no Z, which is how clouds write their moments.
     moment = datetime.fromisoformat(f"{text[:-1]}+00:00" if text.endswith("Z") else text)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def from_timestamp(seconds: float) -> datetime:
+    """Return the moment so many seconds after the beginning of 1970."""
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,11 +1,13 @@
-"""`python loader.zip PLAN_PATH`: what user data carries; it fetches the agent and checks it.
+"""`python loader.zip PLAN_PATH [end]`: what user data carries; it fetches the agent and checks it.
 
 Small, for user data has room for 16 KiB. The rest of the boot is in the agent's archive (boot.py).
+With `end` it only ends the machine, which somebody has started again.
 """
 
 from __future__ import annotations
 
 import hashlib
+import http.client
 import io
 import json
 import os
@@ -19,11 +21,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from finsched.node.aws import Service, error_code
+from finsched.node.access import identity_for
 from finsched.node.clock import utc_now
-from finsched.node.credentials import Keyring
 from finsched.node.objects import StoreError
-from finsched.node.sigv4 import Request
+from finsched.node.request import Request
+from finsched.node.service import Service, error_code
+from finsched.node.web import Answer
 
 _TRIES = 8  # fresh roles and networks take a moment to be known everywhere
 _LOG_BYTES = 1 << 20
@@ -37,6 +40,8 @@ def main() -> None:
     """Become the boot of the agent, or switch the machine off."""
     plan = read_plan(Path(sys.argv[1]))
     folder = Path(plan["folder"]) / "agent"
+    if sys.argv[2:] == ["end"]:
+        return or_switch_off(plan, lambda: 0)
 
     def load() -> int:
         with zipfile.ZipFile(io.BytesIO(fetch(plan, plan["artefact"]))) as artefact:
@@ -44,7 +49,7 @@ def main() -> None:
         become = [sys.executable, "-I", "-S", str(folder), "finsched.node.boot", sys.argv[1]]
         os.execv(sys.executable, become)  # noqa: S606 - it was checked
 
-    or_switch_off(plan, load)
+    return or_switch_off(plan, load)
 
 
 def read_plan(path: Path) -> Mapping[str, Any]:
@@ -63,6 +68,7 @@ def or_switch_off(plan: Mapping[str, Any], action: Callable[[], int]) -> None:
         try:
             if status:
                 _send_log(plan)
+            _leave(plan)
         finally:
             switch_off("now")
 
@@ -70,13 +76,24 @@ def or_switch_off(plan: Mapping[str, Any], action: Callable[[], int]) -> None:
 def fetch(plan: Mapping[str, Any], wanted: Mapping[str, str]) -> bytes:
     """Return an object of the run's store that is what the launcher put there."""
     for _ in range(_TRIES):
-        with suppress(StoreError):
-            answer = _ask(plan, "GET", wanted["path"])
+        try:
+            answer = ask(plan, "GET", wanted["path"])
             if answer.status == 200:
                 return _checked(answer.body, wanted)
             say(f"{wanted['path']}: {answer.status} {error_code(answer)}")
+        except StoreError as error:
+            say(str(error))
         time.sleep(plan["pause_seconds"])
     raise Refused(f"{wanted['path']} cannot be fetched")
+
+
+def ask(plan: Mapping[str, Any], method: str, path: str, body: bytes = b"") -> Answer:
+    """Return the answer of the run's store, whatever its status; raises StoreError."""
+    identity = identity_for(plan["scheme"], plan["access"], plan["region"], os.environ)
+    is_blob = plan["scheme"] == "az" and method == "PUT"
+    headers = {"x-ms-blob-type": "BlockBlob"} if is_blob else {}
+    request = Request(method=method, path=path, headers=headers, body=body)
+    return Service(plan["address"], identity).call(request)
 
 
 def switch_off(when: str) -> None:
@@ -102,9 +119,16 @@ def _checked(content: bytes, wanted: Mapping[str, str]) -> bytes:
 def _send_log(plan: Mapping[str, Any]) -> None:
     log = Path(plan["folder"]) / "boot.log"
     with suppress(StoreError, OSError):
-        _ask(plan, "PUT", plan["log_path"], log.read_bytes()[-_LOG_BYTES:])
+        ask(plan, "PUT", plan["log_path"], log.read_bytes()[-_LOG_BYTES:])
 
 
-def _ask(plan: Mapping[str, Any], method: str, path: str, body: bytes = b"") -> Any:
-    service = Service("s3", plan["address"], plan["region"], Keyring())
-    return service.call(Request(method=method, host="", path=path, query={}, headers={}, body=body))
+def _leave(plan: Mapping[str, Any]) -> None:
+    """Let the cloud delete this machine, where switching it off would not end its costs."""
+    if plan["ending"]["by"] == "power_off":
+        return
+    from finsched.node.departure import delete_machine  # noqa: PLC0415 - not on AWS
+
+    try:
+        delete_machine(plan, os.environ)
+    except (StoreError, OSError, http.client.HTTPException, ValueError, KeyError) as error:
+        say(f"the machine is only switched off, and may go on costing: {error}")

@@ -1,9 +1,9 @@
-"""The machine's metadata endpoint, in the shape of EC2's IMDSv2: a token first, then answers."""
+"""The machine's metadata endpoint: a request with a header, or the conversation of IMDSv2."""
 
 from __future__ import annotations
 
 import http.client
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -11,9 +11,21 @@ METADATA_URL = "http://169.254.169.254"
 _TIMEOUT_SECONDS = 2.0
 
 
+def ask(url: str, headers: Mapping[str, str], *, wait_seconds: float = 0.0) -> tuple[int, str]:
+    """Return status and body of one answer; raises OSError, http.client.HTTPException."""
+    parts = urlsplit(url)
+    timeout = _TIMEOUT_SECONDS + wait_seconds
+    connection = http.client.HTTPConnection(parts.netloc, timeout=timeout)
+    try:
+        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        return _request(connection, "GET", target, headers)
+    finally:
+        connection.close()
+
+
 @contextmanager
 def conversation(metadata_url: str) -> Iterator[Callable[[str], str | None]]:
-    """Give a function that returns what stands under a path, or None where nothing does.
+    """Give a function that returns what stands under a path of EC2's metadata service, or None.
 
     Raises OSError, http.client.HTTPException.
     """
@@ -34,8 +46,8 @@ def conversation(metadata_url: str) -> Iterator[Callable[[str], str | None]]:
 
 
 def _request(
-    connection: http.client.HTTPConnection, method: str, path: str, headers: dict[str, str]
+    connection: http.client.HTTPConnection, method: str, path: str, headers: Mapping[str, str]
 ) -> tuple[int, str]:
-    connection.request(method, path, headers=headers)
+    connection.request(method, path, headers=dict(headers))
     answer = connection.getresponse()
     return answer.status, answer.read().decode()

@@ -1,24 +1,27 @@
-"""Large objects in parts, several at a time; what S3 has of a failed upload is not sent again."""
+"""Large objects in parts, several at a time; what a store has of a failed upload is not sent again.
+
+The words are those of S3, which Google's Cloud Storage takes as well.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import re
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
-from finsched.node.aws import code_in, error_code
 from finsched.node.objects import StoreError
+from finsched.node.parallel import several_at_once
+from finsched.node.service import code_in, error_code
 from finsched.node.web import Answer
 
 PART_BYTES = 16 << 20
 _PARTS_OF_ONE_SIZE = 1000  # S3 takes 10,000 parts: later ones are larger, up to its 5 TiB
-_UPLOADS_AT_ONCE = 4
 
 Ask = Callable[..., Answer]
+PartHeaders = Callable[[bytes], Mapping[str, str]]
 
 
 @dataclass(slots=True)
@@ -32,11 +35,13 @@ class _Upload:
 class MultipartUploads:
     """The multipart uploads of one bucket, by key; one is sent at a time.
 
-    `ask` is `(method, key, query, headers, body) -> Answer`.
+    `ask` is `(method, key, query, headers, body) -> Answer`; `part_headers` let the store refuse a
+    part that was damaged on its way.
     """
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: Ask, part_headers: PartHeaders) -> None:
         self._ask = ask
+        self._part_headers = part_headers
         self._unfinished: dict[str, _Upload] = {}
 
     def send(self, key: str, parts: Iterable[bytes]) -> None:
@@ -58,27 +63,21 @@ class MultipartUploads:
         answer = self._require(self._ask("POST", key, {"uploads": ""}))
         found = re.search(rb"<UploadId>([^<]+)</UploadId>", answer.body)
         if not found:
-            raise StoreError("S3 named no upload")
+            raise StoreError("the store named no upload")
         return _Upload(found[1].decode())
 
     def _send_parts(self, key: str, upload: _Upload, parts: Iterable[bytes]) -> int:
-        count = 0
-        with ThreadPoolExecutor(_UPLOADS_AT_ONCE) as threads:
-            waiting: deque[Future[None]] = deque()
-            for count, part in enumerate(parts, start=1):
-                waiting.append(threads.submit(self._send_part, key, upload, count, part))
-                if len(waiting) == _UPLOADS_AT_ONCE:
-                    waiting.popleft().result()
-            for sent in waiting:
-                sent.result()
-        return count
+        numbered = enumerate(parts, start=1)
+        send = partial(self._send_part, key, upload)
+        return sum(1 for _ in several_at_once(send, numbered))
 
-    def _send_part(self, key: str, upload: _Upload, number: int, part: bytes) -> None:
+    def _send_part(self, key: str, upload: _Upload, numbered: tuple[int, bytes]) -> None:
+        number, part = numbered
         sha256 = hashlib.sha256(part).hexdigest()
         if upload.parts.get(number, ("", ""))[0] == sha256:
             return
         query = {"partNumber": str(number), "uploadId": upload.id}
-        answer = self._ask("PUT", key, query, {"x-amz-content-sha256": sha256}, part)
+        answer = self._ask("PUT", key, query, self._part_headers(part), part)
         if error_code(answer) == "NoSuchUpload":
             self._unfinished.pop(key, None)  # the next try begins anew
         self._require(answer)
@@ -94,7 +93,7 @@ class MultipartUploads:
         self._unfinished.pop(key, None)  # after a refusal the next try begins anew
         self._require(answer)
         if b"<Error>" in answer.body:  # S3 begins its answer with 200 before it is done
-            raise StoreError(f"S3 could not join the parts: {code_in(answer.body)}")
+            raise StoreError(f"the store could not join the parts: {code_in(answer.body)}")
 
     def _require(self, answer: Answer) -> Answer:
         if answer.status != 200:

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+OWNERS = {"s3": "aws", "gs": "gcp", "az": "azure"}
+"""Whose stores these are, by the scheme of their URIs."""
+
 
 class StoreError(Exception):
     """The store cannot be read or written; the text is a sentence for people."""

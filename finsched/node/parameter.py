@@ -6,10 +6,11 @@ import json
 import os
 from collections.abc import Mapping
 
-from finsched.node.aws import Service, error_code
-from finsched.node.credentials import Keyring
+from finsched.node.aws import signing
+from finsched.node.credentials import own_keys
 from finsched.node.objects import StoreError
-from finsched.node.sigv4 import Request
+from finsched.node.request import Request
+from finsched.node.service import Identity, Service, error_code
 from finsched.node.web import Answer
 
 
@@ -22,7 +23,8 @@ class Parameters:
             or environment.get("AWS_ENDPOINT_URL")
             or f"https://ssm.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
         )
-        self._service = Service("ssm", address, region, Keyring(environment))
+        identity = Identity(own_keys(environment), signing("ssm", region))
+        self._service = Service(address, identity)
 
     def read(self, name: str) -> str:
         """Return a decrypted value; raises StoreError."""
@@ -43,6 +45,4 @@ class Parameters:
             "x-amz-target": f"AmazonSSM.{operation}",
         }
         body = json.dumps(document).encode()
-        return self._service.call(
-            Request(method="POST", host="", path="/", query={}, headers=headers, body=body)
-        )
+        return self._service.call(Request(method="POST", path="/", headers=headers, body=body))

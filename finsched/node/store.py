@@ -1,12 +1,13 @@
 """The run's store: a folder of objects on any backend, reached by URI.
 
 Where finsched is installed obstore does the work. A rented machine has nothing but its own Python:
-there S3 is reached with the standard library.
+there the stores of the clouds are reached with the standard library.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ __all__ = ["Missing", "Objects", "Store", "StoreError", "StoredObject", "with_re
 
 _Result = TypeVar("_Result")
 Opener = Callable[[str, Mapping[str, Any]], Objects]
+_CLIENTS = {"s3": ("s3", "S3Objects"), "gs": ("gs", "GsObjects"), "az": ("az", "AzObjects")}
 
 
 class Store:
@@ -71,8 +73,9 @@ def _open(uri: str, options: Mapping[str, Any]) -> Objects:
         from finsched.node.remote import RemoteObjects  # noqa: PLC0415 - not on a bare machine
 
         return RemoteObjects(uri, options)
-    if urlsplit(uri).scheme != "s3":
-        raise StoreError(f"cannot open {uri}: a machine without obstore reaches s3:// only")
-    from finsched.node.s3 import S3Objects  # noqa: PLC0415 - only on a bare machine
-
-    return S3Objects(uri, options)
+    scheme = urlsplit(uri).scheme
+    if scheme not in _CLIENTS:
+        raise StoreError(f"cannot open {uri}: a machine without obstore reaches s3, gs and az only")
+    module, name = _CLIENTS[scheme]
+    opener: Opener = getattr(import_module(f"finsched.node.{module}"), name)
+    return opener(uri, options)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from finsched.bootstrap.delivery import deliver_agent, deliver_config, latest_end
+from finsched.bootstrap.place import Place
 from finsched.bootstrap.user_data import Fetched, Plan, user_data
 from finsched.node.commit_log import CommitLog, Committed
 from finsched.node.mailbox import read_messages
@@ -56,6 +57,9 @@ class Cloud:
         artefact, document = deliver_agent(self.store), deliver_config(self.store, config)
         path = f"/{self.s3.bucket}/runs/r1"
         plain: dict[str, Any] = {
+            "place": Place(cloud="aws"),
+            "scheme": "s3",
+            "access": {"cloud": "aws", "by": "own"},
             "address": self.s3.url,
             "region": "us-east-1",
             "artefact": Fetched(path=f"{path}/{artefact.key}", sha256=artefact.sha256),

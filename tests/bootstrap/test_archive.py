@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from finsched import node
 from finsched.bootstrap import archive
 from finsched.bootstrap.delivery import latest_end
-from finsched.bootstrap.user_data import MOST_BYTES, Fetched, Plan, user_data
+from finsched.bootstrap.place import MOST_BYTES, Place
+from finsched.bootstrap.user_data import Fetched, Plan, user_data
 from finsched.errors import InvalidRequest
 
 SOURCES = sorted(Path(node.__file__).parent.glob("*.py"))
@@ -26,6 +27,9 @@ SOURCES = sorted(Path(node.__file__).parent.glob("*.py"))
 def plan(path: str = "/runs/r1/node/x.zip") -> Plan:
     fetched = Fetched(path=path, sha256="0" * 64)
     return Plan(
+        place=Place(cloud="aws"),
+        scheme="s3",
+        access={"cloud": "aws", "by": "own"},
         address="https://bucket.s3.eu-west-1.amazonaws.com",
         region="eu-west-1",
         artefact=fetched,
@@ -67,9 +71,10 @@ def test_the_node_is_written_for_python_3_10_and_its_standard_library(source: Pa
 
 
 def test_user_data_leaves_room_and_is_refused_where_it_has_none() -> None:
-    assert len(user_data(plan()).encode()) < 0.8 * MOST_BYTES
+    most = MOST_BYTES["aws"]
+    assert len(user_data(plan()).encode()) < 0.75 * most
     with pytest.raises(InvalidRequest, match="user data"):
-        user_data(plan("/" + "x" * MOST_BYTES))
+        user_data(plan("/" + "x" * most))
 
 
 @given(st.text(max_size=60))

@@ -154,7 +154,7 @@ def test_what_is_missing_is_said_before_anything_is_made(
     if settings.instance_profile:
         config = {**launched.node_config, "store_uri": "file:///somewhere"}
         launched = replace(launched, node_config=config)
-    with pytest.raises(NotConfigured, match="aws: ") as refused:
+    with pytest.raises(NotConfigured, match="machine") as refused:
         NodeBootstrap(Api((REGION,)), settings)(launched)
     assert refused.value.fix
     assert not cloud.s3.calls("PUT")

@@ -44,22 +44,24 @@ def test_where_nobody_answers_the_region_stays_unknown() -> None:
     assert bucket_region("bucket", "http://127.0.0.1:1") == ""
 
 
-def test_a_bare_machine_has_a_store_of_its_own(tmp_path: Path) -> None:
-    """Without the site packages there is no obstore: S3 works, other places are told in words."""
+def test_a_bare_machine_has_stores_of_its_own(tmp_path: Path) -> None:
+    """Without the site packages there is no obstore; other places are told in words."""
     script = """
 from finsched.node.store import Store, StoreError
-print(type(Store("s3://bucket/run")._objects).__name__)
+for uri in ("s3://bucket/run", "gs://bucket/run", "az://container/run"):
+    print(type(Store(uri)._objects).__name__)
 try:
-    Store("gs://bucket/run")
+    Store("file:///tmp/run")
 except StoreError as error:
     print(error)
 """
     root = Path(__file__).parents[2]
     python = [sys.executable, "-S", "-c", script]
-    found = subprocess.run(
-        python, env={"PYTHONPATH": str(root)}, capture_output=True, text=True, check=True
-    )
+    own = {"PYTHONPATH": str(root), "AZURE_STORAGE_ACCOUNT_NAME": "acme"}
+    found = subprocess.run(python, env=own, capture_output=True, text=True, check=True)
     assert found.stdout.splitlines() == [
         "S3Objects",
-        "cannot open gs://bucket/run: a machine without obstore reaches s3:// only",
+        "GsObjects",
+        "AzObjects",
+        "cannot open file:///tmp/run: a machine without obstore reaches s3, gs and az only",
     ]

@@ -14,11 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finsched.node.clock import to_iso, utc_now
-from finsched.node.credentials import Credentials, Keyring, NoCredentials
+from finsched.node.credentials import Credentials, own_keys
 from finsched.node.multipart import PART_BYTES, parts_of
-from finsched.node.s3 import S3Objects, bucket_address
-from finsched.node.sigv4 import Request, canonical_query, signed_headers
+from finsched.node.renewed import NoCredentials
+from finsched.node.request import Request, canonical_query
+from finsched.node.s3 import S3Objects
+from finsched.node.sigv4 import signed_headers
 from finsched.node.store import Missing, Store, StoreError
+from finsched.node.store_address import bucket_address
 from finsched_local.metadata import MetadataServer
 
 from .conftest import OPENERS, S3Lab
@@ -110,28 +113,28 @@ def role() -> Iterator[Role]:
 
 
 def test_keys_of_the_role_are_kept_until_they_end_soon(role: Role) -> None:
-    keyring = Keyring({"FINSCHED_METADATA_URL": role.url})
+    keys = own_keys({"FINSCHED_METADATA_URL": role.url})
     role.lend("first", timedelta(hours=6))
-    assert keyring.keys().access_key == "first"
+    assert keys.get().access_key == "first"
     role.lend("second", timedelta(minutes=4))
-    assert keyring.keys().access_key == "first"
-    assert keyring.refuse(keyring.keys())
-    assert keyring.keys().access_key == "second"
+    assert keys.get().access_key == "first"
+    keys.refuse(keys.get())
+    assert keys.get().access_key == "second"
     role.lend("third", timedelta(hours=6))
-    assert keyring.keys().access_key == "third"
+    assert keys.get().access_key == "third"
 
 
 def test_keys_that_are_still_valid_outlast_a_silent_endpoint() -> None:
     with closing(Role("i-1")) as role:
-        keyring = Keyring({"FINSCHED_METADATA_URL": role.url})
+        keys = own_keys({"FINSCHED_METADATA_URL": role.url})
         role.lend("first", timedelta(minutes=4))
-        keyring.keys()
-    assert keyring.keys().access_key == "first"
+        keys.get()
+    assert keys.get().access_key == "first"
 
 
 def test_a_machine_without_a_role_says_so(role: Role) -> None:
     with pytest.raises(NoCredentials, match="instance profile"):
-        Keyring({"FINSCHED_METADATA_URL": role.url}).keys()
+        own_keys({"FINSCHED_METADATA_URL": role.url}).get()
 
 
 def test_keys_are_never_shown() -> None:
