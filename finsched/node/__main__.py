@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -14,6 +15,7 @@ from finsched.node.agent import Agent, Surroundings
 from finsched.node.clock import from_iso, utc_now
 from finsched.node.config import ConfigError, NodeConfig
 from finsched.node.ending import End, Watch
+from finsched.node.gang import Gang
 from finsched.node.mailbox import Mailbox
 from finsched.node.notice import InterruptionNotice, NoticeWatch
 from finsched.node.orders import Orders
@@ -40,7 +42,7 @@ def main() -> int:
 
 
 def _surroundings(config_path: Path, umask: int) -> Surroundings:
-    config = NodeConfig.read(config_path)
+    config = _placed(NodeConfig.read(config_path))
     secrets = json.load(sys.stdin)
     if missing := set(config.secret_names) - secrets.keys():
         raise ConfigError(f"secrets without a value: {', '.join(sorted(missing))}")
@@ -54,6 +56,7 @@ def _surroundings(config_path: Path, umask: int) -> Surroundings:
             lease_seconds=config.lease_seconds,
             poll_seconds=config.poll_seconds,
         ),
+        _gang(store, config),
     )
     return Surroundings(
         config=config,
@@ -64,6 +67,26 @@ def _surroundings(config_path: Path, umask: int) -> Surroundings:
         mailbox=Mailbox(store, config.attempt),
         umask=umask,
         boot_seconds=_boot_seconds(os.environ.get("FINSCHED_MACHINE_STARTED")),
+    )
+
+
+def _placed(config: NodeConfig) -> NodeConfig:
+    """The machines of a gang share one document: each is told its own rank when it boots."""
+    rank = int(os.environ.get("FINSCHED_NODE_RANK") or config.node_rank)
+    if not 0 <= rank < config.nodes:
+        raise ConfigError(f"node {rank} is none of {config.nodes}")
+    return replace(config, node_rank=rank)
+
+
+def _gang(store: Store, config: NodeConfig) -> Gang | None:
+    if config.nodes == 1:
+        return None
+    return Gang(
+        store,
+        config.attempt,
+        rank=config.node_rank,
+        nodes=config.nodes,
+        poll_seconds=config.poll_seconds,
     )
 
 

@@ -12,30 +12,33 @@ from datetime import datetime
 from typing import TypeVar
 
 from finsched.node.cadence import Pace, PaceFile
-from finsched.node.checkpoint import Committer, CommitTools
-from finsched.node.clock import to_iso, utc_now
+from finsched.node.clock import utc_now
 from finsched.node.commit_log import CommitLog, CommitWriter, Fenced
 from finsched.node.config import NodeConfig
 from finsched.node.ending import Cause, End, Watch
 from finsched.node.environment import checkpoint_directory, job_environment
 from finsched.node.fetch import Fetcher
+from finsched.node.gang import Begun, Incomplete
 from finsched.node.job_process import JobProcess
+from finsched.node.keeping import Keeper, KeepingTools, keeper
 from finsched.node.mailbox import Mailbox
-from finsched.node.output import OutputLog
-from finsched.node.parts import Parts
+from finsched.node.output import OutputLog, output_objects
+from finsched.node.peers import Peers, restored_at
 from finsched.node.prefetch import Prefetch
 from finsched.node.process_tree import kill_descendants
 from finsched.node.progress import Progress
 from finsched.node.removal import remove_tree
+from finsched.node.reports import Reports
 from finsched.node.restore import Restored, restore
 from finsched.node.store import Store, StoreError, with_retries
 from finsched.node.workspace import Workspace, make_empty, unpack
 
 _TICK_SECONDS = 0.03
 _PUMP_SECONDS = 2.0
-_PROGRESS_EVERY_SECONDS = 0.5
 _SHORTEST_COMMIT_SECONDS = 2.0
 _POLLS_BETWEEN_PREFETCHES = 10
+# These ends of a job that is done already change nothing.
+_MAY_COME_LATE = {End.INTERRUPTED, End.STOPPED, End.LIMIT, End.LEASE_EXPIRED}
 _Result = TypeVar("_Result")
 
 
@@ -72,22 +75,23 @@ class Agent:
         self._around = around
         self._config = around.config
         self._writer = CommitWriter(around.store, around.config.attempt)
+        rank = around.config.node_rank
+        self._peers = Peers(around.watch.gang)
         self._progress = Progress(around.workspace.progress)
+        self._reports = Reports(around.mailbox, self._progress, rank=rank)
         self._output = OutputLog(
             around.workspace.output,
-            around.store,
-            around.config.attempt,
+            output_objects(around.store, around.config.attempt, rank),
             around.secrets.values(),
         )
-        self._fetcher = Fetcher(around.store)
+        self._fetcher = Fetcher(around.store, rank=rank)
         self._prefetch = Prefetch(around.store, self._fetcher, around.workspace.prefetched)
         self._pace = _pace(around)
         self._pace_file = (
             PaceFile(around.workspace.checkpoint_every, self._pace) if self._pace else None
         )
         self._hinted = False
-        self._reported_at = 0.0
-        self._reported: float | None = None
+        self._begun: Begun | None = None
 
     def run(self) -> Ended:
         """Do the work and report how it ended."""
@@ -95,19 +99,28 @@ class Agent:
             ended = self._attempt()
         except Fenced as error:
             ended = Ended(end=End.FENCED, detail=str(error))
-        except (StoreError, OSError, tarfile.TarError) as error:
+        except (StoreError, OSError, tarfile.TarError, Incomplete) as error:
             ended = Ended(end=End.NODE_FAILED, detail=str(error))
         except Exception as error:  # noqa: BLE001 - whatever it was, it has to be reported
             traceback.print_exc()
             ended = Ended(end=End.NODE_FAILED, detail=f"{type(error).__name__}: {error}")
         kill_descendants()
+        self._tell_peers(ended)
         self._around.watch.close()
         self._around.workspace.clear()  # a job that filled the disk must not silence us
         last_words_seconds = self._around.watch.reserve.total_seconds()
         self._output.close(timeout_seconds=last_words_seconds)
-        self._report_end(ended)
+        self._reports.ended(
+            ended.end, ended.exit_code, ended.detail, self._fetcher.downloaded_bytes
+        )
         self._around.mailbox.close(timeout_seconds=last_words_seconds)
+        self._peers.let_go()  # only now: a node that is gone before the last word was lost
         return ended
+
+    def _tell_peers(self, ended: Ended) -> None:
+        """A gang ends together: what ended one node ends the others, unless all is done."""
+        if ended.end is not End.FINISHED:
+            self._peers.tell_end(ended.end, ended.detail)
 
     def _attempt(self) -> Ended:
         if self._config.standby:
@@ -120,7 +133,18 @@ class Agent:
             return Ended(end=prepared.end, detail=prepared.detail)
         if not self._config.standby and (ended := self._set_up(prepared)):
             return ended
-        return self._work(prepared)
+        begun = self._while_watching(lambda: self._begin(prepared))
+        if isinstance(begun, Cause):
+            return Ended(end=begun.end, detail=begun.detail)
+        return self._work(begun)
+
+    def _begin(self, restored: Restored) -> Restored:
+        """Start when all nodes can, from the one checkpoint that the leader has verified."""
+        self._begun = self._peers.begin(restored)
+        if self._peers.leads:
+            return restored
+        log, into = CommitLog(self._around.store), self._around.workspace.restored
+        return restored_at(self._begun.checkpoint, restored, log, self._fetcher, into)
 
     def _while_watching(self, action: Callable[[], _Result]) -> _Result | Cause:
         """Act in a thread, so that a lease or a budget can end even a hanging download."""
@@ -131,9 +155,14 @@ class Agent:
         return cause
 
     def _prepare(self) -> Restored:
-        self._writer.open()
+        self._open_log()
         self._fill_workspace()
         return self._restore()
+
+    def _open_log(self) -> None:
+        """Fence all earlier attempts."""
+        if self._peers.leads:
+            self._writer.open()
 
     def _fill_workspace(self) -> None:
         around = self._around
@@ -148,7 +177,7 @@ class Agent:
             return Restored()
         restored = with_retries(self._try_to_restore)
         for text in restored.damaged:
-            self._around.mailbox.post("warning", text=f"{text}; falling back to the one before")
+            self._reports.warning(f"{text}; falling back to the one before")
         return restored
 
     def _try_to_restore(self) -> Restored:
@@ -187,7 +216,7 @@ class Agent:
 
     def _take_over(self) -> Restored:
         """Fence the attempt that worked so far, then bring what is still missing."""
-        self._writer.open()
+        self._open_log()
         self._prefetch.close()
         restored = self._restore()
         remove_tree(self._around.workspace.prefetched)
@@ -196,7 +225,7 @@ class Agent:
     def _set_up(self, restored: Restored) -> Ended | None:
         if not self._config.setup:
             return None
-        self._around.mailbox.post("setup")
+        self._reports.setup()
         exit_code, cause = self._supervise(self._start(self._config.setup, restored), None)
         if cause:
             return Ended(end=cause.end, exit_code=exit_code, detail=cause.detail)
@@ -209,16 +238,24 @@ class Agent:
     def _work(self, restored: Restored) -> Ended:
         job = self._start(self._config.run_command, restored)
         self._around.workspace.started.touch()
-        self._report_start(restored)
-        committer = self._committer(restored)
+        self._reports.started(restored, self._fetcher.downloaded_bytes)
+        committer = self._keeper(restored)
         exit_code, cause = self._supervise(job, committer)
-        self._report_progress(last=True)
+        self._reports.progress(last=True)
+        cause = cause or self._wait_for_peers(exit_code)
         stored = committer is None or committer.finish(
             whole=exit_code == 0, deadline=time.monotonic() + self._seconds_to_commit(cause)
         )
         if committer and committer.fenced:
             raise Fenced(committer.fenced)
         return self._judge(exit_code, cause, stored=stored)
+
+    def _wait_for_peers(self, exit_code: int) -> Cause | None:
+        """The work of a gang is done when every node has done its part; None where it is."""
+        if exit_code == 0:
+            return self._while_watching(self._peers.wait_until_done)
+        self._tell_peers(_job_failed(exit_code))
+        return None
 
     def _start(self, command: str, restored: Restored) -> JobProcess:
         around = self._around
@@ -232,6 +269,7 @@ class Agent:
                 restored=restored.directory,
                 every_seconds=self._told_once(),
                 secrets=around.secrets,
+                leader_address=self._begun.leader_address if self._begun else "",
             ),
             signal_name=self._config.checkpoint.signal if self._config.checkpoint else "SIGTERM",
             umask=around.umask,
@@ -243,69 +281,35 @@ class Agent:
             return None
         return self._config.checkpoint.usual_seconds or self._pace.every_seconds
 
-    def _report_start(self, restored: Restored) -> None:
-        commit = restored.commit
-        self._around.mailbox.post(
-            "started",
-            restore={
-                "sequence": commit.number if commit else None,
-                "size_bytes": commit.size_bytes if commit else 0,
-                "progress": commit.progress if commit else None,
-                "damaged": len(restored.damaged),
-                "downloaded_bytes": self._fetcher.downloaded_bytes,
-            },
-        )
-
-    def _report_ready(self, *, fetch_seconds: float, setup_seconds: float) -> None:
-        staged = self._prefetch.commit
+    def _report_ready(self, **seconds: float) -> None:
         self._around.workspace.ready.touch()
-        self._around.mailbox.post(
-            "ready",
-            sequence=staged.number if staged else None,
-            size_bytes=staged.size_bytes if staged else 0,
-            downloaded_bytes=self._fetcher.downloaded_bytes,
-            boot_seconds=round(self._around.boot_seconds, 3),
-            fetch_seconds=round(fetch_seconds, 3),
-            setup_seconds=round(setup_seconds, 3),
+        self._reports.ready(
+            self._prefetch.commit,
+            self._fetcher.downloaded_bytes,
+            boot_seconds=self._around.boot_seconds,
+            **seconds,
         )
 
-    def _report_end(self, ended: Ended) -> None:
-        self._around.mailbox.post(
-            "ended",
-            end=str(ended.end),
-            exit_code=ended.exit_code,
-            detail=ended.detail,
-            downloaded_bytes=self._fetcher.downloaded_bytes,
+    def _keeper(self, restored: Restored) -> Keeper | None:
+        around = self._around
+        tools = KeepingTools(
+            config=self._config,
+            store=around.store,
+            workspace=around.workspace,
+            writer=self._writer,
+            progress=self._progress,
+            reports=self._reports,
+            peers=self._peers,
         )
+        return keeper(tools, self._pace, restored)
 
-    def _committer(self, restored: Restored) -> Committer | None:
-        checkpoint = self._config.checkpoint
-        if checkpoint is None or self._pace is None:
-            return None
-        parts = Parts(self._around.store, self._config.attempt, keep=checkpoint.keep)
-        parts.trust(reversed([c for c in (restored.commit, *restored.older) if c]))
-        committer = Committer(
-            self._around.workspace.job / checkpoint.path,
-            self._around.workspace.staging,
-            CommitTools(
-                writer=self._writer,
-                parts=parts,
-                progress=self._progress,
-                mailbox=self._around.mailbox,
-                pace=self._pace,
-                marker=self._around.workspace.committed,
-            ),
-        )
-        committer.start()
-        return committer
-
-    def _supervise(self, job: JobProcess, committer: Committer | None) -> tuple[int, Cause | None]:
+    def _supervise(self, job: JobProcess, committer: Keeper | None) -> tuple[int, Cause | None]:
         """Wait for the command's end, its own or one that is asked for from outside."""
         pump = self._output.pump(job.output)
         cause: Cause | None = None
         kill_at = utc_now()
         while job.poll() is None:
-            self._report_progress()
+            self._reports.progress()
             self._heed_hint()
             self._tell_pace()
             if committer and committer.fenced:
@@ -321,10 +325,10 @@ class Agent:
         pump.join(_PUMP_SECONDS)
         return exit_code, cause
 
-    def _ask_to_end(self, job: JobProcess, committer: Committer | None, cause: Cause) -> datetime:
+    def _ask_to_end(self, job: JobProcess, committer: Keeper | None, cause: Cause) -> datetime:
         if notice := self._around.watch.notices.notice:
-            ends_at = to_iso(notice.ends_at) if notice.ends_at else None
-            self._around.mailbox.post("notice", ends_at=ends_at)
+            self._reports.notice(notice)
+            self._peers.warn(cause.end, cause.ends_at)
         if committer:
             committer.hurry()
         job.signal()
@@ -338,19 +342,11 @@ class Agent:
         self._hinted = True
         if self._pace:
             self._pace.hint()
-        given_at = to_iso(hint.given_at) if hint.given_at else None
-        self._around.mailbox.post("rebalance", given_at=given_at)
+        self._reports.rebalance(hint)
 
     def _tell_pace(self) -> None:
         if self._pace_file:
             self._pace_file.update()
-
-    def _report_progress(self, *, last: bool = False) -> None:
-        fraction, now = self._progress.read(), time.monotonic()
-        due = last or now - self._reported_at >= _PROGRESS_EVERY_SECONDS
-        if due and fraction is not None and fraction != self._reported:
-            self._around.mailbox.post("progress", progress=fraction)
-            self._reported, self._reported_at = fraction, now
 
     def _seconds_to_commit(self, cause: Cause | None) -> float:
         """Return how long the last commit may be tried: until the machine has to be done."""
@@ -363,7 +359,8 @@ class Agent:
         return max(left, _SHORTEST_COMMIT_SECONDS)
 
     def _judge(self, exit_code: int, cause: Cause | None, *, stored: bool) -> Ended:
-        done = exit_code == 0 and (cause is None or (self._progress.latest or 0.0) >= 1.0)
+        forgiven = cause is None or (cause.end in _MAY_COME_LATE and self._all_done)
+        done = exit_code == 0 and forgiven
         if done and stored:
             return Ended(end=End.FINISHED, exit_code=0)
         if done:
@@ -371,8 +368,16 @@ class Agent:
             return Ended(end=End.NODE_FAILED, exit_code=0, detail=detail)
         if cause:
             return Ended(end=cause.end, exit_code=exit_code, detail=cause.detail)
-        detail = f"the command exited with {exit_code}"
-        return Ended(end=End.JOB_FAILED, exit_code=exit_code, detail=detail)
+        return _job_failed(exit_code)
+
+    @property
+    def _all_done(self) -> bool:
+        return (self._progress.latest or 0.0) >= 1.0
+
+
+def _job_failed(exit_code: int) -> Ended:
+    detail = f"the command exited with {exit_code}"
+    return Ended(end=End.JOB_FAILED, exit_code=exit_code, detail=detail)
 
 
 def _pace(around: Surroundings) -> Pace | None:

@@ -6,34 +6,37 @@ docs/explanation/checkpoints.md tells why each step is as it is.
 from __future__ import annotations
 
 import math
-import shutil
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from finsched.node.cadence import Pace, Thrift
-from finsched.node.commit_log import Committed, CommitWriter, Fenced
-from finsched.node.mailbox import Mailbox
+from finsched.node.commit_log import CommittedFile, CommitWriter, Fenced
+from finsched.node.companions import Apart, Companions, Save
 from finsched.node.parts import Changed, Parts
 from finsched.node.progress import Progress
-from finsched.node.snapshot import Quiescence, Snapshot, is_checkpoint, look, mark
+from finsched.node.reports import Reports
+from finsched.node.snapshot import Quiescence, Snapshot, is_checkpoint, look
+from finsched.node.staging import staged
 from finsched.node.store import StoreError
 
 HURRIED_QUIET_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 30.0
+_SIGNALS_APART_NS = 3_000_000_000  # between the nodes of a gang, at the most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitTools:
-    """What a committer works with."""
+    """What a committer works with; in a gang its leader also has companions."""
 
     writer: CommitWriter
     parts: Parts
     progress: Progress
-    mailbox: Mailbox
+    reports: Reports
     pace: Pace
     marker: Path  # touched at every commit
+    companions: Companions | None = None
 
 
 class Committer:
@@ -51,7 +54,10 @@ class Committer:
         self._thrift = Thrift(tools.pace)
         self._wake = threading.Event()
         self._job_ended_at: float | None = None
+        self._whole = False
+        self._hurried_since_ns = 0
         self._finished = False
+        self._left_out = False
         self._failures = 0
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
 
@@ -62,6 +68,7 @@ class Committer:
     def hurry(self) -> None:
         """Wait less for a save to come to rest: the machine is about to go."""
         self._quiet_at_most_seconds = HURRIED_QUIET_SECONDS
+        self._hurried_since_ns = time.time_ns() - _SIGNALS_APART_NS
         self._wake.set()
 
     def finish(self, *, whole: bool, deadline: float) -> bool:
@@ -71,11 +78,11 @@ class Committer:
         Otherwise only what had come to rest before the end counts. `deadline` is monotonic.
         """
         if whole:
-            self._quiet_at_most_seconds = 0.0
+            self._whole, self._quiet_at_most_seconds = True, 0.0
         self._job_ended_at = time.monotonic()
         self._wake.set()
         self._thread.join(max(0.0, deadline - time.monotonic()))
-        return self._finished
+        return self._finished and not self._left_out
 
     def _run(self) -> None:
         self._tools.parts.delete_left_behind()
@@ -126,70 +133,55 @@ class Committer:
             self._commit(snapshot)
         except Changed:
             return False
+        except Apart as error:
+            self._tools.reports.warning(f"a save is left out: {error}")
+            self._left_out = self._job_ended_at is not None  # the nodes will save no more
+            return self._left_out
         except (StoreError, OSError) as error:
             self._failures += 1
             if self._failures == 1:
-                self._tools.mailbox.post(
-                    "warning", text=f"a checkpoint is not stored yet, trying on: {error}"
-                )
+                text = f"a checkpoint is not stored yet, trying on: {error}"
+                self._tools.reports.warning(text)
             return False
         self._failures = 0
         return True
 
     def _commit(self, snapshot: Snapshot) -> None:
         started = time.monotonic()
-        parts, modified_ns = self._tools.parts, max(file.modified_ns for file in snapshot)
-        try:
-            self._stage(snapshot)
-            files = tuple(parts.store(self._staging / file.name, file.name) for file in snapshot)
-            self._require_unchanged(snapshot)
-        finally:
-            shutil.rmtree(self._staging, ignore_errors=True)
-        commit = self._tools.writer.commit(files, self._tools.progress.at(modified_ns))
+        parts, written_ns = self._tools.parts, max(file.modified_ns for file in snapshot)
+        with staged(snapshot, self._directory, self._staging) as aside:
+            own = tuple(parts.store(aside / file.name, file.name) for file in snapshot)
+        files = (*own, *self._others(snapshot, written_ns))
+        commit = self._tools.writer.commit(files, self._tools.progress.at(written_ns))
         self._committed = snapshot
         self._thrift.keep()
         self.last_upload_seconds = time.monotonic() - started
-        self._report(commit)
-        parts.retain(commit)
-
-    def _stage(self, snapshot: Snapshot) -> None:
-        """Link the files aside, so that the job may replace or delete them during the upload."""
-        shutil.rmtree(self._staging, ignore_errors=True)
-        try:
-            for file in snapshot:
-                target = self._staging / file.name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                _link(self._directory / file.name, target)
-        except FileNotFoundError as error:
-            raise Changed(str(error)) from error
-        self._require_unchanged(snapshot)
-
-    def _require_unchanged(self, snapshot: Snapshot) -> None:
-        if any(mark(self._staging / file.name, file.name) != file for file in snapshot):
-            raise Changed("a file was written to")
-
-    def _report(self, commit: Committed) -> None:
         self._tools.marker.touch()
-        self._tools.mailbox.post(
-            "committed",
-            sequence=commit.number,
-            size_bytes=commit.size_bytes,
-            progress=commit.progress,
-            upload_seconds=round(self.last_upload_seconds, 3),
-            files=len(commit.files),
+        self._tools.reports.committed(commit, self.last_upload_seconds)
+        parts.retain(commit)
+        if self._tools.companions:
+            self._tools.companions.accept()
+
+    def _others(self, snapshot: Snapshot, written_ns: int) -> tuple[CommittedFile, ...]:
+        """Collect what the other nodes saved at the same time; raises Apart, Changed."""
+        if self._tools.companions is None:
+            return ()
+        save = Save(
+            written_ns=written_ns,
+            since_ns=self._hurried_since_ns,
+            last=self._job_ended_at is not None,
+            whole=self._whole,
         )
+        files = self._tools.companions.collect(save, go_on=lambda: self._still(snapshot))
+        if not self._still(snapshot):
+            raise Changed("the next save has begun")
+        return files
+
+    def _still(self, snapshot: Snapshot) -> bool:
+        return self._job_ended_at is not None or look(self._directory) == snapshot
 
     def _pause_seconds(self) -> float:
         if self._failures:
             longest = 0.5 if self._hurried else _LONGEST_PAUSE_SECONDS
             return min(0.5 * 2.0**self._failures, longest)
         return min(max(self._quiet_seconds / 4, 0.02), 0.5)
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        target.hardlink_to(source)
-    except FileNotFoundError:
-        raise
-    except OSError:  # another file system, or one without links
-        shutil.copy2(source, target)

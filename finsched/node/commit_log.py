@@ -24,12 +24,13 @@ class Fenced(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommittedFile:
-    """One file of a checkpoint: its relative name, and the object that holds it."""
+    """One file of a checkpoint: its relative name, the object that holds it, whose file it is."""
 
     name: str
     size: int
     sha256: str
     key: str
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,16 @@ class Committed:
     progress: float | None
     files: tuple[CommittedFile, ...]
     size_bytes: int
+
+    def files_for(self, rank: int) -> tuple[CommittedFile, ...]:
+        """Return what one node finds: the files of all nodes, as if they shared a directory.
+
+        Where several nodes wrote the same name each finds its own, another one the lowest rank's.
+        """
+        found: dict[str, CommittedFile] = {}
+        for file in sorted(self.files, key=lambda file: (file.rank != rank, file.rank)):
+            found.setdefault(file.name, file)
+        return tuple(found.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +129,7 @@ class CommitWriter:
         document = {
             "kind": "committed",
             "progress": progress,
-            "files": [_file_document(file) for file in files],
+            "files": [file_document(file) for file in files],
             "size_bytes": size_bytes,
         }
         at = self._append(document, lowest_foreign=self._attempt + 1)
@@ -165,5 +176,12 @@ def _entry(number: int, document: Mapping[str, Any]) -> Entry:
     )
 
 
-def _file_document(file: CommittedFile) -> dict[str, Any]:
-    return {"name": file.name, "size": file.size, "sha256": file.sha256, "key": file.key}
+def file_document(file: CommittedFile) -> dict[str, Any]:
+    """Return a file as plain JSON."""
+    return {
+        "name": file.name,
+        "size": file.size,
+        "sha256": file.sha256,
+        "key": file.key,
+        "rank": file.rank,
+    }

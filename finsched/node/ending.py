@@ -8,6 +8,7 @@ from enum import Enum
 
 from finsched.node.clock import utc_now
 from finsched.node.config import NodeConfig
+from finsched.node.gang import Gang
 from finsched.node.notice import NoticeWatch
 from finsched.node.orders import Orders
 
@@ -52,15 +53,24 @@ class Watch:
     config: NodeConfig
     notices: NoticeWatch
     orders: Orders
+    gang: Gang | None = None
 
     def cause(self) -> Cause | None:
         """Return why the job has to end now, or None."""
-        return self._interrupted() or self._stopped() or self._limit() or self._lease_expired()
+        return (
+            self._interrupted()
+            or self._stopped()
+            or self._limit()
+            or self._lease_expired()
+            or self._peer_ended()
+        )
 
     def close(self) -> None:
         """Watch no more."""
         self.notices.close()
         self.orders.close()
+        if self.gang:
+            self.gang.close()
 
     @property
     def reserve(self) -> timedelta:
@@ -98,3 +108,11 @@ class Watch:
             ends_at=utc_now() + self.reserve,
             detail="nobody renewed the lease",
         )
+
+    def _peer_ended(self) -> Cause | None:
+        """Without one of its nodes a gang cannot work on."""
+        told = self.gang.end if self.gang else None
+        if told is None:
+            return None
+        ends_at = told.ends_at or utc_now() + self.reserve
+        return Cause(end=End(told.end), ends_at=ends_at, detail=told.detail)

@@ -11,6 +11,7 @@ from finsched.node.config import NodeConfig
 from finsched.node.workspace import Workspace
 
 _INHERITED = ("HOME", "LANG", "FINSCHED_INSTANCE")
+MASTER_PORT = "29500"  # PyTorch's own choice; a job may declare another under `env`
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -21,14 +22,19 @@ def job_environment(
     restored: Path | None,
     every_seconds: float | None,
     secrets: Mapping[str, str],
+    leader_address: str = "",
 ) -> dict[str, str]:
-    """Return all variables that the job gets; declared ones win over inherited ones."""
+    """Return all variables that the job gets; declared ones win over inherited ones.
+
+    Without a `leader_address` the nodes have not met yet.
+    """
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return {
         "LANG": "C.UTF-8",
         **inherited,
         "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', _DEFAULT_PATH)}",
         "TMPDIR": str(workspace.temporary),
+        **_gang(config, leader_address),
         **config.env,
         **secrets,
         **_contract(config, workspace, restored, every_seconds),
@@ -38,6 +44,14 @@ def job_environment(
 def checkpoint_directory(config: NodeConfig, workspace: Workspace) -> Path | None:
     """Return where the job writes its checkpoints."""
     return workspace.job / config.checkpoint.path if config.checkpoint else None
+
+
+def _gang(config: NodeConfig, leader_address: str) -> dict[str, str]:
+    """What `torchrun --nnodes=$NNODES --node-rank=$NODE_RANK` and its kind ask for."""
+    place = {"NODE_RANK": str(config.node_rank), "NNODES": str(config.nodes)}
+    if not leader_address:
+        return place
+    return {**place, "MASTER_ADDR": leader_address, "MASTER_PORT": MASTER_PORT}
 
 
 def _contract(

@@ -26,9 +26,10 @@ class _LocalFile(NamedTuple):
 class Fetcher:
     """Downloads checkpoints, each as a whole, and remembers the files of the last one."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, rank: int = 0) -> None:
         self.downloaded_bytes = 0
         self._store = store
+        self._rank = rank
         self._here: Mapping[str, _LocalFile] = {}
 
     def fetch(self, commit: Committed, directory: Path) -> None:
@@ -37,10 +38,11 @@ class Fetcher:
         Raises Damaged, StoreError, OSError.
         """
         unused = dict(self._here)  # each file is linked once: two names never share their bytes
+        files = commit.files_for(self._rank)
         try:
-            for file in commit.files:
+            for file in files:
                 self._bring(file, _target(file, directory), unused.pop(file.sha256, None))
-            self._here = {file.sha256: _local(file, directory) for file in commit.files}
+            self._here = {file.sha256: _local(file, directory) for file in files}
         except BaseException:
             remove_tree(directory)
             raise

@@ -19,9 +19,11 @@ _WAITING_BYTES = 8 << 20
 _LOST = b"\n[finsched: output was lost here, the store could not take it]\n"
 
 
-def read_output(store: Store, attempt: int, *, after: int = 0) -> list[tuple[int, bytes]]:
-    """Return the numbered pieces of an attempt's output behind number `after`."""
-    objects = _objects(store, attempt)
+def read_output(
+    store: Store, attempt: int, *, rank: int = 0, after: int = 0
+) -> list[tuple[int, bytes]]:
+    """Return the numbered pieces of an attempt's output behind number `after`, of one node."""
+    objects = output_objects(store, attempt, rank)
     return [(number, objects.read(number)) for number in objects.numbers(after=after)]
 
 
@@ -79,10 +81,10 @@ def _beginning(secret: bytes, text: bytes, position: int) -> int:
 class OutputLog:
     """Pumps streams into `job.log` and the store; a full disk or a dead store loses output only."""
 
-    def __init__(self, path: Path, store: Store, attempt: int, secrets: Iterable[str]) -> None:
+    def __init__(self, path: Path, objects: NumberedObjects, secrets: Iterable[str]) -> None:
         self._redactor = Redactor(secrets)
         self._file = path.open("ab", buffering=0)
-        self._objects = _objects(store, attempt)
+        self._objects = objects
         self._last_number = 0
         self._waiting = bytearray()
         self._lock = threading.Lock()
@@ -136,5 +138,7 @@ class OutputLog:
         return True
 
 
-def _objects(store: Store, attempt: int) -> NumberedObjects:
-    return NumberedObjects(store, f"output/{attempt:06d}")
+def output_objects(store: Store, attempt: int, rank: int = 0) -> NumberedObjects:
+    """Return where one node's output of an attempt lies."""
+    node = f"-{rank:06d}" if rank else ""
+    return NumberedObjects(store, f"output/{attempt:06d}{node}")

@@ -25,8 +25,9 @@ class Changed(Exception):
 class Parts:
     """The parts that this attempt uploaded or verified, and the commits that still need them."""
 
-    def __init__(self, store: Store, attempt: int, *, keep: int) -> None:
+    def __init__(self, store: Store, attempt: int, *, keep: int, rank: int = 0) -> None:
         self._store = store
+        self._rank = rank
         self._folder = f"parts/{attempt:06d}"
         self._attempt = attempt
         self._kept: deque[Committed] = deque(maxlen=keep)
@@ -36,7 +37,11 @@ class Parts:
         """Take over commits of earlier attempts, oldest first; the last one was verified."""
         self._kept.extend(commits)
         if self._kept:
-            self._keys = {file.sha256: file.key for file in self._kept[-1].files}
+            self.know(self._kept[-1].files)
+
+    def know(self, files: Iterable[CommittedFile]) -> None:
+        """The store holds these files, and no others that need not be sent again."""
+        self._keys = {file.sha256: file.key for file in files}
 
     def store(self, path: Path, name: str) -> CommittedFile:
         """Return the file as a committed one, uploading what the store does not hold yet.
@@ -45,7 +50,7 @@ class Parts:
         """
         size, sha256 = _measure(path)
         key = self._keys.get(sha256) or self._upload(path, sha256)
-        return CommittedFile(name=name, size=size, sha256=sha256, key=key)
+        return CommittedFile(name=name, size=size, sha256=sha256, key=key, rank=self._rank)
 
     def retain(self, commit: Committed) -> None:
         """Note a new commit and delete the parts that only older ones needed."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _TEMPORARY_SUFFIXES = (".tmp", ".part", ".partial", "~")
+_TEMPORARY_PREFIXES = (".tmp", ".nfs", ".~")
 
 
 class FileMark(NamedTuple):
@@ -22,9 +23,17 @@ class FileMark(NamedTuple):
 Snapshot = tuple[FileMark, ...]
 
 
-def look(directory: Path) -> Snapshot:
-    """Return the marks of all regular files in order; temporary names and links are left out."""
-    return tuple(sorted(_marks(str(directory))))
+def look(directory: Path, *, temporary: bool = False) -> Snapshot:
+    """Return the marks of all regular files in order, without links and hidden folders.
+
+    Files with a temporary name are left out, unless they are asked for too.
+    """
+    return tuple(sorted(_marks(str(directory), temporary=temporary)))
+
+
+def without_temporary(snapshot: Snapshot) -> Snapshot:
+    """Return the files that a look leaves in which temporary ones are not asked for."""
+    return tuple(file for file in snapshot if not any(map(_is_temporary, file.name.split("/"))))
 
 
 def mark(path: Path, name: str) -> FileMark:
@@ -38,30 +47,33 @@ def is_checkpoint(snapshot: Snapshot) -> bool:
     return any(file.size for file in snapshot)
 
 
-def _marks(directory: str) -> Iterator[FileMark]:
+def _marks(directory: str, *, temporary: bool) -> Iterator[FileMark]:
     waiting = [(directory, "")]  # not by recursion: a job may nest directories as deep as it likes
     while waiting:
         path, prefix = waiting.pop()
-        for entry in _visible(path):
+        for entry in _entries(path):
             name = prefix + entry.name
+            if _is_temporary(entry.name) and not temporary:
+                continue
             if entry.is_dir(follow_symlinks=False):
-                waiting.append((entry.path, f"{name}/"))
+                if not entry.name.startswith("."):
+                    waiting.append((entry.path, f"{name}/"))
             elif entry.is_file(follow_symlinks=False):
                 with contextlib.suppress(OSError):
                     status = entry.stat(follow_symlinks=False)
                     yield FileMark(name, status.st_size, status.st_mtime_ns)
 
 
-def _visible(directory: str) -> list[os.DirEntry[str]]:
+def _entries(directory: str) -> list[os.DirEntry[str]]:
     try:
-        entries = list(os.scandir(directory))
+        return list(os.scandir(directory))
     except OSError:
         return []  # removed while we looked: the next look differs
-    return [
-        entry
-        for entry in entries
-        if not entry.name.startswith(".") and not entry.name.endswith(_TEMPORARY_SUFFIXES)
-    ]
+
+
+def _is_temporary(name: str) -> bool:
+    """Hidden files count: torch.distributed.checkpoint keeps its index in `.metadata`."""
+    return name.startswith(_TEMPORARY_PREFIXES) or name.endswith(_TEMPORARY_SUFFIXES)
 
 
 class Quiescence:

@@ -12,7 +12,6 @@ from finsched.decide.scavenging import nothing_cheap
 from finsched.decide.spot.policies import DEFAULT
 from finsched.errors import (
     FinschedError,
-    InvalidRequest,
     NotConfigured,
     NothingFeasible,
     OverThreshold,
@@ -73,7 +72,6 @@ def start(
         raise SpecError(f"the deadline {job.deadline:%F %T} UTC is past", fix="set a later one")
     market = quoting.read_market(job, settings, now=now)
     if request is None:
-        _refuse_several_nodes(job)
         _refuse_without_a_door(job, market)
     decision = quoting.quote_in(
         job, market, now=now, discounts=settings.discounts, launchable_only=request is None
@@ -91,16 +89,6 @@ def start(
     )
     clock = anchored(now, rehearsal.speed) if rehearsal else wall_clock()
     return submit(ledger, submission, clock)
-
-
-def _refuse_several_nodes(job: JobSpec) -> None:
-    """Nothing brings the nodes of one job together yet: all but one would cost and do nothing."""
-    if job.requirements.nodes > 1:
-        raise InvalidRequest(
-            f"resources.nodes: {job.requirements.nodes} were asked for, and a job of several nodes"
-            " cannot run yet",
-            fix="ask for one node; `finsched quote` and `--rehearse` take several",
-        )
 
 
 def _refuse_without_a_door(job: JobSpec, market: Market) -> None:

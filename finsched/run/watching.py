@@ -21,6 +21,7 @@ from finsched.model.market import CapacityType
 from finsched.model.run import Attempt, AttemptEnd, Checkpoint, Restore
 from finsched.node.clock import from_iso
 from finsched.provider import EndReason, InstanceState, InstanceStatus, Provider
+from finsched.run import gangs
 from finsched.run.clock import Clock
 from finsched.run.correspondence import Correspondence
 from finsched.run.journal import Journal
@@ -47,7 +48,8 @@ def watch(
     """
     statuses = provider.compute.poll(attempt.instance_ids) if provider.compute else {}
     farewell = _hear(journal, attempt, post, clock)
-    if farewell and _any_running(statuses):
+    over = farewell is not None or gangs.is_broken(attempt, statuses, clock.real(clock.now()))
+    if over and _any_running(statuses):
         _switch_off(attempt, provider)
     ended_at = _ended_at(attempt, statuses)
     if ended_at is not None:
@@ -184,10 +186,12 @@ def _ended_at(attempt: Attempt, statuses: Mapping[str, InstanceStatus]) -> datet
 def _ending(
     attempt: Attempt, statuses: Mapping[str, InstanceStatus], farewell: Farewell | None
 ) -> tuple[AttemptEnd, str]:
-    if farewell:
-        return farewell.end, farewell.detail
     reasons = {status.reason for status in statuses.values()}
     detail = "; ".join(sorted({status.detail for status in statuses.values() if status.detail}))
+    if gangs.is_incomplete(attempt):
+        return AttemptEnd.NODE_FAILED, gangs.shortfall(attempt)
+    if farewell and not gangs.lost_a_node(attempt, farewell.end, reasons):
+        return farewell.end, farewell.detail
     if EndReason.INTERRUPTED in reasons:
         return AttemptEnd.INTERRUPTED, detail or "taken back"
     if EndReason.TERMINATED_BY_US in reasons:

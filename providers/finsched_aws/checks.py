@@ -5,7 +5,7 @@ Nothing is changed. A launch is asked for as a dry run, which EC2 answers withou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -19,6 +19,8 @@ from finsched_aws import run_instances
 from finsched_aws.api import Api
 from finsched_aws.errors import ROLE, NotFound, problem_of
 from finsched_aws.image import Images
+from finsched_aws.inventory import LIVE
+from finsched_aws.names import INSTALLATION
 from finsched_aws.run_instances import Place
 from finsched_aws.subnets import Subnets
 
@@ -55,12 +57,11 @@ class AwsChecks:
         yield clock(answer["ResponseMetadata"]["HTTPHeaders"].get("date"), datetime.now(UTC))
         yield self._expiry(job)
         yield self._regions(home)
-        for region in self._settings.regions or (home,):
+        used = self._settings.regions or (home,)
+        for region in used:
             yield from self._region(region)
+        yield self._end(used)
         yield self._profile(home)
-        if job and job.requirements.nodes > 1:
-            detail = f"the job asks for {job.requirements.nodes}, and several cannot run yet"
-            yield _problem("nodes", detail, "ask for one node")
         if job and job.checkpoint and urlsplit(job.checkpoint.uri or "").scheme == "s3":
             yield self._bucket(home, urlsplit(job.checkpoint.uri or "").netloc)
 
@@ -118,6 +119,24 @@ class AwsChecks:
         except ProviderProblem as problem:
             return _failed(name, problem)
         return _ok(name, f"allowed, by a dry run with {_SAMPLE_TYPE} on spot")
+
+    def _end(self, regions: Sequence[str]) -> Finding:
+        """A dry run of an end needs a machine: EC2 looks for it before it looks at permissions."""
+        name = "end machines"
+        try:
+            for region in regions:
+                if ours := self._a_machine_of_ours(region):
+                    self._dry(region, "terminate_instances", InstanceIds=[ours])
+                    return _ok(name, f"allowed, by a dry run on {ours} in {region}")
+        except ProviderProblem as problem:
+            return _failed(name, problem)
+        told = "it can only be tried on a machine of finsched, and none is there"
+        return _unknown(name, told, "`finsched check aws --live-smoke` buys one and ends it")
+
+    def _a_machine_of_ours(self, region: str) -> str | None:
+        filters = [{"Name": "tag-key", "Values": [INSTALLATION]}, LIVE]
+        found = self._api.listed(region, "describe_instances", "Reservations", Filters=filters)
+        return next((str(each["InstanceId"]) for one in found for each in one["Instances"]), None)
 
     def _dry(self, region: str, operation: str, **ask: Any) -> None:
         """Ask without doing. Raises the problem that the real call would meet."""

@@ -26,9 +26,6 @@ class LocalChecks:
         """Yield the findings; with a job that may run here also what it asks of this computer."""
         yield _process_tree()
         yield self._locks()
-        if job and job.requirements.nodes > 1 and "local" in job.where.clouds:
-            detail = f"the job asks for {job.requirements.nodes} nodes, and this is one computer"
-            yield _problem("nodes", detail, "ask for one node, or choose a cloud")
         if job and job.requirements.disk_gb and "local" in job.where.clouds:
             yield self._room(job.requirements.disk_gb)
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from finsched.errors import InvalidRequest, NoCapacity, ProviderError
+from finsched.errors import NoCapacity, ProviderError
 from finsched.model.market import Pool
 from finsched.node.process_tree import kill_marked
 from finsched.provider import (
@@ -38,43 +38,41 @@ class LocalCompute:
         self._folder = folder.resolve()
 
     def launch(self, request: LaunchRequest) -> Sequence[Instance]:
-        """Start a machine for the request's token, or find the one that was started for it.
+        """Start the machines of the request's token, or find those that were started for it.
 
-        The hint `no_capacity` (why) refuses instead: this machine always has room, so a rehearsal
-        has to say when the pool that it stands for had none. Raises NoCapacity, InvalidRequest,
-        ProviderError.
+        They all are processes here, one agent for each node of a gang. The hint `no_capacity` (why)
+        refuses instead: this machine always has room, so a rehearsal has to say when the pool that
+        it stands for had none. Raises NoCapacity, ProviderError.
         """
-        if request.nodes > 1:
-            raise InvalidRequest(
-                f"resources.nodes: {request.nodes} were asked for, and `local` is one machine",
-                fix="Ask for one node, or choose a cloud.",
-            )
-        folder = self._instance(request.token)
-        if (why := request.hints.get("no_capacity")) and not folder.launched:
+        folders = [self._instance(request.token, rank) for rank in range(request.nodes)]
+        if (why := request.hints.get("no_capacity")) and not folders[0].launched:
             raise NoCapacity(f"local: {why}")
         try:
-            self._launch_once(folder, request)
+            for rank, folder in enumerate(folders):
+                self._launch_once(folder, request, rank)
         except OSError as error:
             raise ProviderError(
                 f"local: {error}", fix=f"Make room for the machine's files in {self._folder}."
             ) from error
-        return [_instance(folder)]
+        return [_instance(folder) for folder in folders]
 
-    def _launch_once(self, folder: InstanceFolder, request: LaunchRequest) -> None:
+    def _launch_once(self, folder: InstanceFolder, request: LaunchRequest, rank: int) -> None:
         folder.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         give_up_at = time.monotonic() + _LAUNCH_SECONDS
         while not folder.launched:
             with folder.lock_if_free() as lock:
                 if lock is not None and not folder.launched:
-                    _start(folder, request, lock)
+                    _start(folder, request, rank, lock)
             if time.monotonic() > give_up_at:
                 raise ProviderError(f"local: the machine {folder.id} does not start")
             time.sleep(0.0 if folder.launched else 0.01)
 
     def find(self, token: str) -> Sequence[Instance]:
-        """Return the machine that was started for this token."""
-        folder = self._instance(token)
-        return [_instance(folder)] if folder.launched else []
+        """Return the machines that were started for this token, in the order of their rank."""
+        first = self._instance(token)
+        others = (InstanceFolder(path) for path in self._folder.glob(f"{first.id}-*"))
+        folders = [folder for folder in (first, *others) if folder.launched]
+        return [_instance(each) for each in sorted(folders, key=_rank)]
 
     def poll(self, ids: Sequence[str]) -> Mapping[str, InstanceStatus]:
         """Return how the known ones of these instances stand."""
@@ -111,21 +109,23 @@ class LocalCompute:
         """End one instance."""
         self.terminate(resource.id)
 
-    def _instance(self, token: str) -> InstanceFolder:
+    def _instance(self, token: str, rank: int = 0) -> InstanceFolder:
         digest = hashlib.sha256(f"{self._folder}\n{token}".encode()).hexdigest()
-        return InstanceFolder(self._folder / f"local-{digest[:16]}")
+        node = f"-{rank}" if rank else ""
+        return InstanceFolder(self._folder / f"local-{digest[:16]}{node}")
 
 
-def _start(folder: InstanceFolder, request: LaunchRequest, lock: int) -> None:
+def _start(folder: InstanceFolder, request: LaunchRequest, rank: int, lock: int) -> None:
     """Write the instance down and start its machine, which inherits the lock."""
     folder.write_facts(
         {
             "installation": request.installation,
             "run": request.run,
             "attempt": request.attempt,
+            "rank": rank,
             "pool": list(request.offer.pool),
             "created_at": utc_now().isoformat(),
-            "hints": dict(request.hints),
+            "hints": dict(request.hints) if rank == 0 else {},  # it takes the whole gang
         }
     )
     write_atomically(folder.node_config, request.node_config)
@@ -143,6 +143,10 @@ def _start(folder: InstanceFolder, request: LaunchRequest, lock: int) -> None:
     if machine.returncode != 0:
         last_words = folder.log.read_text(errors="replace")[-2000:]
         raise ProviderError(f"local: the machine {folder.id} did not start: {last_words}")
+
+
+def _rank(folder: InstanceFolder) -> int:
+    return int(folder.facts.get("rank", 0))
 
 
 def _instance(folder: InstanceFolder) -> Instance:

@@ -94,6 +94,7 @@ class Machine:
         started_at = self._status.billing_from or utc_now()
         return {
             MARK: self._folder.id,
+            "FINSCHED_NODE_RANK": str(self._folder.facts.get("rank", 0)),
             "FINSCHED_METADATA_URL": metadata_url,
             "FINSCHED_MACHINE_STARTED": started_at.isoformat(),
         }

@@ -21,6 +21,7 @@ from finsched.node.fetch import Fetcher
 from finsched.node.mailbox import Mailbox, read_messages
 from finsched.node.parts import Changed, Parts
 from finsched.node.progress import Progress
+from finsched.node.reports import Reports
 from finsched.node.restore import Restored, restore
 from finsched.node.store import Store
 
@@ -53,7 +54,7 @@ class Bench:
             writer=writer,
             parts=self.parts,
             progress=self.progress,
-            mailbox=self.mailbox,
+            reports=Reports(self.mailbox, self.progress, rank=0),
             pace=pace or Pace(Cadence.read(1.0), age_seconds=0.0),
             marker=folder / f"committed-{attempt}",
         )

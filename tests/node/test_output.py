@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finsched.node.output import OutputLog, Redactor, read_output
+from finsched.node.output import OutputLog, Redactor, output_objects, read_output
 from finsched.node.store import Store
 
 SECRETS = st.lists(st.text("abé\n", min_size=4, max_size=9), max_size=3)
@@ -66,7 +66,7 @@ def test_short_secrets_are_not_replaced() -> None:
 
 
 def test_output_reaches_the_file_and_the_store(store: Store, tmp_path: Path) -> None:
-    log = OutputLog(tmp_path / "job.log", store, 3, ["hunter22"])
+    log = OutputLog(tmp_path / "job.log", output_objects(store, 3), ["hunter22"])
     reader, writer = os.pipe()
     pump = log.pump(os.fdopen(reader, "rb"))
     os.write(writer, b"the password is hunt")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from finsched.node.snapshot import Quiescence, is_checkpoint, look
+from finsched.node.snapshot import Quiescence, is_checkpoint, look, without_temporary
 
 
 def write(path: Path, content: str = "x") -> None:
@@ -15,13 +15,16 @@ def write(path: Path, content: str = "x") -> None:
 
 
 def test_files_in_folders_count_and_temporary_ones_do_not(tmp_path: Path) -> None:
-    for name in ("b.npz", "model/layer/0.bin", "x.tmpl"):
-        write(tmp_path / name)
-    for name in ("a.tmp", "a.part", "a.partial", "a~", ".hidden", ".git/x", "new.tmp/x"):
+    kept = [".metadata", "b.npz", "model/layer/0.bin", "x.tmpl"]
+    left_out = ["a.tmp", "a.part", "a.partial", "a~", ".tmp-x", ".nfs01", "new.tmp/x"]
+    for name in [*kept, *left_out, ".git/x"]:
         write(tmp_path / name)
     (tmp_path / "link").symlink_to(tmp_path / "b.npz")
     (tmp_path / "linked").symlink_to(tmp_path / "model")
-    assert [mark.name for mark in look(tmp_path)] == ["b.npz", "model/layer/0.bin", "x.tmpl"]
+    assert [mark.name for mark in look(tmp_path)] == kept
+    everything = look(tmp_path, temporary=True)
+    assert {mark.name for mark in everything} == {*kept, *left_out}
+    assert without_temporary(everything) == look(tmp_path)
 
 
 @pytest.mark.parametrize("files", [{}, {"a": ""}, {"a": "", "deep/b": ""}])

@@ -407,6 +407,10 @@ def test_the_jobs_environment_is_small(cloud: Any, monkeypatch: pytest.MonkeyPat
         "FINSCHED_PROGRESS",
         "FINSCHED_RESUME_FROM",
         "FINSCHED_RUN",
+        "MASTER_ADDR",
+        "MASTER_PORT",
+        "NNODES",
+        "NODE_RANK",
     }
     of_the_shell = {"PWD", "SHLVL", "_", "OLDPWD", "LC_CTYPE"}
     declared = {"AWS_REGION", "AWS_SECRET_ACCESS_KEY"}

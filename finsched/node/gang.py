@@ -1,0 +1,193 @@
+"""Several nodes of one attempt: how they meet, what they tell each other, and who speaks for them.
+
+Rank 0 leads: it opens the commit log, asks the others for their parts of each checkpoint, and
+reports. All of it goes through create-only objects of the run's store, which every node reaches.
+docs/explanation/gangs.md tells why each step is as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from finsched.node.clock import from_iso, to_iso
+from finsched.node.numbered import NumberedObjects
+from finsched.node.store import Store, StoreError, with_retries
+
+LEADER = 0
+HERE = "here"  # a node is set up, and tells its address
+DONE = "done"  # a node's command has ended by itself
+_ASK_AGAIN_SECONDS = 0.2
+
+
+class Incomplete(Exception):
+    """The gang cannot work: a node is missing; the text is a sentence for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """The leader asks for everybody's part of a checkpoint.
+
+    A file counts as new when it was written after `newer_than_ns`. `accepted` is the last round
+    that became a commit, 0 for none. The `last` round waits until every node's command has ended.
+    """
+
+    number: int
+    accepted: int
+    newer_than_ns: int
+    last: bool
+    hurry: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerEnd:
+    """A node tells why all of them have to end."""
+
+    rank: int
+    end: str
+    detail: str
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """All nodes are there: where the leader is, and from which checkpoint they start."""
+
+    leader_address: str
+    checkpoint: int | None
+
+
+class Gang:
+    """The nodes of one attempt, as one of them sees the others; a thread reads the board."""
+
+    def __init__(
+        self, store: Store, attempt: int, *, rank: int, nodes: int, poll_seconds: float
+    ) -> None:
+        self.rank = rank
+        self.nodes = nodes
+        self.end: PeerEnd | None = None
+        self.round: Round | None = None
+        self.begun: Begun | None = None
+        self.is_over = False
+        self._store = store
+        self._folder = f"gang/{attempt:06d}"
+        self._board = NumberedObjects(store, f"{self._folder}/board", suffix=".json")
+        self._last_number = 0
+        self._poll_seconds = poll_seconds
+        self._closed = threading.Event()
+        threading.Thread(target=self._watch, name="gang", daemon=True).start()
+
+    @property
+    def leads(self) -> bool:
+        """Whether this node speaks for the others."""
+        return self.rank == LEADER
+
+    def close(self) -> None:
+        """Read no more."""
+        self._closed.set()
+
+    # --- the board: what is told to all ----------------------------------------------------------
+
+    def begin(self, begun: Begun) -> None:
+        """Let all nodes start."""
+        self._announce("begin", address=begun.leader_address, checkpoint=begun.checkpoint)
+
+    def ask(self, asked: Round) -> None:
+        """Ask for everybody's part of a checkpoint."""
+        self._announce(
+            "round",
+            number=asked.number,
+            accepted=asked.accepted,
+            newer_than_ns=asked.newer_than_ns,
+            last=asked.last,
+            hurry=asked.hurry,
+        )
+
+    def tell_end(self, end: str, detail: str, ends_at: datetime | None) -> None:
+        """Tell all nodes that they have to end; the first word counts."""
+        until = to_iso(ends_at) if ends_at else None
+        self._announce("end", rank=self.rank, end=end, detail=detail, ends_at=until)
+
+    def tell_over(self) -> None:
+        """Let the others go: nothing is asked of them any more."""
+        self._announce("over")
+
+    # --- answers: what one node tells the leader -------------------------------------------------
+
+    def answer(self, question: str, content: Mapping[str, Any]) -> None:
+        """Leave this node's answer; raises StoreError."""
+        key = f"{self._folder}/answers/{question}/{self.rank:06d}.json"
+        body = json.dumps(content).encode()
+        with_retries(lambda: self._store.create(key, body))
+
+    def gather(
+        self, question: str, *, go_on: Callable[[], bool]
+    ) -> Mapping[int, Mapping[str, Any]] | None:
+        """Return the answers of all other nodes, or None when it is not to go on; StoreError."""
+        answers: dict[int, Mapping[str, Any]] = {}
+
+        def look() -> None:
+            answers.update(self._new_answers(question, answers))
+
+        with_retries(look)
+        while len(answers) < self.nodes - 1:
+            if not go_on():
+                return None
+            time.sleep(min(_ASK_AGAIN_SECONDS, self._poll_seconds))
+            with_retries(look)
+        return answers
+
+    def missing(self, question: str) -> list[int]:
+        """Return the ranks that have not answered; raises StoreError."""
+        there = self._new_answers(question, {})
+        return [rank for rank in range(1, self.nodes) if rank not in there]
+
+    def _new_answers(self, question: str, known: Mapping[int, Any]) -> dict[int, Mapping[str, Any]]:
+        found = {}
+        for stored in self._store.list(f"{self._folder}/answers/{question}"):
+            rank = int(stored.key.rpartition("/")[2].removesuffix(".json"))
+            if rank not in known:
+                found[rank] = json.loads(self._store.get(stored.key))
+        return found
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def _announce(self, kind: str, **content: Any) -> None:
+        body = json.dumps({"kind": kind, "by": self.rank, **content}).encode()
+        with_retries(lambda: self._board.append(body, after=self._last_number))
+
+    def _watch(self) -> None:
+        while not self._closed.wait(self._poll_seconds):
+            try:
+                self._read_new()
+            except (StoreError, ValueError, KeyError, TypeError):
+                continue  # the next look tries again; the lease ends what never comes back
+
+    def _read_new(self) -> None:
+        for number in self._board.numbers(after=self._last_number):
+            self._hear(json.loads(self._board.read(number)))
+            self._last_number = number
+
+    def _hear(self, told: Mapping[str, Any]) -> None:
+        if told["kind"] == "begin":
+            self.begun = Begun(leader_address=told["address"], checkpoint=told["checkpoint"])
+        elif told["kind"] == "round":
+            self.round = Round(
+                number=told["number"],
+                accepted=told["accepted"],
+                newer_than_ns=told["newer_than_ns"],
+                last=told["last"],
+                hurry=told["hurry"],
+            )
+        elif told["kind"] == "end" and self.end is None and told["by"] != self.rank:
+            ends_at = from_iso(told["ends_at"]) if told["ends_at"] else None
+            self.end = PeerEnd(
+                rank=told["rank"], end=told["end"], detail=told["detail"], ends_at=ends_at
+            )
+        elif told["kind"] == "over":
+            self.is_over = True

@@ -1,0 +1,110 @@
+"""The other nodes of an attempt: waited for at the start and at the end, told of every trouble.
+
+Alone, a node leads, and there is nobody to wait for.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from finsched.node.commit_log import CommitLog, Committed
+from finsched.node.fetch import Damaged, Fetcher
+from finsched.node.gang import DONE, HERE, Begun, Gang, Incomplete
+from finsched.node.own_address import own_address
+from finsched.node.restore import Restored
+from finsched.node.store import StoreError
+
+_LONGEST_WAIT_SECONDS = 1200.0  # for the other nodes to boot and to set up
+_TICK_SECONDS = 0.05
+_THIS_MACHINE = "127.0.0.1"
+
+
+class Peers:
+    """The gang, if there is one, in the words of the agent."""
+
+    def __init__(self, gang: Gang | None) -> None:
+        self.gang = gang
+        self.leads = gang is None or gang.leads
+
+    def begin(self, restored: Restored) -> Begun:
+        """Wait until every node is ready to start; raises Incomplete, StoreError."""
+        checkpoint = restored.commit.number if restored.commit else None
+        if self.gang is None:
+            return Begun(leader_address=_THIS_MACHINE, checkpoint=checkpoint)
+        if self.leads:
+            return _lead(self.gang, checkpoint)
+        self.gang.answer(HERE, {"address": own_address()})
+        while self.gang.begun is None:
+            time.sleep(_TICK_SECONDS)
+        return self.gang.begun
+
+    def warn(self, end: str, ends_at: datetime) -> None:
+        """Let the others save with this node, before it is taken back; returns at once."""
+        if gang := self.gang:
+            detail = f"node {gang.rank} is taken back"
+            arguments = (end, detail, ends_at)
+            threading.Thread(target=_tell, args=(gang, *arguments), daemon=True).start()
+
+    def tell_end(self, end: str, detail: str) -> None:
+        """Tell the others that they have to end, unless they know already."""
+        if self.gang and self.gang.end is None:
+            where = f"node {self.gang.rank}: " if self.gang.rank else ""
+            _tell(self.gang, end, f"{where}{detail or end}", None)
+
+    def wait_until_done(self) -> None:
+        """Say that this node has done its part; the leader waits for all. Raises StoreError."""
+        if self.gang is None:
+            return
+        if self.leads:
+            self.gang.gather(DONE, go_on=lambda: True)
+        else:
+            self.gang.answer(DONE, {})
+
+    def let_go(self) -> None:
+        """Let the others end: the leader has said its last word."""
+        if self.gang and self.leads:
+            with suppress(StoreError):
+                self.gang.tell_over()
+
+
+def restored_at(
+    checkpoint: int | None, found: Restored, log: CommitLog, fetcher: Fetcher, into: Path
+) -> Restored:
+    """Return what was restored, or the leader's checkpoint where this node had found another one.
+
+    Raises Damaged, StoreError, OSError.
+    """
+    if checkpoint == (found.commit.number if found.commit else None):
+        return found
+    if checkpoint is None:
+        return Restored()
+    commit, directory = log.read(checkpoint), into / f"{checkpoint:08d}"
+    if not isinstance(commit, Committed):
+        raise Damaged(f"checkpoint {checkpoint}: its manifest cannot be read")
+    fetcher.fetch(commit, directory)
+    return Restored(commit=commit, directory=directory)
+
+
+def _lead(gang: Gang, checkpoint: int | None) -> Begun:
+    if gang.gather(HERE, go_on=_until(_LONGEST_WAIT_SECONDS)) is None:
+        ranks = ", ".join(map(str, gang.missing(HERE)))
+        minutes = _LONGEST_WAIT_SECONDS / 60
+        raise Incomplete(f"node {ranks} of {gang.nodes} has not come within {minutes:g} min")
+    begun = Begun(leader_address=own_address(), checkpoint=checkpoint)
+    gang.begin(begun)
+    return begun
+
+
+def _tell(gang: Gang, end: str, detail: str, ends_at: datetime | None) -> None:
+    with suppress(StoreError):  # the supervisor sees that a machine is gone, too
+        gang.tell_end(end, detail, ends_at)
+
+
+def _until(seconds: float) -> Callable[[], bool]:
+    give_up_at = time.monotonic() + seconds
+    return lambda: time.monotonic() < give_up_at

@@ -1,0 +1,48 @@
+"""Several machines of one attempt: when they can work no more, and whose fault that was."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+
+from finsched.model.run import Attempt, AttemptEnd
+from finsched.provider import EndReason, InstanceState, InstanceStatus
+
+_LATEST_WORD = timedelta(minutes=1)  # of the first node, after another one has ended by itself
+_LOSSES = {EndReason.INTERRUPTED, EndReason.FAILED, EndReason.UNKNOWN}
+
+
+def is_incomplete(attempt: Attempt) -> bool:
+    """Say whether fewer machines were made than the attempt needs."""
+    return 0 < len(attempt.instance_ids) < attempt.placement.nodes
+
+
+def shortfall(attempt: Attempt) -> str:
+    """Return in words what is missing."""
+    return f"only {len(attempt.instance_ids)} of {attempt.placement.nodes} machines were made"
+
+
+def is_broken(attempt: Attempt, statuses: Mapping[str, InstanceStatus], real_now: datetime) -> bool:
+    """Say whether the machines that are left wait in vain for one that is missing or gone.
+
+    A node that ended by itself had nothing more to do; the first one then has a minute to say so.
+    """
+    if len(attempt.instance_ids) < 2 and not is_incomplete(attempt):
+        return False
+    ended = [each for each in statuses.values() if each.state is InstanceState.TERMINATED]
+    return is_incomplete(attempt) or any(_is_missed(status, real_now) for status in ended)
+
+
+def lost_a_node(attempt: Attempt, told: AttemptEnd, reasons: Collection[EndReason | None]) -> bool:
+    """Say whether a command failed because another machine of its gang was lost.
+
+    Nodes notice a lost peer as a broken connection, sooner than anybody else.
+    """
+    is_gang = len(attempt.instance_ids) > 1
+    return is_gang and told is AttemptEnd.JOB_FAILED and not _LOSSES.isdisjoint(reasons)
+
+
+def _is_missed(status: InstanceStatus, real_now: datetime) -> bool:
+    if status.reason is not EndReason.ENDED_ITSELF:
+        return True
+    return status.ended_at is not None and real_now - status.ended_at > _LATEST_WORD
