@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from finsched import plugins, quoting, settings
 from finsched.decide.admit import admit
@@ -23,10 +24,12 @@ from finsched.node.store import Store, StoreError
 from finsched.provider import Finding, Provider, Quota, Verdict
 from finsched.settings import LEDGER_FILE, Settings
 
+THIS_MACHINE = "local"  # the provider whose machines are this computer
 MACHINE, STORE, JOB = "this computer", "store", "job"
 _LEAST_FREE_BYTES = 10**9
 _RUNS_TO_READ = 50
 _PROBE = b"finsched check"
+_BUCKETS = {"s3", "gs", "az"}
 _STORE_FIX = "check the URI, that the bucket is there, and what the credentials allow"
 _MOST_OFFERS_ASKED_FOR = 3
 
@@ -71,6 +74,8 @@ class Check:
             yield _finding("set up", Verdict.PROBLEM, problem.message, problem.fix or "")
             return
         yield _parts(provider)
+        if provider.compute and name != THIS_MACHINE:
+            yield from reach_of_store(name, store_of(self.settings, self.job), self.job)
         if provider.checks:
             yield from provider.checks.run(self.job)
 
@@ -189,6 +194,19 @@ def _creates_once(store: Store, key: str) -> Finding:
         detail = "it let a second writer replace what was there: two machines could both commit"
         return _finding(name, Verdict.PROBLEM, detail, "use a store with conditional writes")
     return _ok(name, "a second writer is refused")
+
+
+def reach_of_store(provider: str, uri: str, job: JobSpec | None) -> Iterator[Finding]:
+    """Yield that a run's store is a folder, where the run may go to a cloud."""
+    elsewhere = job and job.where.clouds and provider not in job.where.clouds
+    if elsewhere or urlsplit(uri).scheme in _BUCKETS:
+        return
+    detail = f"{uri} is a folder of this computer: machines of {provider} cannot reach it"
+    if job is None:
+        detail += ", so each job needs a checkpoint.uri of its own"
+    fix = "set checkpoint.uri in the job, or store in the settings, to s3://bucket/folder"
+    verdict = Verdict.PROBLEM if job else Verdict.UNKNOWN
+    yield _finding("reach of the store", verdict, detail, fix)
 
 
 # --- providers and the job -----------------------------------------------------------------------

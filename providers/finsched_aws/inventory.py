@@ -15,6 +15,9 @@ from finsched_aws.api import Api, Description
 from finsched_aws.errors import NotFound
 from finsched_aws.names import ATTEMPT, INSTALLATION, RUN, Located, located, read_tags, tag_filter
 
+LIVE = {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}
+"""The filter for machines that have not ended."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kind:
@@ -64,10 +67,7 @@ KINDS = (  # in the order in which they can be deleted
         created_key="LaunchTime",
         delete_operation="terminate_instances",
         delete_parameter="InstanceIds",
-        live={
-            "Name": "instance-state-name",
-            "Values": ["pending", "running", "stopping", "stopped"],
-        },
+        live=LIVE,
     ),
     _Kind(
         name="spot-request",

@@ -13,11 +13,13 @@ import jsonschema
 import pytest
 
 from finsched.ledger import Ledger
+from finsched.model.job import Where
 from finsched.model.run import Outcome
 from finsched.node.objects import Objects, StoredObject, StoreError
 from finsched.node.store import Store
 from finsched.provider import Quota, Verdict
-from finsched.run.checking import judged_quotas, store_works, try_store
+from finsched.run.checking import judged_quotas, reach_of_store, store_works, try_store
+from finsched.testing.builders import job
 from finsched_local.checks import LocalChecks
 
 from .conftest import Machine
@@ -37,6 +39,17 @@ def verdicts(document: Any) -> dict[str, str]:
 
 def problems(document: Any) -> dict[str, Any]:
     return {each["name"]: each for each in document["findings"] if each["verdict"] == "problem"}
+
+
+def test_a_folder_is_no_store_for_machines_of_a_cloud() -> None:
+    folder, bucket = "file:///home/me/runs", "s3://acme/runs"
+    here = job(where=Where(clouds=("local",)))
+    [hint] = reach_of_store("aws", folder, None)
+    [told] = reach_of_store("aws", folder, job(where=Where(clouds=("aws", "local"))))
+    assert (hint.verdict, told.verdict) == (Verdict.UNKNOWN, Verdict.PROBLEM)
+    assert "s3://" in told.fix
+    assert not list(reach_of_store("aws", folder, here))
+    assert not list(reach_of_store("aws", bucket, job()))
 
 
 # --- the whole command ---------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from finsched.settings import Settings
 from finsched.testing.builders import job
 from finsched_aws.checks import MOST_SKEW, clock, expiry
 
-from .conftest import REGIONS, Lab
+from .conftest import REGIONS, Lab, launch_request
 
 slow = pytest.mark.slow
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -36,11 +36,35 @@ def make_profile(lab: Lab, name: str, *, role: bool = True) -> None:
         iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
 
 
+def launch_one(lab: Lab, token: str = "r2-1") -> str:
+    compute = lab.provider().compute
+    assert compute
+    [machine] = compute.launch(launch_request(token))
+    return machine.id
+
+
+@slow
+def test_an_end_is_tried_on_a_machine_of_ours_which_lives_on(lab: Lab) -> None:
+    assert found(lab)["end machines"].verdict is Verdict.UNKNOWN
+    theirs = launch_one(lab, "r1-1").partition("/")[2]
+    lab.client().delete_tags(Resources=[theirs], Tags=[{"Key": "finsched:installation"}])
+    assert found(lab)["end machines"].verdict is Verdict.UNKNOWN
+    assert not lab.calls("TerminateInstances")
+    own = launch_one(lab)
+    assert own.partition("/")[2] in found(lab)["end machines"].detail
+    assert {call["parameters"]["DryRun"] for call in lab.calls("TerminateInstances")} == {"true"}
+    states = [each["State"]["Name"] for each in lab.instances()]
+    assert set(states) <= {"pending", "running"}
+    lab("fault", operation="TerminateInstances", code="UnauthorizedOperation", times=9)
+    assert found(lab)["end machines"].verdict is Verdict.PROBLEM
+
+
 @slow
 def test_an_account_that_is_set_up_has_no_problem(lab: Lab) -> None:
     make_profile(lab, "finsched-node")
     lab.client("s3", "us-east-1").create_bucket(Bucket="ckpt")
     spec = job(checkpoint=CheckpointSpec(uri="s3://ckpt/llama"))
+    launch_one(lab)
     findings = found(lab, spec, instance_profile="finsched-node")
     assert {name: each.detail for name, each in findings.items() if each.verdict != "ok"} == {}
     assert findings.keys() == {
@@ -48,6 +72,7 @@ def test_an_account_that_is_set_up_has_no_problem(lab: Lab) -> None:
         "clock",
         "credentials",
         "regions",
+        "end machines",
         "instance profile",
         "bucket",
         *(f"{what} in {region}" for what in ("image", "launch") for region in REGIONS),
