@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from finsched.provider import LaunchRequest, Provider
 from finsched_azure.api import Api
+from finsched_azure.capacity import AzureCapacity
+from finsched_azure.checks import AzureChecks
 from finsched_azure.compute import AzureCompute, Bootstrap
 from finsched_azure.interruptions import EvictionRates
+from finsched_azure.inventory import AzureInventory
 from finsched_azure.pace import Patience
 from finsched_azure.prices import CatalogPrices, live_prices
 
@@ -50,8 +53,11 @@ def assemble(
         name="azure",
         prices=CatalogPrices(),
         compute=compute,
+        inventory=AzureInventory(api, compute),
         live_prices=live_prices(settings, api.token),
         interruptions=EvictionRates(api.token, settings.endpoint),
+        capacity=AzureCapacity(api),
+        checks=AzureChecks(api, settings),
         regions=frozenset(settings.regions) or None,
         poll_interval=_POLL_EVERY,
     )
