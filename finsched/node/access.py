@@ -17,7 +17,7 @@ from finsched.node.service import Identity
 VARIABLE = "FINSCHED_ACCESS"
 """The environment's variable that holds the rule."""
 
-_OF_BLOBS = {"x-ms-version": "2021-12-02"}
+_OF_BLOBS = {"x-ms-version": "2023-11-03"}
 Access = Mapping[str, Any]
 Environment = Mapping[str, str]
 

@@ -14,13 +14,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from finsched.node.clock import utc_now
 from finsched.node.process_tree import become_subreaper, kill_descendants
-from finsched.testing.metadata import Metadata
+from finsched.testing.metadata import metadata_of
 
 _TICK_SECONDS = 0.02
 _SHUTDOWN = """#!/bin/sh
@@ -37,6 +38,29 @@ setsid "$@" < /dev/null >> "{folder}/disk/var/lib/finsched/boot.log" 2>&1 &
 """
 
 
+_NAMES: Mapping[str, Mapping[str, str]] = {
+    "aws": {"name": "i-0123456789abcdef0"},
+    "gcp": {"name": "finsched-1", "project": "acme", "zone": "us-central1-a"},
+    "azure": {
+        "resource_id": "/subscriptions/s-1/resourceGroups/acme/providers/Microsoft.Compute"
+        "/virtualMachines/finsched-1"
+    },
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """What the cloud makes of a machine: how its metadata service speaks and what it lends.
+
+    `names` are those of the machine where they matter: name (and launch_index), name, project and
+    zone, or resource_id. `credential` is the access key or the token of its own identity.
+    """
+
+    cloud: str = "aws"
+    names: Mapping[str, str] = field(default_factory=dict)
+    credential: str = "AKIANODE"
+
+
 class EmulatedMachine:
     """One machine; `environment` is what its image would set, such as an endpoint of its network.
 
@@ -49,10 +73,10 @@ class EmulatedMachine:
         folder: Path,
         user_data: str,
         *,
+        host: Host = Host(),
         environment: Mapping[str, str] | None = None,
         path: str = "/usr/bin:/bin",
         python: str | None = sys.executable,
-        access_key: str = "AKIANODE",
         systemd: bool = False,
     ) -> None:
         self.folder = folder
@@ -66,8 +90,12 @@ class EmulatedMachine:
         if systemd:
             (folder / "disk/run/systemd/system").mkdir(parents=True)
             self._make_program("systemd-run", _SYSTEMD_RUN)
+        (folder / "disk/proc").mkdir(parents=True)
+        (folder / "disk/proc/uptime").write_text("0.00 0.00\n")  # it has just started
         facts = {
-            "access_key": access_key,
+            "cloud": host.cloud,
+            "names": {**_NAMES[host.cloud], **host.names},
+            "credential": host.credential,
             "environment": {"PATH": f"{folder}/bin:{path}", **(environment or {})},
         }
         (folder / "facts.json").write_text(json.dumps(facts))
@@ -135,8 +163,8 @@ class _Life:
     def __init__(self, folder: Path) -> None:
         facts = json.loads((folder / "facts.json").read_text())
         self._folder = folder
-        self._metadata = Metadata("i-0123456789abcdef0")
-        self._metadata.lend_keys(facts["access_key"])
+        self._metadata = metadata_of(facts["cloud"], facts["names"])
+        self._metadata.lend(facts["credential"])
         self._ends_at: float | None = None
         own = {"FINSCHED_ROOT": f"{folder}/disk", "FINSCHED_METADATA_URL": self._metadata.url}
         with (folder / "console").open("wb") as console:
