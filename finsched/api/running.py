@@ -146,16 +146,16 @@ def verdict(run: str | None = None) -> Verdict:
 
 
 def output(
-    run: str | None = None, *, attempt: int | None = None, follow: bool = False
+    run: str | None = None, *, attempt: int | None = None, node: int = 0, follow: bool = False
 ) -> Iterator[bytes]:
-    """Yield what the job printed, attempt by attempt; with `follow`, until the run has ended.
+    """Yield what the job printed on a node, attempt by attempt; with `follow`, until its end.
 
-    Raises `SpecError` for an attempt that the run does not have, and for a run whose store was
-    deleted.
+    Raises `SpecError` for an attempt or a node that the run does not have, and for a run whose
+    store was deleted.
     """
     ledger = open_ledger(settings.load().state_dir)
     run_id = ledger.resolve(run)
-    reader = _reader(ledger.run(run_id))
+    reader = _reader(ledger.run(run_id), node)
     while True:
         state = ledger.run(run_id)
         last_look = not follow or state.outcome is not None
@@ -169,14 +169,22 @@ def output(
         time.sleep(_LOOK_AGAIN_SECONDS)
 
 
-def _reader(run: Run) -> OutputReader:
+def _reader(run: Run, node: int) -> OutputReader:
+    _require_node(run, node)
     if run.store_discarded_at:
         at = run.store_discarded_at.strftime("%F %R UTC")
         raise SpecError(
             f"what run {run.id} printed was deleted with its store at {at}",
             fix=f"`finsched report {run.id}` has what it did and cost",
         )
-    return OutputReader(run.store_uri)
+    return OutputReader(run.store_uri, node)
+
+
+def _require_node(run: Run, node: int) -> None:
+    nodes = run.job.requirements.nodes
+    if node >= nodes:
+        there = f"it has the nodes 0 to {nodes - 1}" if nodes > 1 else "it runs on one node"
+        raise SpecError(f"run {run.id} has no node {node}: {there}", fix="leave out --node")
 
 
 def _require_attempt(run: Run, attempt: int | None) -> None:

@@ -17,11 +17,14 @@ def logs(
         int | None,
         typer.Option(min=1, metavar="N", help="One attempt only; all in order if left out."),
     ] = None,
+    node: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Of a run with several nodes; 0 is the first.")
+    ] = 0,
 ) -> int:
     """Print the output of a run's attempts; declared secrets are shown as ***."""
     from finsched.api import running
 
-    for piece in running.output(run, attempt=attempt, follow=follow):
+    for piece in running.output(run, attempt=attempt, node=node, follow=follow):
         sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
     return 0

@@ -192,10 +192,11 @@ def _ending(
         return AttemptEnd.NODE_FAILED, gangs.shortfall(attempt)
     if farewell and not gangs.lost_a_node(attempt, farewell.end, reasons):
         return farewell.end, farewell.detail
+    is_spot = attempt.placement.offer.capacity_type is CapacityType.SPOT
     if EndReason.INTERRUPTED in reasons:
         return AttemptEnd.INTERRUPTED, detail or "taken back"
-    if EndReason.TERMINATED_BY_US in reasons:
-        return AttemptEnd.STOPPED, detail or "switched off"
-    if attempt.placement.offer.capacity_type is CapacityType.SPOT and EndReason.UNKNOWN in reasons:
+    if is_spot and EndReason.UNKNOWN in reasons:
         return AttemptEnd.INTERRUPTED, detail or "vanished without a word"
+    if EndReason.TERMINATED_BY_US in reasons and EndReason.FAILED not in reasons:
+        return AttemptEnd.STOPPED, detail or "switched off"
     return AttemptEnd.NODE_FAILED, detail or "the machine ended without a word of its agent"
