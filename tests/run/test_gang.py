@@ -58,7 +58,7 @@ def test_a_run_that_loses_a_node_goes_on_from_what_all_had_saved(machine: Machin
     launch = machine.start("launch", write_job(machine, STEPS="300", EVERY="20"))
     run = machine.wait_for(at_work, seconds=60)
     kill_machine(machine, run.attempts[-1].instance_ids[1])
-    out, err = launch.communicate(timeout=120)
+    _, err = launch.communicate(timeout=120)
     assert launch.returncode == 0, err
     run = machine.run()
     assert run.outcome is Outcome.FINISHED
