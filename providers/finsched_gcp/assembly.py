@@ -1,0 +1,59 @@
+"""The parts of GCP, put together."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from finsched.provider import LaunchRequest, Provider
+from finsched_gcp.api import Api
+from finsched_gcp.capacity import GcpCapacity
+from finsched_gcp.checks import GcpChecks
+from finsched_gcp.compute import Bootstrap, GcpCompute
+from finsched_gcp.inventory import GcpInventory
+from finsched_gcp.pace import Patience
+from finsched_gcp.prices import CatalogPrices, live_prices
+
+if TYPE_CHECKING:
+    from finsched_gcp.settings import GcpSettings
+
+_POLL_EVERY = timedelta(seconds=15)
+
+
+class _BootstrapOnUse:
+    """The node's bootstrap, imported for a launch: a quote has no time for it."""
+
+    def __init__(self, settings: GcpSettings) -> None:
+        self._settings = settings
+
+    def __call__(self, request: LaunchRequest, rank: int) -> str:
+        return self._made()(request, rank)
+
+    def forget(self, request: LaunchRequest) -> None:
+        self._made().forget(request)
+
+    def _made(self) -> Bootstrap:
+        from finsched_gcp.bootstrap import NodeBootstrap  # noqa: PLC0415 - heavy
+
+        return NodeBootstrap(self._settings)
+
+
+def assemble(
+    settings: GcpSettings, *, bootstrap: Bootstrap | None = None, patience: Patience | None = None
+) -> Provider:
+    """Return GCP; no network call is made. `bootstrap` replaces what starts the node agent.
+
+    Compute Engine gives no notices outside of the machine, so there is no part for them.
+    """
+    api = Api(settings.project, settings.endpoint, patience)
+    return Provider(
+        name="gcp",
+        prices=CatalogPrices(),
+        compute=GcpCompute(api, settings, bootstrap or _BootstrapOnUse(settings)),
+        inventory=GcpInventory(api),
+        live_prices=live_prices(settings),
+        capacity=GcpCapacity(api),
+        checks=GcpChecks(api, settings),
+        regions=frozenset(settings.regions) or None,
+        poll_interval=_POLL_EVERY,
+    )

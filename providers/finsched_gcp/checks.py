@@ -1,0 +1,159 @@
+"""Whether a launch on GCP would work: who we are, what we may, and what is there.
+
+Nothing is changed. Compute Engine has no dry run, so what the project allows is asked by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from finsched.errors import NoAnswer, NotAuthorized, ProviderProblem, Throttled
+from finsched.model.job import JobSpec
+from finsched.provider import Finding, Verdict
+from finsched_gcp.api import Api
+from finsched_gcp.errors import PAGE, NotFound
+from finsched_gcp.image import Images
+from finsched_gcp.networks import DEFAULT, Networks
+from finsched_gcp.permissions import PERMISSIONS
+
+if TYPE_CHECKING:
+    from finsched_gcp.settings import GcpSettings
+
+MOST_SKEW = timedelta(seconds=60)
+_CANNOT_TELL = (NoAnswer, Throttled)
+_ANY_REGION = "us-central1"
+_ROLE_FIX = f"grant the role in {PAGE} to the identity that you use"
+
+
+class GcpChecks:
+    """The checks of one project, in the regions of the settings if there are any."""
+
+    def __init__(self, api: Api, settings: GcpSettings) -> None:
+        self._api = api
+        self._settings = settings
+        self._images = Images(api, settings.image)
+        self._networks = Networks(api, settings.subnets)
+
+    def run(self, job: JobSpec | None) -> Iterator[Finding]:
+        """Yield the findings; without an answer of the project there is only that one."""
+        try:
+            answer = self._api.fetch("compute", f"/compute/v1/projects/{self._api.project}")
+        except ProviderProblem as problem:
+            yield _failed("project", problem)
+            return
+        yield _ok("project", f"{answer.document['name']}, and Compute Engine answers")
+        yield clock(answer.headers.get("date"), datetime.now(UTC))
+        yield self._permissions()
+        yield self._regions()
+        yield self._image()
+        for region in self._settings.regions or (_ANY_REGION,):
+            yield self._network(region)
+        yield self._service_account()
+        if job and job.checkpoint and urlsplit(job.checkpoint.uri or "").scheme == "gs":
+            yield self._bucket(urlsplit(job.checkpoint.uri or "").netloc)
+
+    def _permissions(self) -> Finding:
+        name = "permissions"
+        path = f"/v1/projects/{self._api.project}:testIamPermissions"
+        asked = {"permissions": list(PERMISSIONS)}
+        try:
+            told = self._api.fetch("cloudresourcemanager", path, document=asked).document
+        except ProviderProblem as problem:
+            fix = "enable cloudresourcemanager.googleapis.com to have them checked"
+            return _unknown(name, f"they cannot be asked: {problem.message}", fix)
+        missing = sorted({*PERMISSIONS} - {*told.get("permissions", ())})
+        if missing:
+            return _problem(name, f"not granted: {', '.join(missing)}", _ROLE_FIX)
+        return _ok(name, f"all {len(PERMISSIONS)} that finsched uses are granted")
+
+    def _regions(self) -> Finding:
+        try:
+            known = {region.name for region in self._api.listed("Regions")}
+        except ProviderProblem as problem:
+            return _failed("regions", problem)
+        if missing := sorted({*self._settings.regions} - known):
+            fix = "correct gcp.regions in the settings"
+            return _problem("regions", f"there is no {', '.join(missing)}", fix)
+        used = self._settings.regions or known
+        return _ok("regions", f"{len(used)} of the {len(known)} that there are")
+
+    def _image(self) -> Finding:
+        try:
+            image = self._images.image()
+        except ProviderProblem as problem:
+            return _failed("image", problem)
+        return _ok("image", f"{image.link.rpartition('/')[2]}, {image.size_gib} GiB")
+
+    def _network(self, region: str) -> Finding:
+        name = f"network in {region}"
+        try:
+            network = self._networks.in_region(region)
+        except NotFound as problem:
+            fix = f"make the {DEFAULT} network, or name a subnet in gcp.subnets"
+            return _problem(name, problem.message, fix)
+        except ProviderProblem as problem:
+            return _failed(name, problem)
+        way_out = "machines need Cloud NAT there" if network.subnet else "with external addresses"
+        return _ok(name, f"{network.name}, {way_out}")
+
+    def _service_account(self) -> Finding:
+        name, email = "service account", self._settings.service_account
+        if not email:
+            fix = f"name one in gcp.service_account; {PAGE} says what it needs"
+            return _problem(name, "none is named: machines cannot reach a bucket of yours", fix)
+        try:
+            path = f"/v1/projects/-/serviceAccounts/{quote(email)}"
+            told = self._api.fetch("iam", path).document
+        except NotFound:
+            return _problem(name, f"there is no {email}", "make it, or correct the name")
+        except NotAuthorized as problem:
+            return _unknown(name, problem.message, problem.fix or "")
+        except ProviderProblem as problem:
+            return _failed(name, problem)
+        if told.get("disabled"):
+            return _problem(name, f"{email} is disabled", "enable it, or name another")
+        return _ok(name, email)
+
+    def _bucket(self, bucket: str) -> Finding:
+        try:
+            told = self._api.fetch("storage", f"/storage/v1/b/{quote(bucket)}").document
+        except ProviderProblem as problem:
+            fix = "make the bucket, correct checkpoint.uri, or allow storage.buckets.get on it"
+            return _problem("bucket", f"{bucket}: {problem.message}", fix)
+        place = str(told.get("location", "")).lower()
+        return _ok("bucket", f"{bucket} is in {place}: machines elsewhere pay for transfer")
+
+
+def clock(told: str | None, now: datetime) -> Finding:
+    """Judge this computer's clock by the date of an answer, which is whole seconds."""
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - a quote loads this module
+
+    if told is None:
+        return _unknown("clock", "Google told no time", "")
+    skew = now - parsedate_to_datetime(told)
+    seconds = skew.total_seconds()
+    if abs(skew) <= MOST_SKEW:
+        return _ok("clock", f"within {max(abs(seconds), 1.0):.0f} s of Google")
+    ahead = "ahead of" if seconds > 0 else "behind"
+    text = f"{abs(seconds):.0f} s {ahead} Google; leases and signatures depend on it"
+    return _problem("clock", text, "set this computer's clock, for example with NTP")
+
+
+def _failed(name: str, problem: ProviderProblem) -> Finding:
+    verdict = Verdict.UNKNOWN if isinstance(problem, _CANNOT_TELL) else Verdict.PROBLEM
+    return Finding(name=name, verdict=verdict, detail=problem.message, fix=problem.fix or "")
+
+
+def _ok(name: str, detail: str) -> Finding:
+    return Finding(name=name, verdict=Verdict.OK, detail=detail)
+
+
+def _problem(name: str, detail: str, fix: str) -> Finding:
+    return Finding(name=name, verdict=Verdict.PROBLEM, detail=detail, fix=fix)
+
+
+def _unknown(name: str, detail: str, fix: str) -> Finding:
+    return Finding(name=name, verdict=Verdict.UNKNOWN, detail=detail, fix=fix)
