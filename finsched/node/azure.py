@@ -13,7 +13,12 @@ from finsched.node.renewed import Token
 
 STORAGE = "https://storage.azure.com/"
 _HEADERS = {"metadata": "true"}
-_VERSIONS = {"identity/oauth2/token": "2018-02-01", "instance/compute": "2021-02-01"}
+_VERSIONS = {
+    "identity/oauth2/token": "2018-02-01",
+    "instance/compute": "2021-02-01",
+    "scheduledevents": "2020-07-01",
+}
+_SLOW_SECONDS = 10.0  # the first answers of a machine may take that long
 
 
 def metadata_url(environment: Mapping[str, str]) -> str:
@@ -44,7 +49,9 @@ def facts(url: str) -> dict[str, str]:
 def answer(url: str, path: str, query: Mapping[str, str] | None = None) -> Any:
     """Return the document that stands under a path."""
     asked = urlencode({"api-version": _VERSIONS[path], **(query or {})})
-    status, body = ask(f"{url}/metadata/{path}?{asked}", _HEADERS)
-    if status != 200:
-        raise ValueError(f"the metadata service answered {status} for {path}: {body[:200]}")
-    return json.loads(body)
+    told = ask(f"{url}/metadata/{path}?{asked}", _HEADERS, wait_seconds=_SLOW_SECONDS)
+    if told.status != 200:
+        raise ValueError(
+            f"the metadata service answered {told.status} for {path}: {told.body[:200]}"
+        )
+    return json.loads(told.body)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from urllib.parse import quote
 
 from finsched.node.clock import utc_now
-from finsched.node.metadata import ask
+from finsched.node.metadata import Told, ask
 from finsched.node.renewed import Token
 
 METADATA_URL = "http://metadata.google.internal"
@@ -22,12 +22,17 @@ def metadata_url(environment: Mapping[str, str]) -> str:
     return environment.get("FINSCHED_METADATA_URL") or METADATA_URL
 
 
-def answer(url: str, path: str, *, wait_seconds: float = 0.0) -> str:
+def answer(url: str, path: str) -> str:
     """Return what stands under a path; raises OSError, http.client.HTTPException, ValueError."""
-    status, body = ask(f"{url}{_PREFIX}{path}", _HEADERS, wait_seconds=wait_seconds)
-    if status != 200:
-        raise ValueError(f"the metadata service answered {status} for {path.partition('?')[0]}")
-    return body
+    return ask_for(url, path).body
+
+
+def ask_for(url: str, path: str, *, wait_seconds: float = 0.0) -> Told:
+    """Return all that is said of a path; raises as `answer` does."""
+    told = ask(f"{url}{_PREFIX}{path}", _HEADERS, wait_seconds=wait_seconds)
+    if told.status != 200:
+        raise ValueError(f"the metadata service answered {told.status} for {path}")
+    return told
 
 
 def access_token(url: str) -> Token:

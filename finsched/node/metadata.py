@@ -5,20 +5,31 @@ from __future__ import annotations
 import http.client
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 METADATA_URL = "http://169.254.169.254"
 _TIMEOUT_SECONDS = 2.0
 
 
-def ask(url: str, headers: Mapping[str, str], *, wait_seconds: float = 0.0) -> tuple[int, str]:
-    """Return status and body of one answer; raises OSError, http.client.HTTPException."""
+class Told(NamedTuple):
+    """What a metadata service said; `tag` names this state of what it said."""
+
+    status: int
+    body: str
+    tag: str
+
+
+def ask(url: str, headers: Mapping[str, str], *, wait_seconds: float = 0.0) -> Told:
+    """Return one answer; raises OSError, http.client.HTTPException."""
     parts = urlsplit(url)
     timeout = _TIMEOUT_SECONDS + wait_seconds
     connection = http.client.HTTPConnection(parts.netloc, timeout=timeout)
     try:
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        return _request(connection, "GET", target, headers)
+        connection.request("GET", target, headers=dict(headers))
+        answer = connection.getresponse()
+        return Told(answer.status, answer.read().decode(), answer.getheader("ETag") or "")
     finally:
         connection.close()
 

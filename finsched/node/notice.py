@@ -1,68 +1,46 @@
-"""The provider's warnings, as a metadata endpoint of the shape of EC2's IMDSv2 gives them."""
+"""The provider's warnings, heard in a thread from the machine's metadata service."""
 
 from __future__ import annotations
 
 import http.client
-import json
+import os
 import threading
-from dataclasses import dataclass
-from datetime import datetime
 
-from finsched.node.clock import from_iso
-from finsched.node.metadata import conversation
+from finsched.node.notice_sources import SOURCES, InterruptionNotice, NoticeSource, RebalanceHint
 
-_NOTICE_PATH = "/latest/meta-data/spot/instance-action"
-_HINT_PATH = "/latest/meta-data/events/recommendations/rebalance"
+__all__ = ["InterruptionNotice", "NoticeWatch", "RebalanceHint"]
 
-
-@dataclass(frozen=True, slots=True)
-class InterruptionNotice:
-    """The machine will be taken back; `ends_at` is None where the endpoint names no moment."""
-
-    ends_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class RebalanceHint:
-    """The machine is more likely than before to be taken back; it may also stay."""
-
-    given_at: datetime | None
+CLOUD_VARIABLE = "FINSCHED_CLOUD"
+"""The environment's variable that says whose metadata service it is; EC2's where it is not set."""
 
 
 class NoticeWatch:
     """Asks the endpoint every few seconds, in a thread, until it answers with a notice."""
 
-    def __init__(self, metadata_url: str | None, *, poll_seconds: float) -> None:
+    def __init__(
+        self, metadata_url: str | None, *, poll_seconds: float, cloud: str | None = None
+    ) -> None:
         self.notice: InterruptionNotice | None = None
         self.hint: RebalanceHint | None = None
         self._poll_seconds = poll_seconds
         self._closed = threading.Event()
         if metadata_url:
-            arguments = (metadata_url,)
-            threading.Thread(target=self._watch, args=arguments, name="notice", daemon=True).start()
+            source = SOURCES[cloud or os.environ.get(CLOUD_VARIABLE) or "aws"](metadata_url)
+            threading.Thread(target=self._watch, args=(source,), name="notice", daemon=True).start()
 
     def close(self) -> None:
         """Ask no more."""
         self._closed.set()
 
-    def _watch(self, metadata_url: str) -> None:
+    def _watch(self, source: NoticeSource) -> None:
         while self.notice is None and not self._closed.wait(self._poll_seconds):
             try:
-                self._ask(metadata_url)
-            except (OSError, http.client.HTTPException, ValueError):
+                self._take(source.hear())
+            except (OSError, http.client.HTTPException, ValueError, LookupError):
                 continue  # notices are a bonus: an endpoint that does not answer changes nothing
 
-    def _ask(self, metadata_url: str) -> None:
-        with conversation(metadata_url) as answer:
-            notice = answer(_NOTICE_PATH)
-            if notice is not None:  # a signal may have brought a notice meanwhile
-                self.notice = InterruptionNotice(_moment(notice, "time"))
-            elif self.hint is None and (hint := answer(_HINT_PATH)) is not None:
-                self.hint = RebalanceHint(_moment(hint, "noticeTime"))
-
-
-def _moment(body: str, key: str) -> datetime | None:
-    try:
-        return from_iso(json.loads(body)[key])
-    except (ValueError, KeyError, TypeError):
-        return None
+    def _take(self, heard: InterruptionNotice | RebalanceHint | None) -> None:
+        if isinstance(heard, InterruptionNotice):
+            self.notice = heard  # a signal may have brought one meanwhile
+        elif heard is not None and self.hint is None:
+            self.hint = heard

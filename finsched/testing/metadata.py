@@ -6,6 +6,7 @@ names the machine and the audience; whoever takes them in a test compares them.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import threading
@@ -124,11 +125,15 @@ class GoogleMetadata(Metadata):
         if asked.path == f"{account}identity":
             return 200, f"{self._name} for {asked.query['audience']}"
         if asked.path == f"{_OF_GOOGLE}instance/preempted":
-            if asked.query.get("wait_for_change") == "true":
+            if asked.query.get("wait_for_change") == "true" and self._unchanged(asked):
                 self._preempted.wait(float(asked.query.get("timeout_sec", 60)))
             return 200, str(self._preempted.is_set()).upper()
         found = self._answers.get(asked.path)
         return (404, "") if found is None else (200, found)
+
+    def _unchanged(self, asked: Question) -> bool:
+        last = asked.query.get("last_etag")
+        return last is None or last == _tag(str(self._preempted.is_set()).upper())
 
     def _token_document(self, token: str, ends_at: datetime) -> str:
         seconds = int((ends_at - utc_now()).total_seconds())
@@ -212,6 +217,10 @@ def _moment(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
+def _tag(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()[:16]
+
+
 class _Server(ThreadingHTTPServer):
     def handle_error(self, *_: object) -> None:
         """Say nothing of clients that hang up."""
@@ -229,6 +238,7 @@ def _handler(metadata: Metadata) -> type[BaseHTTPRequestHandler]:
             content = body.encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
+            self.send_header("ETag", _tag(body))
             self.end_headers()
             self.wfile.write(content)
 
