@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finsched.model.evidence import Evidence, Quality
+from finsched.model.market import CapacityType, InstanceType, Offer, Tier
+from finsched.provider import LaunchRequest, Provider
+from finsched_gcp.assembly import assemble
+from finsched_gcp.pace import Patience
+from finsched_gcp.settings import GcpSettings
+
+from .gce import NODE_ACCOUNT, PROJECT, Document
+from .gce_http import Cloud, Server
+
+PATIENCE = Patience(
+    read_seconds=10,
+    tries=4,
+    retry_seconds=0.02,
+    look_seconds=0.01,
+    longest_look_seconds=0.05,
+    operation_seconds=10,
+    settle_seconds=0.05,
+)
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+class Echo:
+    """User data that starts nothing, and which launches were prepared and forgotten."""
+
+    def __init__(self) -> None:
+        self.prepared: list[tuple[str, int]] = []
+        self.forgotten: list[str] = []
+
+    def __call__(self, request: LaunchRequest, rank: int) -> str:
+        self.prepared.append((request.token, rank))
+        return f"#!/bin/sh\necho {request.token} {rank}\n"
+
+    def forget(self, request: LaunchRequest) -> None:
+        self.forgotten.append(request.token)
+
+
+class Lab:
+    """The emulated project, and short words for what the tests do with it."""
+
+    def __init__(self, url: str, cloud: Cloud) -> None:
+        self.url = url
+        self.cloud = cloud
+        self.gce = cloud.gce
+        self.bootstrap = Echo()
+
+    def settings(self, **changes: Any) -> GcpSettings:
+        plain = {"project": PROJECT, "service_account": NODE_ACCOUNT, "endpoint": self.url}
+        return GcpSettings(**{**plain, **changes})
+
+    def provider(self, patience: Patience = PATIENCE, **changes: Any) -> Provider:
+        return assemble(self.settings(**changes), bootstrap=self.bootstrap, patience=patience)
+
+    def instances(self) -> list[Document]:
+        return list(self.gce.resources["instances"].values())
+
+    def sell_out(
+        self, *zones: str, code: str = "ZONE_RESOURCE_POOL_EXHAUSTED", **told: Any
+    ) -> None:
+        words = "The zone does not have enough resources available to fulfill the request."
+        for zone in zones:
+            self.gce.sold_out[zone] = {"code": code, "message": words, **told}
+
+
+def offer(**changes: Any) -> Offer:
+    name = changes.pop("instance_type", "g2-standard-8")
+    machine = InstanceType(provider="gcp", name=name, gpu="L4", gpu_count=1, vcpus=8)
+    plain: dict[str, Any] = {
+        "instance_type": machine,
+        "region": "us-central1",
+        "zone": "us-central1-a",
+        "capacity_type": CapacityType.SPOT,
+        "tier": Tier.STANDARD,
+        "price_usd_per_hour": 0.5,
+        "evidence": Evidence(what="price", source="a test", quality=Quality.ESTIMATED),
+    }
+    return Offer(**{**plain, **changes})
+
+
+def launch_request(token: str = "r1-1", **changes: Any) -> LaunchRequest:
+    plain: dict[str, Any] = {
+        "token": token,
+        "installation": "finsched-test",
+        "run": "r1",
+        "attempt": 1,
+        "offer": offer(),
+        "nodes": 1,
+        "node_config": {"run": "r1"},
+        "tags": {"project": "chatbot"},
+    }
+    return LaunchRequest(**{**plain, **changes})
+
+
+@pytest.fixture(autouse=True)
+def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reaches Google, whatever it does."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> Any:
+        if self.family != socket.AF_UNIX and address[0] not in LOOPBACK:
+            raise AssertionError(f"a test tried to reach {address}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    pytest.importorskip("google.cloud.compute_v1", reason="needs pip install 'finsched[gcp]'")
+    server = Server(Cloud())
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def private_key() -> str:
+    """A key of a service account that nobody knows."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    text = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return text.decode()
+
+
+@pytest.fixture
+def write_credentials(private_key: str) -> Callable[[Path, str], None]:
+    """Return what writes the key file of a service account, whose key has an id."""
+
+    def write(file: Path, key_id: str) -> None:
+        told = {
+            "type": "service_account",
+            "project_id": PROJECT,
+            "private_key_id": key_id,
+            "private_key": private_key,
+            "client_email": "ada@acme.example",
+            "client_id": "1",
+            "token_uri": "http://127.0.0.1:9/token",
+        }
+        file.write_text(json.dumps(told))
+
+    return write
+
+
+@pytest.fixture
+def lab(
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    write_credentials: Callable[[Path, str], None],
+) -> Lab:
+    """An empty project, reached as every tool reaches one: with credentials from a file."""
+    for variable in [name for name in os.environ if name.startswith(("GOOGLE_", "CLOUDSDK_"))]:
+        monkeypatch.delenv(variable)
+    write_credentials(tmp_path / "key.json", "first")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    server.cloud.reset()
+    return Lab(server.url, server.cloud)
+
+
+@pytest.fixture
+def provider(lab: Lab) -> Provider:
+    return lab.provider()
+
+
+@pytest.fixture
+def make_request() -> Callable[[str], LaunchRequest]:
+    return launch_request
