@@ -1,4 +1,9 @@
-"""Finds provider packages by entry point and imports one only when it is used."""
+"""Finds provider packages by entry point and imports one only when it is used.
+
+There are two groups. `finsched.providers` can be launched on, once they are set up; every quote
+asks them whether they are. `finsched.prices` can be asked for prices alone, which only a refresh
+does: clouds that nothing is launched on yet, and price lists that need no account.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +12,8 @@ from functools import cache
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import TYPE_CHECKING
 
-from finsched.errors import FinschedError, ProviderProblem, SpecError
-from finsched.settings import PROVIDERS, Settings
+from finsched.errors import FinschedError, NotConfigured, ProviderProblem, SpecError
+from finsched.settings import PRICES, PROVIDERS, Settings
 
 if TYPE_CHECKING:
     from finsched.provider import Provider
@@ -16,7 +21,12 @@ if TYPE_CHECKING:
 
 def names() -> tuple[str, ...]:
     """Return the names of all installed providers, sorted; none of them is imported."""
-    return tuple(sorted({entry_point.name for entry_point in _installed()}))
+    return _names_in(PROVIDERS)
+
+
+def priced_names() -> tuple[str, ...]:
+    """Return the names of all that may be asked for prices, whether they can launch or not."""
+    return tuple(sorted({*_names_in(PROVIDERS), *_names_in(PRICES)}))
 
 
 def load(name: str, settings: Settings) -> Provider:
@@ -25,7 +35,24 @@ def load(name: str, settings: Settings) -> Provider:
     Raises SpecError for a name that no package has, NotConfigured where the provider lacks
     something, and ProviderProblem for a package that is broken.
     """
-    entry_point = _entry_point(name)
+    group = PROVIDERS if name in names() else PRICES
+    return _handed_over(_entry_point(name, group), settings)
+
+
+def load_prices(name: str, settings: Settings) -> Provider:
+    """Return a provider to ask for prices: as it is set up, or else its price list alone.
+
+    Raises as `load` does.
+    """
+    try:
+        return load(name, settings)
+    except NotConfigured:
+        if name not in names() or name not in _names_in(PRICES):
+            raise
+    return _handed_over(_entry_point(name, PRICES), settings)
+
+
+def _handed_over(entry_point: EntryPoint, settings: Settings) -> Provider:
     try:
         provider = entry_point.load()(settings)
     except FinschedError:
@@ -36,13 +63,17 @@ def load(name: str, settings: Settings) -> Provider:
 
     from finsched.provider import Provider  # noqa: PLC0415 - not for one that is not set up
 
-    if not isinstance(provider, Provider) or provider.name != name:
+    if not isinstance(provider, Provider) or provider.name != entry_point.name:
         raise _broken(entry_point, "it did not hand over a provider of that name")
     return provider
 
 
-def _entry_point(name: str) -> EntryPoint:
-    found = {str(entry.dist and entry.dist.name): entry for entry in _registered(name)}
+def _names_in(group: str) -> tuple[str, ...]:
+    return tuple(sorted({entry_point.name for entry_point in _installed(group)}))
+
+
+def _entry_point(name: str, group: str) -> EntryPoint:
+    found = {str(entry.dist and entry.dist.name): entry for entry in _registered(name, group)}
     if not found:
         raise SpecError(f"no installed package provides {name!r}", fix=_fix(name))
     if len(found) > 1:
@@ -52,18 +83,18 @@ def _entry_point(name: str) -> EntryPoint:
     return next(iter(found.values()))
 
 
-def _registered(name: str) -> tuple[EntryPoint, ...]:
-    return tuple(entry_point for entry_point in _installed() if entry_point.name == name)
+def _registered(name: str, group: str) -> tuple[EntryPoint, ...]:
+    return tuple(entry_point for entry_point in _installed(group) if entry_point.name == name)
 
 
 @cache
-def _installed() -> EntryPoints:
-    """Every provider's entry point; looking through all installed packages takes milliseconds."""
-    return entry_points(group=PROVIDERS)
+def _installed(group: str) -> EntryPoints:
+    """Every entry point of a group; looking through all installed packages takes milliseconds."""
+    return entry_points(group=group)
 
 
 def _fix(name: str) -> str:
-    installed = names()
+    installed = priced_names()
     close = get_close_matches(name, installed, n=1)
     if close:
         return f"did you mean {close[0]}?"

@@ -22,6 +22,9 @@ CACHE_DIR_VARIABLE = "FINSCHED_CACHE_DIR"
 PROVIDERS = "finsched.providers"
 """The entry point group of provider packages; each may have a table of its own in the config."""
 
+PRICES = "finsched.prices"
+"""The group of those that can be asked for prices without being set up to launch."""
+
 LEDGER_FILE = "ledger.sqlite"
 """The name of the ledger in the state directory."""
 
@@ -143,7 +146,7 @@ def _clouds(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     strange = tables.keys() - _READERS.keys()
     if not strange:  # looking through all installed packages takes milliseconds
         return {}
-    installed = {entry_point.name for entry_point in entry_points(group=PROVIDERS)}
+    installed = {each.name for group in (PROVIDERS, PRICES) for each in entry_points(group=group)}
     return {key: tables[key] for key in tables if key in strange & installed}
 
 

@@ -11,7 +11,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +49,9 @@ CREATE TABLE quarantine (
 CREATE TABLE refresh (
     provider TEXT PRIMARY KEY, asked_at TEXT, regions INTEGER, answered INTEGER, problems TEXT);
 """
+KEPT_FOR = timedelta(days=90)
+"""How long a price is remembered after it was last seen: a season of weeks, as AWS tells it."""
+
 _SAME = " AND ".join(f"{column} = ?" for column in OFFER.split(", "))
 
 
@@ -60,6 +63,7 @@ def record(state_dir: Path, taken: Taken) -> None:
         _keep_prices(connection, taken, asked_at)
         _keep_history(connection, taken.sifted.accepted, asked_at)
         _keep_changes(connection, taken.changes, asked_at)
+        _forget(connection, taken.provider, _text(taken.asked_at - KEPT_FOR))
         if taken.priors is not None:
             _keep_priors(connection, taken.provider, taken.priors, asked_at)
         connection.execute(
@@ -171,6 +175,11 @@ def _keep_changes(
                 for change, end in zip(told, ends, strict=True)
             ],
         )
+
+
+def _forget(connection: sqlite3.Connection, provider: str, before: str) -> None:
+    """The past has no end, and a disk has one; the price in force is kept apart from it."""
+    connection.execute("DELETE FROM history WHERE provider = ? AND last_at < ?", (provider, before))
 
 
 def _key_of_change(change: PriceChange) -> Key:

@@ -27,6 +27,16 @@ def refresh(
             "--history", help=f"Also how spot prices changed in the last {PAST_DAYS} days."
         ),
     ] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            min=1, max=86_400, metavar="SECONDS", help="Most to wait: 8, or 600 with --history."
+        ),
+    ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option("--accept", metavar="POOL", help="Believe its prices; repeatable."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="What came, as JSON.")] = False,
 ) -> int:
     """Ask providers for their prices of this moment; quotes use them from then on."""
@@ -38,7 +48,14 @@ def refresh(
 
     past = timedelta(days=PAST_DAYS) if history else None
     with catalog.progress_line(console(stderr=True)) as told:
-        answers = ask(providers or (), regions=region or (), past=past, progress=told)
+        answers = ask(
+            providers or (),
+            regions=region or (),
+            past=past,
+            within=timedelta(seconds=timeout) if timeout else None,
+            accept=accept or (),
+            progress=told,
+        )
     if json:
         print_json(catalog.refresh_document(answers))
     else:

@@ -18,6 +18,7 @@ from finsched.model.market import (
     Tier,
 )
 from finsched.provider import PriceAnswer, PriceChange
+from finsched.side_by_side import as_answered
 from finsched_aws import prices_fetch as fetch
 from finsched_aws import prices_parse as parse
 from finsched_aws.api import Api
@@ -69,19 +70,11 @@ class AwsLivePrices:
         self, regions: Sequence[str], known: Mapping[str, InstanceType], *, past: timedelta | None
     ) -> Iterator[PriceAnswer]:
         """Ask every region at once and yield each answer as it comes."""
-        from concurrent.futures import (  # noqa: PLC0415 - not for a quote
-            ThreadPoolExecutor,
-            as_completed,
-        )
-
         now = datetime.now(UTC)
-        with ThreadPoolExecutor(_REGIONS_AT_ONCE, thread_name_prefix="aws") as threads:
-            asked = [
-                threads.submit(_Question(self._api, region, dict(known), now, past).answer)
-                for region in regions
-            ]
-            for done in as_completed(asked):
-                yield done.result()
+        questions = [
+            _Question(self._api, region, dict(known), now, past).answer for region in regions
+        ]
+        yield from as_answered(questions, _REGIONS_AT_ONCE, name="aws")
 
 
 class _Question:

@@ -18,7 +18,7 @@ from finsched.catalog import live, load_market
 from finsched.catalog.history import price_history
 from finsched.catalog.keeping import record
 from finsched.catalog.live import Taken, store_path
-from finsched.catalog.quarantine import Quarantined, Sifted, sift
+from finsched.catalog.quarantine import Known, LastPrice, Quarantined, Sifted, sift
 from finsched.errors import MachineProblem
 from finsched.model.evidence import Evidence, Quality
 from finsched.model.history import PriceSeries
@@ -251,6 +251,15 @@ def nobody_knows(offer: Offer) -> float | None:
     return None
 
 
+def known(
+    last_price: LastPrice = nobody_knows,
+    peers_ask: LastPrice = nobody_knows,
+    *,
+    accepted: bool = False,
+) -> Known:
+    return Known(last_price, peers_ask, lambda _: accepted)
+
+
 @pytest.mark.parametrize(
     ("usd", "last", "reason"),
     [
@@ -265,27 +274,55 @@ def nobody_knows(offer: Offer) -> float | None:
     ],
 )
 def test_what_is_absurd_by_itself(usd: float, last: float | None, reason: str) -> None:
-    sifted = sift([offer(usd, ON_DEMAND, zone="")], lambda _: last)
+    sifted = sift([offer(usd, ON_DEMAND, zone="")], known(lambda _: last))
     assert [each.reason for each in sifted.quarantined] == ([reason] if reason else [])
 
 
 def test_spot_is_held_against_on_demand_of_the_same_answer_or_else_the_last() -> None:
     on_demand, dear, fair = offer(1.0, ON_DEMAND, zone=""), offer(1.51), offer(1.5)
     given, cheap = offer(0.049), offer(0.05)
-    sifted = sift([dear, fair, given, cheap, on_demand], nobody_knows)
+    sifted = sift([dear, fair, given, cheap, on_demand], known())
     assert [each.offer for each in sifted.quarantined] == [dear, given]
 
     def last(asked: Offer) -> float | None:
         return 1.0 if asked.capacity_type is ON_DEMAND and not asked.zone else None
 
-    assert sift([dear, fair], last).accepted == (fair,)
-    assert sift([dear, fair], nobody_knows).accepted == (dear, fair)
+    assert sift([dear, fair], known(last)).accepted == (fair,)
+    assert sift([dear, fair], known()).accepted == (dear, fair)
+
+
+@pytest.mark.parametrize(
+    ("usd", "believed"), [(1.9, False), (2.0, True), (100.0, True), (101, False)]
+)
+def test_a_machine_that_was_never_sold_is_held_against_what_others_ask(
+    usd: float, believed: bool
+) -> None:
+    sifted = sift([offer(usd, ON_DEMAND, zone="")], known(peers_ask=lambda _: 10.0))
+    assert bool(sifted.accepted) is believed
+    known_price = known(lambda _: usd, lambda _: 10.0)
+    assert sift([offer(usd, ON_DEMAND, zone="")], known_price).accepted
+
+
+def test_an_on_demand_price_that_is_not_believed_judges_nobody() -> None:
+    lie, spot = offer(0.01, ON_DEMAND, zone=""), offer(0.5)
+
+    def last(asked: Offer) -> float | None:
+        return 1.0 if asked.capacity_type is ON_DEMAND else None
+
+    sifted = sift([lie, spot], known(last))
+    assert sifted.accepted == (spot,)
+
+
+def test_what_a_person_accepts_is_believed_unless_it_is_no_price() -> None:
+    strange, nothing = offer(0.001, ON_DEMAND, zone=""), offer(0.0, ON_DEMAND, zone="b")
+    sifted = sift([strange, nothing], known(lambda _: 1.0, accepted=True))
+    assert sifted.accepted == (strange,)
 
 
 @given(st.lists(st.floats(allow_nan=True), max_size=20), st.floats(0.01, 100))
 def test_every_offer_is_believed_or_kept_aside(prices: list[float], last: float) -> None:
     offers = [offer(usd, zone=str(number)) for number, usd in enumerate(prices)]
-    sifted = sift(offers, lambda _: last)
+    sifted = sift(offers, known(lambda _: last))
     assert {o.zone for o in sifted.accepted} | {q.offer.zone for q in sifted.quarantined} == {
         o.zone for o in offers
     }

@@ -48,7 +48,8 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finsched(prices: Prices, tmp_path: Path, shared_cache: Path) -> Finsched:
     """A user whose only cloud is the replay."""
     config = tmp_path / "config.toml"
-    config.write_text(f'[aws]\nspot_advisor_url = "{prices.advisor_url}"\n')
+    own_table = f'[aws]\nspot_advisor_url = "{prices.advisor_url}"\n'
+    config.write_text(f'providers = ["aws", "local"]\n{own_table}')
     prices.steer(regions=REGIONS)
     own = {
         "FINSCHED_CONFIG": str(config),

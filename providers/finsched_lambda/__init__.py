@@ -1,0 +1,28 @@
+"""Lambda: machines with GPUs at flat prices; finsched quotes them and cannot launch them yet.
+
+A quote asks this module whether Lambda is set up here, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from finsched.errors import NotConfigured
+
+if TYPE_CHECKING:
+    from finsched.provider import Provider
+    from finsched.settings import Settings
+
+KEY_VARIABLE = "LAMBDA_API_KEY"
+
+
+def provider(settings: Settings) -> Provider:
+    """Return Lambda, without a network call; raises NotConfigured naming what is missing."""
+    key = os.environ.get(KEY_VARIABLE)
+    if not key:
+        fix = "make a key in Lambda's console; it is used to ask for prices"
+        raise NotConfigured(f"lambda: {KEY_VARIABLE} is not set", fix=fix)
+    from finsched_lambda.prices import assemble  # noqa: PLC0415 - only with a key
+
+    return assemble(settings.clouds.get("lambda", {}), key)

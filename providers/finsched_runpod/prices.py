@@ -1,0 +1,135 @@
+"""RunPod's prices: told per GPU, whatever the place; a machine of n GPUs costs n times that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from finsched.errors import ProviderError
+from finsched.json_api import JsonApi
+from finsched.model.evidence import Evidence
+from finsched.model.market import (
+    ANY_REGION,
+    CapacityType,
+    InstanceType,
+    Offer,
+    ProviderTerms,
+    Tier,
+)
+from finsched.price_list import PriceList, live_price
+from finsched.provider import PriceAnswer, Provider
+from finsched.settings_values import read_table, text
+
+URL = "https://api.runpod.io"
+PATH = "/graphql"
+SOURCE = "RunPod GPU types"
+SIZES = (1, 2, 4, 8)
+QUERY = """
+query GpuTypes {
+  gpuTypes {
+    id displayName memoryInGb
+    maxGpuCountSecureCloud maxGpuCountCommunityCloud
+    securePrice secureSpotPrice communityPrice communitySpotPrice
+  }
+}
+"""
+_CATALOG_NAMES = {"b300": "hgx-b300", "h200-sxm": "h200"}  # as the bundled list calls them
+
+
+class Sale(NamedTuple):
+    """A way of buying, and the fields that tell its price per GPU and its largest machine."""
+
+    tier: Tier
+    capacity_type: CapacityType
+    usd_per_gpu_hour: str
+    most_gpus: str
+
+
+SALES = (
+    Sale(Tier.STANDARD, CapacityType.ON_DEMAND, "securePrice", "maxGpuCountSecureCloud"),
+    Sale(Tier.STANDARD, CapacityType.SPOT, "secureSpotPrice", "maxGpuCountSecureCloud"),
+    Sale(Tier.COMMUNITY, CapacityType.ON_DEMAND, "communityPrice", "maxGpuCountCommunityCloud"),
+    Sale(Tier.COMMUNITY, CapacityType.SPOT, "communitySpotPrice", "maxGpuCountCommunityCloud"),
+)
+
+
+def assemble(table: Mapping[str, Any], key: str) -> Provider:
+    """Return RunPod without a part that launches. Raises SpecError for a wrong table."""
+    url = read_table("runpod", table, {"prices_url": text}).get("prices_url", URL)
+    api = JsonApi(provider="runpod", address=url, headers={"Authorization": f"Bearer {key}"})
+    terms = ProviderTerms(provider="runpod")
+    return Provider(name="runpod", prices=PriceList(of=terms), live_prices=RunpodLivePrices(api))
+
+
+class RunpodLivePrices:
+    """What RunPod sells in one list for everywhere."""
+
+    def __init__(self, api: JsonApi) -> None:
+        self._api = api
+
+    def regions(self) -> Sequence[str]:
+        """Return the one list."""
+        return (ANY_REGION,)
+
+    def ask(
+        self,
+        regions: Sequence[str],
+        known: Mapping[str, InstanceType],
+        *,
+        past: timedelta | None,  # noqa: ARG002 - RunPod tells no past prices
+    ) -> Iterator[PriceAnswer]:
+        """Yield the list. Raises a `ProviderProblem`."""
+        for region in regions:
+            try:
+                types = self._asked()
+                offers = tuple(offers_of(types, known, live_price(SOURCE, datetime.now(UTC))))
+            except (KeyError, TypeError, ValueError) as error:
+                message = f"runpod: the GPU types have another form: {error!r}"
+                raise ProviderError(message, fix="update finsched") from error
+            yield PriceAnswer(region=region, offers=offers)
+
+    def _asked(self) -> Sequence[Mapping[str, Any]]:
+        answer = self._api.post(PATH, {"query": QUERY})
+        if problems := answer.get("errors"):
+            message = f"runpod: {problems[0].get('message', problems[0])}"
+            raise ProviderError(message, fix="update finsched")
+        types: Sequence[Mapping[str, Any]] = answer["data"]["gpuTypes"]
+        return types
+
+
+def offers_of(
+    types: Sequence[Mapping[str, Any]], known: Mapping[str, InstanceType], evidence: Evidence
+) -> Iterator[Offer]:
+    """Yield machines of one to eight GPUs; a price that is missing or zero is no offer."""
+    for told in types:
+        for sale in SALES:
+            usd_per_gpu_hour, most = told[sale.usd_per_gpu_hour], told[sale.most_gpus] or 0
+            for gpus in SIZES if usd_per_gpu_hour else ():
+                if gpus <= most:
+                    yield Offer(
+                        machine(told, gpus, known),
+                        ANY_REGION,
+                        "",
+                        sale.capacity_type,
+                        sale.tier,
+                        float(usd_per_gpu_hour) * gpus,
+                        evidence,
+                    )
+
+
+def machine(told: Mapping[str, Any], gpus: int, known: Mapping[str, InstanceType]) -> InstanceType:
+    """Return the machine of so many GPUs; nobody tells its host."""
+    slug = told["displayName"].lower().replace(" ", "-")
+    single = _CATALOG_NAMES.get(slug, slug)
+    name = single if gpus == 1 else f"{gpus}x-{single}"
+    if name in known:
+        return known[name]
+    same = known.get(single)
+    return InstanceType(
+        provider="runpod",
+        name=name,
+        gpu=same.gpu if same else told["displayName"],
+        gpu_count=gpus,
+        gpu_memory_gib=float(told["memoryInGb"]),
+    )
