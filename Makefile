@@ -6,15 +6,17 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: demo test check bench clean
+.PHONY: demo test azurite check bench clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 demo: .venv/demo.stamp
 	@examples/digits/demo.sh $(CURDIR)/$(BIN)
 
-test: .venv/test.stamp
+test: .venv/test.stamp $(if $(shell command -v npm),azurite)
 	@$(BIN)/pytest -n 4 --dist loadgroup -q  # most of them wait, for machines that boot and are lost
+
+azurite: .venv/azurite/node_modules  # Microsoft's emulator of Blob Storage; some tests want it
 
 check: .venv/dev.stamp
 	@$(BIN)/ruff format --check
@@ -36,6 +38,10 @@ clean:
 	@echo "- installing finsched[$*] into .venv (the first time takes a minute or two)"
 	@$(PIP) install --quiet --editable '.[$*]'
 	@touch $@
+
+.venv/azurite/node_modules: | .venv/pyvenv.cfg
+	@echo "- installing Azurite into .venv"
+	-@npm install --silent --no-fund --no-audit --prefix .venv/azurite azurite@3.35.0
 
 .venv-bench/skypilot.stamp: | .venv-bench/pyvenv.cfg
 	@echo "- installing SkyPilot into .venv-bench, to be compared with"

@@ -19,7 +19,13 @@ from finsched.node.objects import Missing, StoredObject, StoreError
 from finsched.node.s3_region import bucket_region
 
 _CLIENT_OPTIONS = {"allow_http", "allow_invalid_certificates", "proxy_url"}
-_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_ENDPOINTS = {
+    "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+    "gs": ("GOOGLE_BASE_URL",),
+    "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
+}
+_KEYS_OF_AZURE = ("ACCOUNT_KEY", "ACCESS_KEY", "SAS_KEY", "SAS_TOKEN", "TOKEN", "CLIENT_ID")
+_OPTIONS_OF_AZURE = {"account_key", "sas_key", "token", "client_id", "skip_signature"}
 _KEYS_OF_OBSTORE = (
     "AWS_ACCESS_KEY_ID",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -54,7 +60,10 @@ class RemoteObjects:
         """Return the objects of a folder whose keys sort behind `after`."""
         with self._in_words("list"):
             batches = obstore.list(self._objects, folder, offset=after or None)
-            return [StoredObject(meta["path"], meta["size"]) for batch in batches for meta in batch]
+            found = [
+                StoredObject(meta["path"], meta["size"]) for batch in batches for meta in batch
+            ]
+        return [stored for stored in found if stored.key > after]  # not every server knows offsets
 
     def upload(self, key: str, blocks: Iterable[bytes]) -> None:
         """Write an object of any size, in parts where it is large."""
@@ -94,7 +103,7 @@ def _open(uri: str, options: dict[str, Any]) -> ObjectStore:
     if parts.scheme == "file":
         return LocalStore(Path(unquote(parts.path)), mkdir=True)
     client = {name: options.pop(name) for name in _CLIENT_OPTIONS & options.keys()}
-    if parts.scheme == "s3" and _endpoint().startswith("http://"):
+    if _endpoint(parts.scheme).startswith("http://"):
         client["allow_http"] = True  # whoever names such an endpoint means it
     settings: dict[str, Any] = {
         "config": options,
@@ -103,15 +112,16 @@ def _open(uri: str, options: dict[str, Any]) -> ObjectStore:
         "retry_config": {"max_retries": 2, "retry_timeout": timedelta(seconds=10)},
     }
     objects: ObjectStore = from_url(uri, **settings)  # first, so that a wrong option costs no call
-    if parts.scheme == "s3" and (more := _of_aws(parts.netloc, options)):
-        objects = from_url(uri, **{**settings, **more})
-    return objects
+    more = _of_aws(parts.netloc, options) if parts.scheme == "s3" else {}
+    if parts.scheme == "az":
+        more = _of_azure(options)
+    return from_url(uri, **{**settings, **more}) if more else objects
 
 
 def _of_aws(bucket: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what obstore does not find out: the bucket's region, and keys of profiles and SSO."""
     more: dict[str, Any] = {}
-    at_aws = not _endpoint() and "endpoint" not in options
+    at_aws = not _endpoint("s3") and "endpoint" not in options
     if at_aws and "region" not in options and (region := bucket_region(bucket)):
         more["config"] = {**options, "region": region}
     if not any(os.environ.get(name) for name in _KEYS_OF_OBSTORE) and find_spec("boto3"):
@@ -123,9 +133,28 @@ def _of_aws(bucket: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return more
 
 
-def _endpoint() -> str:
-    """Return where the environment says that S3 is, as every AWS tool reads it."""
-    return next((value for name in _ENDPOINTS if (value := os.environ.get(name))), "")
+def _of_azure(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what obstore does not find out: who is signed in with Azure's own tools."""
+    named = any(os.environ.get(f"AZURE_STORAGE_{name}") for name in _KEYS_OF_AZURE)
+    if named or _OPTIONS_OF_AZURE & options.keys() or not _is_installed("azure.identity"):
+        return {}
+    from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - heavy
+    from obstore.auth.azure import AzureCredentialProvider  # noqa: PLC0415 - wants azure.identity
+
+    return {"credential_provider": AzureCredentialProvider(DefaultAzureCredential())}
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package that would hold it
+        return False
+
+
+def _endpoint(scheme: str) -> str:
+    """Return where the environment says that a kind of store is, as its cloud's tools read it."""
+    names = _ENDPOINTS.get(scheme, ())
+    return next((value for name in names if (value := os.environ.get(name))), "")
 
 
 def _cause(error: Exception) -> str:

@@ -16,7 +16,6 @@ from xml.sax.saxutils import escape
 from finsched.testing.object_server import Answered, Asked, Held, ObjectServer, Refused, ranged
 
 _ACCOUNT = "devstoreaccount1"
-_PAGE = 5000
 _PART = (
     "--batch\r\nContent-Type: application/http\r\nContent-ID: {number}\r\n\r\n"
     "HTTP/1.1 {status}\r\nx-ms-request-id: 0\r\nx-ms-version: 2021-12-02\r\n\r\n"
@@ -129,7 +128,7 @@ class FakeAzureBlob(ObjectServer):
             for folder, key in self.objects
             if folder == container and key.startswith(prefix) and key > after and key >= first
         )
-        page = keys[: int(query.get("maxresults", _PAGE))]
+        page = keys[: int(query.get("maxresults", self.page_keys))]
         blobs = "".join(self._entry(key, self.objects[container, key]) for key in page)
         marker = escape(page[-1]) if len(keys) > len(page) else ""
         text = (

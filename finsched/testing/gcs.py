@@ -15,7 +15,6 @@ from xml.sax.saxutils import escape
 
 from finsched.testing.object_server import Answered, Asked, Held, ObjectServer, Refused, ranged
 
-_PAGE = 1000
 _SMALLEST_PART_BYTES = 5 << 20
 
 
@@ -118,7 +117,7 @@ class FakeGcs(ObjectServer):
             for folder, key in self.objects
             if folder == bucket and key.startswith(prefix) and key > after
         )
-        page = keys[: int(query.get("max-keys", _PAGE))]
+        page = keys[: int(query.get("max-keys", self.page_keys))]
         is_url = query.get("encoding-type") == "url"
         word = quote_plus if is_url else escape
         entries = "".join(

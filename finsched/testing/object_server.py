@@ -82,8 +82,11 @@ class _Memory:
 class ObjectServer:
     """A store of objects by folder (bucket or container) and key.
 
-    Only who shows one of `tokens` is heard; `folders` are those that exist.
+    Only who shows one of `tokens` is heard; `folders` are those that exist. A listing has pages of
+    `page_keys`.
     """
+
+    page_keys = 1000
 
     def __init__(self, *folders: str, tokens: tuple[str, ...] = ()) -> None:
         self.tokens = {*tokens}

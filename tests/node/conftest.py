@@ -14,9 +14,24 @@ from typing import Any
 
 import pytest
 
+from finsched.node import web
 from finsched.node.remote import RemoteObjects
 from finsched.node.s3 import S3Objects
 from finsched.node.store import Opener, Store
+from finsched.testing.metadata import AzureMetadata, GoogleMetadata
+
+from .cloud_labs import (
+    NODE_TOKEN,
+    AzuriteLab,
+    FakeLab,
+    Lab,
+    az_lab,
+    azurite_program,
+    entra_token,
+    gs_lab,
+    make_certificate,
+    start_azurite,
+)
 
 OPENERS: dict[str, Opener] = {"obstore": RemoteObjects, "stdlib": S3Objects}
 
@@ -68,6 +83,12 @@ class S3Lab:
     def store(self, opener: Opener = S3Objects, folder: str = "runs/a run") -> Store:
         return Store(f"s3://{self.bucket}/{folder}", self.options, opener=opener)
 
+    def open(self, client: str) -> Store:
+        return self.store(OPENERS[client])
+
+    def fault(self, **rule: Any) -> None:
+        self("fault", **rule)
+
     @property
     def options(self) -> dict[str, Any]:
         return {"endpoint": self.url, "allow_http": True}
@@ -117,17 +138,83 @@ def s3(s3_url: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequ
     return lab
 
 
+@pytest.fixture
+def gs(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeLab]:
+    """A bucket of Google, and the metadata service of a machine that may use it."""
+    lab, metadata = gs_lab(), GoogleMetadata("finsched-1")
+    metadata.lend(NODE_TOKEN)
+    monkeypatch.setenv("FINSCHED_METADATA_URL", metadata.url)
+    yield lab
+    lab.server.close()
+    metadata.close()
+
+
+@pytest.fixture
+def az(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeLab]:
+    """A container of Azure, and the metadata service of a machine that may use it."""
+    lab, metadata = az_lab(), AzureMetadata("/subscriptions/s/virtualMachines/finsched-1")
+    metadata.lend(NODE_TOKEN)
+    monkeypatch.setenv("FINSCHED_METADATA_URL", metadata.url)
+    yield lab
+    lab.server.close()
+    metadata.close()
+
+
+@pytest.fixture(scope="session")
+def azurite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    program = azurite_program()
+    if program is None:
+        pytest.skip("Azurite is not installed: make azurite")
+    folder = tmp_path_factory.mktemp("azurite")
+    certificate = make_certificate(folder / "certificate.pem")
+    process, address = start_azurite(program, folder, certificate)
+    yield address, certificate
+    process.terminate()
+    process.wait()
+
+
+@pytest.fixture
+def azurite(
+    azurite_server: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[AzuriteLab]:
+    address, certificate = azurite_server
+    lab = AzuriteLab(address, f"container-{time.monotonic_ns()}", entra_token())
+    lab.make_container()
+    metadata = AzureMetadata("/subscriptions/s/virtualMachines/finsched-1")
+    metadata.lend(lab.token)
+    monkeypatch.setenv("FINSCHED_METADATA_URL", metadata.url)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    web._tls.cache_clear()
+    yield lab
+    web._tls.cache_clear()
+    metadata.close()
+
+
+CLOUD_LABS = ("s3", "gs", "az", "azurite")
+
+
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow) for name in CLOUD_LABS])
+def cloud_lab(request: pytest.FixtureRequest) -> Lab:
+    """A store in each cloud."""
+    lab: Lab = request.getfixturevalue(request.param)
+    return lab
+
+
 @pytest.fixture(
     params=[
         "folder",
-        pytest.param("obstore", marks=pytest.mark.slow),
-        pytest.param("stdlib", marks=pytest.mark.slow),
+        *(
+            pytest.param(f"{name} {client}", marks=pytest.mark.slow)
+            for name in CLOUD_LABS
+            for client in OPENERS
+        ),
     ]
 )
 def any_store(request: pytest.FixtureRequest) -> Store:
-    """The store on a folder, and on S3 by each of its two clients."""
+    """The store on a folder, and in each cloud by each of its two clients."""
     if request.param == "folder":
         store: Store = request.getfixturevalue("store")
         return store
-    s3: S3Lab = request.getfixturevalue("s3")
-    return s3.store(OPENERS[request.param])
+    name, client = request.param.split()
+    lab: Lab = request.getfixturevalue(name)
+    return lab.open(client)
