@@ -13,6 +13,7 @@ from finsched.errors import SpecError
 from finsched.run.discarding import discard
 from finsched.run.home import open_ledger
 from finsched.run.removing import Remover
+from finsched.run.settling import settle
 from finsched.run.stores import KeptStore, StoreSurvey
 from finsched.run.sweep import Find, Survey, Sweep
 
@@ -39,6 +40,7 @@ def sweep(
     if not apply:
         return survey
     removed = Remover(looking, told=told).remove(survey.finds)
+    settle(looking, providers)
     others = (find for find in survey.finds if not find.is_orphan)
     return replace(survey, finds=(*removed, *others))
 

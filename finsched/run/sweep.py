@@ -119,6 +119,11 @@ class Sweep:
             for each in owned
         ]
 
+    def is_over(self, run: Run, attempt: Attempt) -> bool:
+        """Whether the ledger says that a live attempt is over; the caller holds the run's lock."""
+        situation = self._situation(run, attempt.number, supervised=False)
+        return rule(run, attempt.number, situation).fate is Fate.ORPHAN
+
     def _names(self) -> list[str]:
         return sorted({*plugins.names(), *self.ledger.providers()})
 

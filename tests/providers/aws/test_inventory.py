@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pytest
@@ -16,10 +15,6 @@ from .conftest import Lab, launch_request, offer
 pytestmark = pytest.mark.slow
 
 INSTALLATION = "finsched-test"
-OURS = [
-    {"Key": "finsched:installation", "Value": INSTALLATION},
-    {"Key": "finsched:run", "Value": "r9"},
-]
 
 
 @pytest.fixture
@@ -32,35 +27,41 @@ def kinds(owned: list[OwnedResource]) -> list[str]:
     return [resource.kind for resource in owned]
 
 
-def ours(kind: str, installation: str = INSTALLATION) -> list[dict[str, Any]]:
-    tags = [{"Key": "finsched:installation", "Value": installation}, *OURS[1:]]
-    return [{"ResourceType": kind, "Tags": tags}]
+def tags_of(installation: str, run: str, **more: str) -> list[dict[str, str]]:
+    whose = {"installation": installation, "run": run, **more}
+    return [{"Key": f"finsched:{key}", "Value": value} for key, value in whose.items()]
 
 
-def leave_a_secret(ssm: Any, name: str = "/finsched/test/r9-1", **tags: str) -> None:
-    listed = [*OURS, *({"Key": f"finsched:{key}", "Value": value} for key, value in tags.items())]
-    ssm.put_parameter(Name=name, Value="canary", Type="SecureString", Tags=listed)
+def leave_a_secret(ssm: Any, tags: list[dict[str, str]], name: str = "r9-1") -> None:
+    full_name = f"/finsched/test/{name}"
+    ssm.put_parameter(Name=full_name, Value="canary", Type="SecureString", Tags=tags)
 
 
-def leave_behind(lab: Lab, region: str = "us-west-2", *, installation: str = INSTALLATION) -> None:
+def leave_behind(
+    lab: Lab, region: str = "us-west-2", *, installation: str = INSTALLATION, run: str = "r9"
+) -> None:
     """One of each kind that a machine, a crash or a person could leave."""
+    tags = tags_of(installation, run)
+    leave_a_secret(lab.client("ssm", region), tags)
+
+    def ours(kind: str) -> list[dict[str, Any]]:
+        return [{"ResourceType": kind, "Tags": tags}]
+
     ec2 = lab.client(region=region)
-    tagged = partial(ours, installation=installation)
-    leave_a_secret(lab.client("ssm", region))
     subnet = ec2.describe_subnets()["Subnets"][0]
     ec2.create_network_interface(
-        SubnetId=subnet["SubnetId"], TagSpecifications=tagged("network-interface")
+        SubnetId=subnet["SubnetId"], TagSpecifications=ours("network-interface")
     )
     zone = subnet["AvailabilityZone"]
     ec2.create_volume(
-        AvailabilityZone=zone, Size=30, VolumeType="gp3", TagSpecifications=tagged("volume")
+        AvailabilityZone=zone, Size=30, VolumeType="gp3", TagSpecifications=ours("volume")
     )
     of_a_person = ec2.create_volume(AvailabilityZone=zone, Size=20)["VolumeId"]
-    ec2.create_snapshot(VolumeId=of_a_person, TagSpecifications=tagged("snapshot"))
+    ec2.create_snapshot(VolumeId=of_a_person, TagSpecifications=ours("snapshot"))
     ec2.delete_volume(VolumeId=of_a_person)
-    ec2.allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip"))
+    ec2.allocate_address(Domain="vpc", TagSpecifications=ours("elastic-ip"))
     ec2.create_security_group(
-        GroupName="left", Description="left", TagSpecifications=tagged("security-group")
+        GroupName="left", Description="left", TagSpecifications=ours("security-group")
     )
 
 
@@ -105,7 +106,7 @@ def test_a_secret_that_nobody_read_names_its_attempt(
     lab: Lab, provider: Provider, inventory: Inventory
 ) -> None:
     ssm = lab.client("ssm")
-    leave_a_secret(ssm, attempt="3")
+    leave_a_secret(ssm, tags_of(INSTALLATION, "r9", attempt="3"))
     theirs = {"Key": "finsched:installation", "Value": "x"}
     ssm.put_parameter(Name="/finsched/x/1", Value="v", Type="SecureString", Tags=[theirs])
     ssm.put_parameter(Name="/finsched/y", Value="v", Type="String")

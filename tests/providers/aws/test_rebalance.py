@@ -1,0 +1,47 @@
+"""EC2 recommends to leave a machine, and takes it back without a notice a while later."""
+
+from __future__ import annotations
+
+import pytest
+
+from finsched.model.run import AttemptEnd, Outcome
+
+from .conftest import Lab
+from .fleet import Fleet
+from .test_scenario import (
+    STEPS,
+    User,
+    account_of,
+    began_at,
+    fleet,
+    live_machine,
+    until,
+    user,
+    what_is_left,
+)
+
+__all__ = ["fleet", "user"]
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.timeout(600)
+def test_a_recommendation_to_leave_is_heard_and_the_job_works_on_until_it_must(
+    lab: Lab, user: User, fleet: Fleet
+) -> None:
+    launch = user.start("launch", user.job_file, "--json")
+    machine = live_machine(user, 1)
+    fleet.machines[machine].give_hint()
+    until(lambda: "take the machine back soon" in user.finsched("status", "--why"))
+    kept = len(user.commits(1))
+    until(lambda: len(user.commits(1)) >= kept + 2)
+    [attempt] = user.run().attempts
+    assert attempt.live, "a hint ends nothing"
+    fleet.take_back(machine)
+    account_of(launch)
+    run = user.run()
+    assert run.outcome is Outcome.FINISHED
+    assert [each.end for each in run.attempts] == [AttemptEnd.INTERRUPTED, AttemptEnd.FINISHED]
+    first, second = began_at(user)
+    assert first == 0 < second < STEPS
+    assert fleet.most_at_once == 1
+    assert not any(what_is_left(lab).values())
