@@ -115,7 +115,10 @@ class GcpCompute:
         return statuses
 
     def _poll_in(self, zone: str, names: Sequence[str]) -> Iterator[InstanceStatus]:
-        listed = {each.name: each for each in self._listed(zone, names)}
+        try:
+            listed = {each.name: each for each in self._listed(zone, names)}
+        except NotFound:  # no zone of Google's: nobody's machines
+            return
         ended = [name for name in names if name not in listed or _has_stopped(listed[name])]
         past = histories(operations_in(self._api, zone, ended)) if ended else {}
         for name in names:
@@ -127,10 +130,8 @@ class GcpCompute:
                 yield gone
 
     def _listed(self, zone: str, names: Sequence[str]) -> Iterator[Any]:
-        """Unknown zones and names are nobody's."""
-        with suppress(NotFound):
-            for some in portions(names):
-                yield from self._api.listed("Instances", zone=zone, filter=named(some))
+        for some in portions(names):
+            yield from self._api.listed("Instances", zone=zone, filter=named(some))
 
     def _status(self, which: Located, instance: Any, past: Any) -> InstanceStatus:
         """A machine that has stopped keeps its disk, so the rest of it is deleted."""

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -124,38 +125,20 @@ def server() -> Iterator[Server]:
     server.server_close()
 
 
-@pytest.fixture(scope="session")
-def private_key() -> str:
-    """A key of a service account that nobody knows."""
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
+def write_credentials(file: Path, token: str) -> None:
+    """Write what a person's login leaves, with a token that lasts an hour.
 
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    text = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    return text.decode()
-
-
-@pytest.fixture
-def write_credentials(private_key: str) -> Callable[[Path, str], None]:
-    """Return what writes the key file of a service account, whose key has an id."""
-
-    def write(file: Path, key_id: str) -> None:
-        told = {
-            "type": "service_account",
-            "project_id": PROJECT,
-            "private_key_id": key_id,
-            "private_key": private_key,
-            "client_email": "ada@acme.example",
-            "client_id": "1",
-            "token_uri": "http://127.0.0.1:9/token",
-        }
-        file.write_text(json.dumps(told))
-
-    return write
+    A service account's key would not do: the library looks up where it may be used, at Google.
+    """
+    told = {
+        "type": "authorized_user",
+        "client_id": "finsched-tests",
+        "client_secret": "canary-secret",
+        "refresh_token": "canary-refresh",
+        "token": token,
+        "expiry": (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    file.write_text(json.dumps(told))
 
 
 @pytest.fixture
@@ -163,13 +146,16 @@ def lab(
     server: Server,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-    write_credentials: Callable[[Path, str], None],
 ) -> Lab:
     """An empty project, reached as every tool reaches one: with credentials from a file."""
+    import google.oauth2.credentials
+
+    token_url = f"{server.url}/token"
+    monkeypatch.setattr(google.oauth2.credentials, "_GOOGLE_OAUTH2_TOKEN_ENDPOINT", token_url)
     for variable in [name for name in os.environ if name.startswith(("GOOGLE_", "CLOUDSDK_"))]:
         monkeypatch.delenv(variable)
-    write_credentials(tmp_path / "key.json", "first")
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
+    write_credentials(tmp_path / "login.json", "first")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "login.json"))
     monkeypatch.setenv("NO_GCE_CHECK", "true")
     server.cloud.reset()
     return Lab(server.url, server.cloud)

@@ -85,6 +85,7 @@ class Gce:
             self.due: list[tuple[float, Callable[[], None]]] = []
             self.by_request_id: dict[str, Document] = {}
             self.sold_out: dict[str, Document] = {}  # zone -> the error of its operations
+            self.room: dict[str, int] = {}  # zone -> how many machines it still has
             self.networks = {"default"}
             self.subnetworks: dict[tuple[str, str], str] = {}  # region and name -> network
             self.regional: dict[str, float] = {}
@@ -181,7 +182,7 @@ class Gce:
     def _create(self, zone: str, asked: Document) -> Document:
         name = asked["name"]
         link = self.link("instances", zone, name)
-        if error := self.sold_out.get(zone):
+        if error := self._stock_out(zone):
             return self.operation("insert", zone, link, seconds=self.create_seconds, error=error)
         instance = {
             **asked,
@@ -196,6 +197,13 @@ class Gce:
             self._create_disk(zone, name, disk)
         starts = lambda: instance.update(status="RUNNING")  # noqa: E731
         return self.operation("insert", zone, link, seconds=self.create_seconds, then=starts)
+
+    def _stock_out(self, zone: str) -> Document | None:
+        left = self.room.get(zone, 1)
+        if zone in self.room:
+            self.room[zone] = left - 1
+        no_room = {"code": "ZONE_RESOURCE_POOL_EXHAUSTED", "message": "no room"}
+        return self.sold_out.get(zone) or (None if left > 0 else no_room)
 
     def _create_disk(self, zone: str, name: str, disk: Document) -> None:
         told = disk["initializeParams"]
