@@ -24,7 +24,7 @@ from finsched.node.store import Missing, Store, StoreError
 from finsched.node.store_address import bucket_address
 from finsched_local.metadata import MetadataServer
 
-from .conftest import OPENERS, S3Lab
+from .conftest import S3Lab
 
 TEXT = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=1, max_size=12)
 MOMENTS = st.integers(1_600_000_000, 2_200_000_000).map(lambda s: datetime.fromtimestamp(s, UTC))
@@ -159,22 +159,6 @@ def test_keys_that_end_early_are_renewed_within_the_call(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [{"status": 503, "code": "SlowDown"}, {"status": 500}])
-def test_what_passes_is_tried_again(s3: S3Lab, how: dict[str, Any]) -> None:
-    s3("fault", method="PUT", times=2, **how)
-    assert s3.store().create("log/1", b"x")
-    assert len(s3.calls("PUT")) == 3
-
-
-@pytest.mark.slow
-def test_a_lost_answer_is_not_a_second_object(s3: S3Lab) -> None:
-    """The first put is done, its repetition meets it: whoever numbers objects reads it back."""
-    s3("fault", method="PUT", lose=True)
-    assert not s3.store().create("log/1", b"x")
-    assert s3.store().get("log/1") == b"x"
-
-
-@pytest.mark.slow
 def test_what_does_not_pass_is_told_in_words(s3: S3Lab) -> None:
     store = s3.store()
     s3("fault", method="GET", status=403, code="AccessDenied")
@@ -240,53 +224,6 @@ def test_parts_hold_every_byte_in_order(sizes: list[int]) -> None:
     parts = list(parts_of(content))
     assert b"".join(parts) == b"".join(content)
     assert all(len(part) == PART_BYTES for part in parts[:-1])
-
-
-@pytest.mark.slow
-def test_a_large_object_goes_in_parts_and_comes_in_ranges(s3: S3Lab) -> None:
-    content = os.urandom(LARGE)
-    s3.store().upload("parts/1", blocks(content))
-    assert [call["bytes"] for call in s3.calls("PUT")].count(PART_BYTES) == 3
-    assert b"".join(s3.store().download("parts/1")) == content
-    assert len([call for call in s3.calls("GET") if call["range"]]) == 4
-    for opener in OPENERS.values():
-        assert b"".join(s3.store(opener).download("parts/1")) == content
-
-
-@pytest.mark.slow
-def test_an_object_that_is_replaced_on_the_way_is_not_mixed(s3: S3Lab) -> None:
-    store = s3.store()
-    store.upload("parts/1", blocks(os.urandom(2 * PART_BYTES)))
-    arriving = store.download("parts/1")
-    next(arriving)
-    store.upload("parts/1", blocks(os.urandom(2 * PART_BYTES)))
-    with pytest.raises(StoreError, match="412"):
-        next(arriving)
-
-
-@pytest.mark.slow
-def test_a_broken_upload_goes_on_where_it_broke_off(s3: S3Lab) -> None:
-    content, store = os.urandom(LARGE), s3.store()
-    s3("fault", method="PUT", query="partNumber=3", times=4, status=500)
-    with pytest.raises(StoreError, match="500"):
-        store.upload("parts/1", blocks(content))
-    sent = len(s3.calls("PUT"))
-    store.upload("parts/1", blocks(content))
-    again = s3.calls("PUT")[sent:]
-    assert {call["query"].split("&")[0] for call in again} <= {"partNumber=3", "partNumber=4"}
-    assert len(s3.calls("POST", "uploads=")) == 1
-    assert store.get("parts/1") == content
-
-
-@pytest.mark.slow
-def test_a_part_that_has_changed_is_sent_again(s3: S3Lab) -> None:
-    content, store = bytearray(os.urandom(LARGE)), s3.store()
-    s3("fault", method="PUT", query="partNumber=4", times=4, status=500)
-    with pytest.raises(StoreError):
-        store.upload("parts/1", blocks(bytes(content)))
-    content[0] ^= 1
-    store.upload("parts/1", blocks(bytes(content)))
-    assert store.get("parts/1") == content
 
 
 @pytest.mark.slow
