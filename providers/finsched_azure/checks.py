@@ -63,6 +63,8 @@ class AzureChecks:
             yield _told(f"image in {region}", partial(self._image, region))
             yield _told(f"machines in {region}", partial(self._open, region))
             yield _told(f"quota in {region}", partial(self._quota, region))
+        if job and job.checkpoint and job.checkpoint.uri:
+            yield _told("store", partial(self._store, job.checkpoint.uri))
 
     def _credentials(self) -> Finding:
         name = "credentials"
@@ -116,6 +118,16 @@ class AzureChecks:
     def _quota(self, region: str, name: str) -> Finding:
         sizes = [size for size in self._sizes.in_region(region).values() if size.gpus]
         return quotas(name, usages(self._api, region), {size.family for size in sizes})
+
+    def _store(self, uri: str, name: str) -> Finding:
+        """Whether a machine there has a way to it; what it may do there the store's check tries."""
+        from finsched.bootstrap.access import access_document  # noqa: PLC0415 - heavy
+        from finsched.bootstrap.store_place import store_place  # noqa: PLC0415
+
+        scheme = store_place(uri, {}).scheme
+        told = access_document(self._settings.access, "azure", "", "", scheme)
+        ways = {"own": "by its identity", "federation": f"by azure.access.{scheme}"}
+        return _ok(name, f"a machine reaches {uri} {ways.get(told['by'], '')}".rstrip())
 
 
 # --- what the answers mean: pure -----------------------------------------------------------------

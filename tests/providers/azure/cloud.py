@@ -7,7 +7,7 @@ deleted; resource groups that delete what they hold.
 
 Not modelled: permissions, prices, policies, locks; lists that are late (a test hides what it wants
 to be late); the inside of a machine; the reservation of an interface for a machine that failed;
-regions that are paired or down. That a disk takes over its machine's tags is assumed.
+regions that are paired or down.
 """
 
 from __future__ import annotations
