@@ -47,8 +47,8 @@ class Patience:
     repetitions included.
     """
 
-    seconds: float = 8.0
-    silent_seconds: float = 5.0
+    seconds: float = 6.0
+    silent_seconds: float = 4.0
     tries: int = 3
     retry_seconds: float = 0.5
 

@@ -25,8 +25,8 @@ def check(providers: Sequence[str] = (), *, job: str | Path | None = None) -> It
         yield Checked(MACHINE, _unreadable(problem))
         return
     for name in providers:
-        if name not in plugins.names():
-            known = ", ".join(plugins.names())
+        if name not in plugins.priced_names():
+            known = ", ".join(plugins.priced_names())
             raise SpecError(f"no provider is called {name!r}", fix=f"installed are {known}")
     spec = quoting.read_job(Path(job), chosen) if job else None
     yield Checked(MACHINE, Finding(name="settings", verdict=Verdict.OK, detail="can be read"))

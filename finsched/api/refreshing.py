@@ -21,7 +21,7 @@ from finsched.settings import Settings
 
 __all__ = ["EVERYWHERE", "Progress", "Refreshed", "refresh"]
 
-WITHIN = timedelta(seconds=8)
+WITHIN = timedelta(seconds=7)
 WITH_THE_PAST_WITHIN = timedelta(minutes=10)  # many more pages
 
 

@@ -30,7 +30,7 @@ def refresh(
     timeout: Annotated[
         float | None,
         typer.Option(
-            min=1, max=86_400, metavar="SECONDS", help="Most to wait: 8, or 600 with --history."
+            min=1, max=86_400, metavar="SECONDS", help="Most to wait: 7, or 600 with --history."
         ),
     ] = None,
     accept: Annotated[
