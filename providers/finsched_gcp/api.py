@@ -6,8 +6,10 @@ makes for the public address, whatever address was asked for.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
@@ -211,6 +213,7 @@ class Api:
 
     def _read_credentials(self) -> Any:
         if self._credentials is None:
+            _hush()
             self._credentials, _ = module("google.auth").default(scopes=[SCOPE])
         return self._credentials
 
@@ -219,6 +222,12 @@ class Api:
         with self._lock:
             self._credentials = None
             self._clients = {}
+
+
+def _hush() -> None:
+    """Spare people what the library says of a project: finsched names it in every call."""
+    logging.getLogger("google.auth._default").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message="Your application has authenticated using end user")
 
 
 def _sdk_errors() -> tuple[type[Exception], ...]:

@@ -64,7 +64,7 @@ class GcpCapacity:
             )
         except ProviderProblem:
             return None
-        scores = [each.scores.obtainability for each in told.recommendations if each.scores]
+        scores = [each.scores.obtainability for each in told.recommendations if "scores" in each]
         return max(1, round(10 * max(scores))) if scores else None
 
 

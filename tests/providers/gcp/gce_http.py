@@ -325,7 +325,7 @@ def _compares(item: Document, text: str) -> bool:
     if not found:
         raise Refused(400, "invalid", f"Invalid value for field 'filter': '{text}'")
     first, _, rest = found["field"].partition(".")
-    value = item.get(first, "")
+    value = item.get(first, {} if rest else "")
     told = str(value.get(rest, "") if rest else value)
     return told == found["value"] if found["sign"] == "=" else found["value"] in told
 
