@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from finsched.testing.machine import EmulatedMachine
+from finsched.testing.machine import EmulatedMachine, Host
 
 from .conftest import Lab
 
@@ -70,7 +70,7 @@ class Fleet:
     def _attend(self, described: dict[str, Any]) -> None:
         name, is_running = described["instance_id"], described["state"] == "running"
         if name not in self.machines and is_running:
-            self.machines[name] = self._boot(name, described["user_data"])
+            self.machines[name] = self._boot(name, described)
         machine = self.machines.get(name)
         if machine is None:
             return
@@ -81,7 +81,11 @@ class Fleet:
             with suppress(BrokenPipeError):  # it has just ended by itself
                 machine.vanish()
 
-    def _boot(self, name: str, user_data: str) -> EmulatedMachine:
-        script = base64.b64decode(user_data).decode()
-        environment = {"AWS_ENDPOINT_URL": self._lab.url}
-        return EmulatedMachine(self._folder / name, script, environment=environment)
+    def _boot(self, name: str, described: dict[str, Any]) -> EmulatedMachine:
+        script = base64.b64decode(described["user_data"]).decode()
+        return EmulatedMachine(
+            self._folder / name,
+            script,
+            host=Host(names={"name": name, "launch_index": str(described["launch_index"])}),
+            environment={"AWS_ENDPOINT_URL": self._lab.url},
+        )

@@ -229,6 +229,7 @@ class Lab:
                 "region": region,
                 "instance_id": instance.id,
                 "state": instance.state,
+                "launch_index": instance.ami_launch_index,
                 "user_data": str(instance.user_data or ""),
             }
             for region, backend in ec2_backends[ACCOUNT].items()

@@ -19,6 +19,7 @@ from finsched.node.commit_log import CommitLog, Committed
 from finsched.node.store import Store
 
 from ...run.conftest import COUNT, Machine  # noqa: TID252 - the one job that counts
+from ..local.test_gang import TRAIN, free_port  # noqa: TID252 - the one that counts together
 from . import replay
 from .conftest import Lab
 from .fleet import Fleet
@@ -30,7 +31,7 @@ REGION, CHEAPEST = "us-west-2", "usw2-az3"
 SPOT_QUOTA, ON_DEMAND_QUOTA = "L-3819A6DF", "L-DB2E81BA"
 ZONES = {f"usw2-az{number}": 0.20 for number in (1, 2, 4)} | {CHEAPEST: 0.10}
 SECRET = "canary-of-a-secret"
-STEPS = 1000
+STEPS, NODES = 1000, 4
 JOB = f"""
 name: count
 resources: {{gpu: T4}}
@@ -67,6 +68,15 @@ class User(Machine):
         self.write_job()
         self.finsched("catalog", "refresh", "aws")
         self.environ["AWS_ENDPOINT_URL"] = lab.url
+
+    def write_gang_job(self) -> None:
+        """Write a job of several nodes that count in lock step, each with a shard of its own."""
+        (self.folder / "work" / "train.py").write_text(TRAIN)
+        text = JOB.replace("gpu: T4", f"gpu: T4, nodes: {NODES}").replace("count.py", "train.py")
+        variables = (
+            f'env: {{STEPS: "600", PACE: "0.05", EVERY: "40", MASTER_PORT: "{free_port()}"}}'
+        )
+        self.job_file.write_text(re.sub("^env: .*$", variables, text, flags=re.MULTILINE))
 
     def configure(self, more: str = "") -> None:
         """Write the settings."""
@@ -275,9 +285,51 @@ def test_a_live_smoke_buys_a_machine_and_leaves_nothing(lab: Lab, user: User, fl
     assert_swept(user)
 
 
-def test_a_job_of_several_nodes_is_refused_before_anything_is_made(lab: Lab, user: User) -> None:
-    user.job_file.write_text(JOB.replace("gpu: T4", "gpu: T4, nodes: 2"))
-    before = len(lab.calls())
-    user.finsched("launch", user.job_file, code=5)
-    assert "several nodes" in user.errors
-    assert len(lab.calls()) == before
+def machines_of(user: User, attempt: int) -> list[str]:
+    """Wait until an attempt has a checkpoint of all nodes in the bucket; return its machines."""
+    user.wait_for(lambda run: len(run.attempts) >= attempt, seconds=150)
+    until(lambda: user.commits(attempt), seconds=150)
+    run = user.wait_for(lambda run: run.attempts[attempt - 1].instance_ids)
+    return [each.partition("/")[2] for each in run.attempts[attempt - 1].instance_ids]
+
+
+@pytest.mark.timeout(600)
+def test_four_nodes_survive_the_same_and_leave_nothing(lab: Lab, user: User, fleet: Fleet) -> None:
+    user.write_gang_job()
+    full = {"instance_type": "g4dn.xlarge", "code": "InsufficientInstanceCapacity"}
+    lab("deny", zone=CHEAPEST, **full)
+    lab("fault", operation="RunInstances", after=1, hang_seconds=22)
+    launch = user.start("launch", user.job_file, "--json")
+    fleet.take_back(machines_of(user, 2)[3])
+    fleet.take_back(machines_of(user, 3)[1], notice_seconds=30)
+    account = account_of(launch)
+    assert [(each["zone"], each["end"]) for each in account["attempts"]] == [
+        (CHEAPEST, "not_launched"),
+        ("usw2-az1", "interrupted"),
+        ("usw2-az2", "interrupted"),
+        ("usw2-az4", "finished"),
+    ]
+    assert len(fleet.machines) == 3 * NODES, "a call whose answer was lost has made one gang"
+    assert fleet.most_at_once == NODES
+    all_shards_are_of_one_step(user)
+    assert hashlib.sha256(SECRET.encode()).hexdigest() in user.finsched("logs", "--node", "3")
+    scripts = [(each.folder / "user-data").read_text() for each in fleet.machines.values()]
+    assert not any(SECRET in script for script in scripts)
+    assert called_by_finsched(lab) <= allowed()
+    assert not any(what_is_left(lab).values())
+    user.finsched("sweep", "aws", "--run", user.run().id, "--apply")
+    assert_swept(user)
+
+
+def all_shards_are_of_one_step(user: User) -> None:
+    """Every commit holds the same step of each node, and the last one is the end of the work."""
+    store = Store(user.run().store_uri)
+    entries = [each for each in CommitLog(store).entries() if isinstance(each, Committed)]
+    steps = [{json.loads(store.get(file.key))["step"] for file in entries[-1].files}]
+    assert sorted(file.name for file in entries[-1].files) == [
+        f"shard-{rank}.json" for rank in range(NODES)
+    ]
+    assert steps == [{600}]
+    resumed = re.findall(r"^resumes (.*)$", user.finsched("logs"), re.MULTILINE)
+    assert len(resumed) == 2
+    assert all(len(set(json.loads(each))) == 1 for each in resumed)

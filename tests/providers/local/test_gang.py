@@ -39,21 +39,23 @@ def on_signal(*_):
     global stopping
     stopping = True
 signal.signal(signal.SIGTERM, on_signal)
+def line_to(peer):
+    return peer.makefile("r"), peer.makefile("w")  # one for both forgets what it has read ahead
 def meet():
     if rank == 0:
         server = socket.create_server(("", address[1]))
-        return [server.accept()[0].makefile("rw") for _ in range(nodes - 1)]
+        return [line_to(server.accept()[0]) for _ in range(nodes - 1)]
     for _ in range(1000):
         try:
-            return [socket.create_connection(address).makefile("rw")]
+            return [line_to(socket.create_connection(address))]
         except OSError:
             time.sleep(0.02)
     sys.exit("nobody there")
 def say(peers, text):
-    for peer in peers:
-        peer.write(text + "\\n"); peer.flush()
+    for _, outward in peers:
+        print(text, file=outward, flush=True)
 def hear(peers):
-    lines = [peer.readline() for peer in peers]
+    lines = [inward.readline() for inward, _ in peers]
     if not all(lines):
         sys.exit("a peer is gone")
     return lines
