@@ -38,7 +38,7 @@ setsid "$@" < /dev/null >> "{folder}/disk/var/lib/finsched/boot.log" 2>&1 &
 """
 
 
-_NAMES: Mapping[str, Mapping[str, str]] = {
+NAMES: Mapping[str, Mapping[str, str]] = {
     "aws": {"name": "i-0123456789abcdef0"},
     "gcp": {"name": "finsched-1", "project": "acme", "zone": "us-central1-a"},
     "azure": {
@@ -46,6 +46,7 @@ _NAMES: Mapping[str, Mapping[str, str]] = {
         "/virtualMachines/finsched-1"
     },
 }
+"""What names a machine in its cloud, where a test does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +95,7 @@ class EmulatedMachine:
         (folder / "disk/proc/uptime").write_text("0.00 0.00\n")  # it has just started
         facts = {
             "cloud": host.cloud,
-            "names": {**_NAMES[host.cloud], **host.names},
+            "names": {**NAMES[host.cloud], **host.names},
             "credential": host.credential,
             "environment": {"PATH": f"{folder}/bin:{path}", **(environment or {})},
         }

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -16,8 +17,21 @@ from hypothesis import strategies as st
 
 from finsched import node
 from finsched.bootstrap import archive
+from finsched.bootstrap.access import (
+    AccessRules,
+    AwsRole,
+    EntraApplication,
+    GoogleIdentity,
+    access_document,
+)
 from finsched.bootstrap.delivery import latest_end
-from finsched.bootstrap.place import MOST_BYTES, Place
+from finsched.bootstrap.place import (
+    MOST_BYTES,
+    DeleteInstance,
+    DeleteVirtualMachine,
+    Place,
+    PowerOff,
+)
 from finsched.bootstrap.user_data import Fetched, Plan, user_data
 from finsched.errors import InvalidRequest
 
@@ -49,6 +63,25 @@ def test_the_same_sources_are_the_same_bytes() -> None:
     assert there.stdout.strip() == here
 
 
+def test_user_data_carries_the_same_program_without_its_words() -> None:
+    packed = zipfile.ZipFile(BytesIO(archive.loader(frozenset({"aws", "sigv4"})).content))
+    for name in packed.namelist():
+        if name.startswith("finsched/node/") and not name.endswith("__init__.py"):
+            source = SOURCES[0].with_name(name.rpartition("/")[2]).read_text()
+            assert ast.dump(wordless(source)) == ast.dump(wordless(packed.read(name).decode()))
+
+
+def wordless(source: str) -> ast.Module:
+    """The tree of a module without docstrings; a body of nothing else is `pass`."""
+    tree = ast.parse(source)
+    for each in ast.walk(tree):
+        with_words = isinstance(each, ast.Module | ast.ClassDef | ast.FunctionDef)
+        if with_words and ast.get_docstring(each):
+            del each.body[0]
+            each.body = each.body or [ast.Pass()]
+    return tree
+
+
 def test_the_agent_is_complete() -> None:
     packed = zipfile.ZipFile(BytesIO(archive.agent().content))
     modules = {f"finsched/node/{source.name}" for source in SOURCES}
@@ -65,7 +98,7 @@ def test_the_node_is_written_for_python_3_10_and_its_standard_library(source: Pa
         if isinstance(each, ast.Import | ast.ImportFrom)
         for name in each.names
     }
-    others = {"obstore", "boto3"} if source.name == "remote.py" else set()
+    others = {"obstore", "boto3", "azure"} if source.name == "remote.py" else set()
     newer = {"tomllib", "wsgiref"}
     assert imported <= (sys.stdlib_module_names - newer) | {"finsched"} | others
 
@@ -75,6 +108,29 @@ def test_user_data_leaves_room_and_is_refused_where_it_has_none() -> None:
     assert len(user_data(plan()).encode()) < 0.75 * most
     with pytest.raises(InvalidRequest, match="user data"):
         user_data(plan("/" + "x" * most))
+
+
+RULES = {
+    "s3": AwsRole(role_arn="arn:aws:iam::123456789012:role/finsched-node"),
+    "gs": GoogleIdentity(
+        provider="//iam.googleapis.com/projects/123456789012/locations/global"
+        "/workloadIdentityPools/finsched/providers/aws-nodes",
+        service_account="finsched-node@acme-research-project.iam.gserviceaccount.com",
+        audience="api://00000000-0000-0000-0000-000000000000",
+    ),
+    "az": EntraApplication(tenant_id="0" * 36, client_id="0" * 36),
+}
+
+
+@pytest.mark.parametrize("scheme", RULES)
+@pytest.mark.parametrize("cloud", MOST_BYTES)
+def test_user_data_has_room_for_every_way_to_a_store(cloud: str, scheme: str) -> None:
+    access = access_document(AccessRules(**RULES), cloud, "0" * 36, "ap-southeast-2", scheme)
+    endings = {"aws": PowerOff(), "gcp": DeleteInstance(), "azure": DeleteVirtualMachine()}
+    place = Place(cloud=cloud, ending=endings[cloud], identity="0" * 36)
+    key = "/acme-checkpoints-of-the-lab/runs/" + "x" * 64
+    long = replace(plan(key), place=place, scheme=scheme, access=access)
+    assert len(user_data(long).encode()) < 0.97 * MOST_BYTES[cloud]
 
 
 @given(st.text(max_size=60))

@@ -21,12 +21,14 @@ from typing import Any
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from moto.backends import get_backend
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import run_simple
 
 MOTO = DomainDispatcherApplication(create_backend_app)
 CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/")
 SECRET_KEY = "secret"
+ACCOUNT = "123456789012"
 Document = dict[str, Any]
 
 
@@ -98,20 +100,25 @@ def application(environ: Document, start: Any) -> Iterable[bytes]:
 def _signature(environ: Document, body: bytes) -> str:
     """Return the signature that botocore makes for the request as it arrived.
 
-    Every identity of the tests has the same secret key.
+    Every identity of the tests has the same secret key, but for those that moto has lent.
     """
     signed = re.search("SignedHeaders=([^,]+)", environ["HTTP_AUTHORIZATION"])[1].split(";")
     headers = {name: environ.get(_variable(name), "") for name in signed}
     if (claimed := headers.get("x-amz-content-sha256")) not in {None, "UNSIGNED-PAYLOAD"}:
         assert claimed == hashlib.sha256(body).hexdigest(), "the body is not what was signed"
-    _, region, service = _credential(environ)
-    keys = Credentials("any", SECRET_KEY)
+    signed_by, region, service = _credential(environ)
+    keys = Credentials("any", _lent_key(signed_by) or SECRET_KEY)
     auth = (S3SigV4Auth if service == "s3" else SigV4Auth)(keys, service, region)
     path, mark, query = environ["RAW_URI"].partition("?")
     url = f"http://{headers['host']}{path}{mark}{query.replace('+', '%20')}"
     request = AWSRequest(environ["REQUEST_METHOD"], url, headers, body)
     request.context["timestamp"] = headers["x-amz-date"]
     return auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
+
+
+def _lent_key(access_key: str) -> str:
+    roles = get_backend("sts")[ACCOUNT]["aws"].assumed_roles
+    return next((r.secret_access_key for r in roles if r.access_key_id == access_key), "")
 
 
 def _variable(header: str) -> str:
