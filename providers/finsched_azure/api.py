@@ -210,6 +210,10 @@ class Api:
             def on_request(self, request: Any) -> None:  # noqa: ARG002 - the SDK's signature
                 bucket.take()
 
+            def on_response(self, request: Any, response: Any) -> None:  # noqa: ARG002
+                if response.http_response.status_code >= 400:
+                    response.http_response.read()  # a refusal that is not read keeps its connection
+
         return Pace()
 
 

@@ -77,6 +77,7 @@ class Creator:
         groups.put(self._api, group, offer.region, tags_of(request))
         network = self._networks.for_attempt(request, group)
         fast = self._sizes.of_offer(offer).has_fast_network
+        key = key_without_owner()
         interfaces = self._networks.attach(request, group, network, fast=fast)
         return [
             Node(
@@ -86,7 +87,7 @@ class Creator:
                 interface_id=interface_id,
                 identity=self._identity,
                 user_data=scripts[rank],
-                ssh_public_key=key_without_owner(),
+                ssh_public_key=key,
             )
             for rank, interface_id in enumerate(interfaces)
         ]

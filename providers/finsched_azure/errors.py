@@ -190,7 +190,8 @@ def problem_from(code: str, words: str, where: str, *, status: int = 0) -> Provi
     quota = _QUOTA_TEXT.search(words)
     if quota:
         return NoQuota(_quota_words(where, code, quota), fix=_QUOTA.fix)
-    answer = CODES.get(code) or _of_status(status) or _unknown(code)
+    told = STATUSES[429] if status == 429 else CODES.get(code)  # it comes with many codes
+    answer = told or _of_status(status) or _unknown(code)
     return answer.problem(_text(where, code, words), fix=answer.fix)
 
 

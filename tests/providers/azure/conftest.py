@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,6 +115,13 @@ class Lab:
             cloud.settle()
             names = {each["name"] for each in cloud.resources.values()}
             return names | {group["name"] for group in cloud.groups.values()}
+
+    def wait_for_nothing(self) -> None:
+        """Wait until Azure has deleted everything."""
+        give_up_at = time.monotonic() + 5
+        while self.left():
+            assert time.monotonic() < give_up_at, self.left()
+            time.sleep(0.02)
 
 
 def offer(**changes: Any) -> Offer:
