@@ -66,7 +66,7 @@ class JsonApi:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     patience: Patience = field(default_factory=Patience)
     largest_bytes: int = 64 * 1024 * 1024
-    fix: str = "the prices known before are used until it answers"
+    fix: str = "ask again later"
 
     def __post_init__(self) -> None:
         if not self.address.startswith(("https://", "http://")):

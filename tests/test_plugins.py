@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from finsched import plugins
-from finsched.errors import SpecError
+from finsched.errors import NotConfigured, SpecError
 from finsched.settings import load as load_settings
 
 GOOD = """
@@ -118,3 +118,30 @@ def test_an_unknown_name_gets_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="no installed package provides 'loca'") as caught:
         plugins.load("loca", settings)
     assert caught.value.fix == "did you mean local?"
+
+
+def test_a_price_list_is_no_place_to_launch_and_can_be_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VAST_API_KEY", raising=False)
+    here = load_settings({"FINSCHED_STATE_DIR": str(tmp_path)})
+    assert "vast" not in plugins.names()
+    assert {"aws", "vast"} <= set(plugins.priced_names())
+    with pytest.raises(NotConfigured, match="VAST_API_KEY"):
+        plugins.load("vast", here)
+    with pytest.raises(NotConfigured, match="VAST_API_KEY"):
+        plugins.load_prices("vast", here)
+
+
+def test_a_cloud_without_an_account_still_tells_its_public_prices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in [name for name in os.environ if name.startswith("AZURE_")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("AZURE_CONFIG_DIR", str(tmp_path))
+    here = load_settings({"FINSCHED_STATE_DIR": str(tmp_path)})
+    with pytest.raises(NotConfigured):
+        plugins.load("azure", here)
+    found = plugins.load_prices("azure", here)
+    assert (found.name, found.compute) == ("azure", None)
+    assert found.live_prices

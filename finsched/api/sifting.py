@@ -11,7 +11,7 @@ from statistics import median
 from finsched.api.hearing import Heard
 from finsched.catalog import resolve_gpu
 from finsched.catalog.live import Taken
-from finsched.catalog.quarantine import Known, sift
+from finsched.catalog.quarantine import Known, Peers, sift
 from finsched.model.market import (
     Accelerator,
     CapacityType,
@@ -48,7 +48,7 @@ class Sieve:
             asked_at=heard.asked_at,
             regions=heard.regions,
             answered=sum(not answer.problems for answer in heard.answers),
-            sifted=sift(offers, Known(self._last_price, self._peers_ask, self._is_accepted)),
+            sifted=sift(offers, Known(self._last_price, self._peers, self._is_accepted)),
             changes=tuple(
                 change._replace(instance_type=self._canonical.machine(change.instance_type))
                 for answer in heard.answers
@@ -85,14 +85,16 @@ class Sieve:
             of_region[_sold_in_region(offer)].append(offer.price_usd_per_hour)
         return of_pool, of_region
 
-    def _peers_ask(self, offer: Offer) -> float | None:
-        """What a machine with these GPUs costs elsewhere: the middle over providers, per GPU."""
+    def _peers(self, offer: Offer) -> Peers | None:
+        """What a machine with these GPUs costs at each provider's middle price per GPU."""
         kind = offer.instance_type
         per_gpu = self._per_gpu.get((kind.gpu, offer.capacity_type)) if kind.gpu else None
-        return per_gpu * kind.gpu_count if per_gpu else None
+        if per_gpu is None:
+            return None
+        return Peers(per_gpu.middle * kind.gpu_count, per_gpu.lowest * kind.gpu_count)
 
     @cached_property
-    def _per_gpu(self) -> dict[tuple[str | None, CapacityType], float]:
+    def _per_gpu(self) -> dict[tuple[str | None, CapacityType], Peers]:
         asked: dict[tuple[str | None, CapacityType], dict[str, list[float]]]
         asked = defaultdict(lambda: defaultdict(list))
         for offer in self._known.offers:
@@ -100,10 +102,11 @@ class Sieve:
             if kind.gpu_count:
                 prices = asked[kind.gpu, offer.capacity_type][offer.provider]
                 prices.append(offer.price_usd_per_hour / kind.gpu_count)
+        middles = {sale: list(map(median, each.values())) for sale, each in asked.items()}
         return {
-            sale: median(map(median, by_provider.values()))
-            for sale, by_provider in asked.items()
-            if len(by_provider) >= FEWEST_PEERS
+            sale: Peers(median(each), min(each))
+            for sale, each in middles.items()
+            if len(each) >= FEWEST_PEERS
         }
 
     def _is_accepted(self, offer: Offer) -> bool:

@@ -11,6 +11,7 @@ MOST_OF_ON_DEMAND = 1.5  # measured spot prices reach on-demand and, in bundled 
 LEAST_OF_ON_DEMAND = 0.05  # half of the deepest discount that a cloud speaks of
 MOST_TIMES = 10.0
 LEAST_OF_PEERS, MOST_OF_PEERS = 0.2, 10.0  # the band in which the bundled lists are believed
+ABOUT_THE_SAME = 1.5  # a market may be far below the clouds where another asks nearly as little
 
 Sale = tuple[str, str, Tier]
 """A machine in a region, sold as what."""
@@ -19,16 +20,23 @@ LastPrice = Callable[[Offer], float | None]
 """Returns the last price that was believed of an offer's pool, or else of its region."""
 
 
+class Peers(NamedTuple):
+    """What providers ask for a machine with the same GPUs, in USD per hour."""
+
+    middle: float
+    lowest: float
+
+
 class Known(NamedTuple):
     """What an answer is held against.
 
-    `peers_ask` returns what others ask for such a machine, None where too few do: it judges a
-    machine that was never sold before, such as one of eight GPUs at the price of one.
-    `is_accepted` says whether a person has looked at the price and believes it.
+    `peers` returns what others ask for such a machine, None where too few do: it judges a machine
+    that was never sold before, such as one of eight GPUs at the price of one. `is_accepted` says
+    whether a person has looked at the price and believes it.
     """
 
     last_price: LastPrice
-    peers_ask: LastPrice
+    peers: Callable[[Offer], Peers | None]
     is_accepted: Callable[[Offer], bool]
 
 
@@ -85,10 +93,17 @@ def _absurdity(offer: Offer, known: Known) -> str:
         if 1 / MOST_TIMES < usd / last_usd < MOST_TIMES:
             return ""
         return f"{usd / last_usd:.3g} times the last known price, {last_usd:g} USD per hour"
-    peers_usd = known.peers_ask(offer)
-    if not peers_usd or LEAST_OF_PEERS <= usd / peers_usd <= MOST_OF_PEERS:
+    return _unlike_peers(usd, known.peers(offer))
+
+
+def _unlike_peers(usd: float, peers: Peers | None) -> str:
+    if peers is None:
         return ""
-    return f"{usd / peers_usd:.3g} times what others ask for its GPUs, {peers_usd:.4g} USD per hour"
+    given = usd < LEAST_OF_PEERS * peers.middle and usd * ABOUT_THE_SAME < peers.lowest
+    if not given and usd <= MOST_OF_PEERS * peers.middle:
+        return ""
+    times = f"{usd / peers.middle:.3g} times what others ask for its GPUs"
+    return f"{times}, {peers.middle:.4g} USD per hour"
 
 
 def _not_spot(offer: Offer, on_demand: Mapping[Sale, float], last_price: LastPrice) -> str:

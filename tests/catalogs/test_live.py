@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from finsched.catalog import live, load_market
 from finsched.catalog.history import price_history
-from finsched.catalog.keeping import record
+from finsched.catalog.keeping import KEPT_FOR, record
 from finsched.catalog.live import Taken, store_path
-from finsched.catalog.quarantine import Known, LastPrice, Quarantined, Sifted, sift
+from finsched.catalog.live_history import live_price_history
+from finsched.catalog.quarantine import Known, LastPrice, Peers, Quarantined, Sifted, sift
 from finsched.errors import MachineProblem
 from finsched.model.evidence import Evidence, Quality
 from finsched.model.history import PriceSeries
@@ -244,6 +245,20 @@ def test_a_reader_sees_the_old_or_the_new_and_never_half(cache_dir: Path, tmp_pa
     assert all(len(prices) == 1 for prices in seen), seen
 
 
+def test_a_price_is_forgotten_ninety_days_after_it_was_last_seen(
+    cache_dir: Path, tmp_path: Path
+) -> None:
+    long_ago = NOW - KEPT_FOR - timedelta(days=1)
+    gone, seen = offer(0.4, zone="usw2-az1"), offer(0.5, zone="usw2-az2")
+    record(tmp_path, taken(gone, seen, at=long_ago))
+    record(tmp_path, taken(seen, at=NOW - timedelta(days=80)))
+    assert {each.zone for each in live_price_history(tmp_path)} == {"usw2-az1", "usw2-az2"}
+    record(tmp_path, taken(offer(0.6, zone="usw2-az2")))
+    [series] = live_price_history(tmp_path)
+    assert [span.usd_per_gpu_hour for span in series.spans] == [0.5, 0.6]
+    assert {o.zone for o in sold(market(cache_dir, tmp_path))} == {"usw2-az2"}
+
+
 # --- what is believed --------------------------------------------------------------------------
 
 
@@ -253,11 +268,11 @@ def nobody_knows(offer: Offer) -> float | None:
 
 def known(
     last_price: LastPrice = nobody_knows,
-    peers_ask: LastPrice = nobody_knows,
+    peers: Peers | None = None,
     *,
     accepted: bool = False,
 ) -> Known:
-    return Known(last_price, peers_ask, lambda _: accepted)
+    return Known(last_price, lambda _: peers, lambda _: accepted)
 
 
 @pytest.mark.parametrize(
@@ -292,15 +307,16 @@ def test_spot_is_held_against_on_demand_of_the_same_answer_or_else_the_last() ->
 
 
 @pytest.mark.parametrize(
-    ("usd", "believed"), [(1.9, False), (2.0, True), (100.0, True), (101, False)]
+    ("usd", "lowest", "believed"),
+    [(1.9, 9.0, False), (2.0, 9.0, True), (1.9, 2.8, True), (100.0, 9.0, True), (101, 9.0, False)],
 )
 def test_a_machine_that_was_never_sold_is_held_against_what_others_ask(
-    usd: float, believed: bool
+    usd: float, lowest: float, believed: bool
 ) -> None:
-    sifted = sift([offer(usd, ON_DEMAND, zone="")], known(peers_ask=lambda _: 10.0))
+    peers = Peers(middle=10.0, lowest=lowest)
+    sifted = sift([offer(usd, ON_DEMAND, zone="")], known(peers=peers))
     assert bool(sifted.accepted) is believed
-    known_price = known(lambda _: usd, lambda _: 10.0)
-    assert sift([offer(usd, ON_DEMAND, zone="")], known_price).accepted
+    assert sift([offer(usd, ON_DEMAND, zone="")], known(lambda _: usd, peers)).accepted
 
 
 def test_an_on_demand_price_that_is_not_believed_judges_nobody() -> None:
