@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -57,7 +57,8 @@ def _run(plan: Mapping[str, Any]) -> int:
     with suppress(BrokenPipeError), agent.stdin as pipe:  # it may have ended, and said why
         pipe.write(secrets)
     say(f"the agent runs as process {agent.pid}")
-    return _watch(agent, from_iso(plan["end_at"]) if plan["end_at"] else None)
+    clean_up = _once_all_have_begun(plan) if rank == "0" else None
+    return _watch(agent, from_iso(plan["end_at"]) if plan["end_at"] else None, clean_up)
 
 
 def _rank(plan: Mapping[str, Any]) -> str:
@@ -81,11 +82,31 @@ def _parameter(where: Mapping[str, Any]) -> bytes:
     parameters = Parameters(where["region"])
     found = with_retries(lambda: parameters.read(where["name"]), tries=_TRIES)
     if where["only_reader"]:
-        try:
-            parameters.delete(where["name"])
-        except StoreError as error:
-            say(f"the launcher has to clean up: {error}")
+        _delete_parameter(where)
     return found.encode()
+
+
+def _delete_parameter(where: Mapping[str, Any]) -> None:
+    try:
+        Parameters(where["region"]).delete(where["name"])
+    except StoreError as error:
+        say(f"the launcher has to clean up: {error}")
+
+
+def _once_all_have_begun(plan: Mapping[str, Any]) -> Callable[[], bool] | None:
+    """Return what deletes the secrets that several nodes share, when the job has begun on all."""
+    where = plan["secrets"]
+    if where is None or where["by"] != "parameter" or where["only_reader"]:
+        return None
+    begun = Path(plan["folder"]) / "scratch" / "started"
+
+    def clean_up() -> bool:
+        if begun.exists():
+            _delete_parameter(where)
+            return True
+        return False
+
+    return clean_up
 
 
 def _joined_halves(plan: Mapping[str, Any], where: Mapping[str, Any]) -> bytes:
@@ -102,8 +123,13 @@ def _joined_halves(plan: Mapping[str, Any], where: Mapping[str, Any]) -> bytes:
     return found
 
 
-def _watch(agent: subprocess.Popen[bytes], end_at: datetime | None) -> int:
-    """Wait for the agent; a shutdown of the operating system is passed on to it."""
+def _watch(
+    agent: subprocess.Popen[bytes], end_at: datetime | None, clean_up: Callable[[], bool] | None
+) -> int:
+    """Wait for the agent; a shutdown of the operating system is passed on to it.
+
+    `clean_up` is called until it says that it is done.
+    """
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
         agent.send_signal(number)
@@ -116,6 +142,8 @@ def _watch(agent: subprocess.Popen[bytes], end_at: datetime | None) -> int:
         if time.monotonic() - renewed_at >= _RENEW_EVERY_SECONDS:
             renewed_at = time.monotonic()
             switch_off(f"+{_minutes(end_at)}")
+        if clean_up and clean_up():
+            clean_up = None
         time.sleep(_TICK_SECONDS)
     return status
 

@@ -300,7 +300,9 @@ def test_four_nodes_survive_the_same_and_leave_nothing(lab: Lab, user: User, fle
     lab("deny", zone=CHEAPEST, **full)
     lab("fault", operation="RunInstances", after=1, hang_seconds=22)
     launch = user.start("launch", user.job_file, "--json")
-    fleet.take_back(machines_of(user, 2)[3])
+    machines = machines_of(user, 2)
+    until(lambda: not what_is_left(lab)["secrets"], seconds=20)
+    fleet.take_back(machines[3])
     fleet.take_back(machines_of(user, 3)[1], notice_seconds=30)
     account = account_of(launch)
     assert [(each["zone"], each["end"]) for each in account["attempts"]] == [
