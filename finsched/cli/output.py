@@ -6,12 +6,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from json import JSONEncoder
 
     from rich.console import Console
 
 SCHEMA_VERSION = 1
 PIPE_WIDTH = 80
+_MOST_IN_HOURS = 96 * 3600
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -47,6 +49,22 @@ def money(usd: float) -> str:
     size = abs(usd)
     digits = 4 if 0 < size < 0.01 else 2
     return f"{sign}${size:,.{digits}f}"
+
+
+def exact_duration(span: timedelta) -> str:
+    """Format what a person has written, without rounding: `90 s`, `1 h 30 min`, `48 h`, `30 d`."""
+    from datetime import timedelta
+    from decimal import Decimal
+
+    seconds = Decimal(span // timedelta(microseconds=1)) / 10**6
+    if seconds % 60 and seconds < 120:
+        return f"{seconds.normalize():f} s"
+    days, rest = divmod(seconds, 86_400) if seconds > _MOST_IN_HOURS else (Decimal(0), seconds)
+    hours, rest = divmod(rest, 3600)
+    minutes, rest = divmod(rest, 60)
+    amounts = {"d": days, "h": hours, "min": minutes, "s": rest}
+    said = (f"{amount.normalize():f} {unit}" for unit, amount in amounts.items() if amount)
+    return " ".join(said)
 
 
 def duration(hours: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -26,7 +27,9 @@ from finsched.cli.render.quote_summary import (
 )
 from finsched.cli.render.quote_table import print_sections, print_table, print_title
 from finsched.cli.render.rounding import round_parts
-from finsched.cli.render.shortlist import every_place, shortlist
+from finsched.cli.render.shortlist import ShortlistLine, every_place, shortlist
+from finsched.decide.spot.policies import POLICIES, named
+from finsched.errors import SpecError
 from finsched.model.evidence import Evidence, Quality
 from finsched.model.interruption import Hazard
 from finsched.model.job import Budget, CheckpointSpec, GpuRequest, JobSpec, Requirements, Work
@@ -151,8 +154,8 @@ saving      $387.50 (48%) less than the best on-demand: gcp us-central1,
             a2-highgpu-8g on-demand, $810.00
 checkpoint  every 25 min, the cheapest cadence here
 data        s3://lake/tokens (500 GB) from aws us-east-1 to aws us-west-2,
-            copied once: $10.00, 15 min; streamed: $30.00; a copy pays from 2
-            reads
+            copied there once: $10.00, 15 min; read over the network it would
+            cost $30.00; a copy is no dearer if the job reads it 2 times or more
 
 price       a price list, listed 2026-02-01..2026-05-20, 6 to 10 months old
 hazard      0.02 interruptions an hour (80%: 0.01 to 0.04); a price list, listed
@@ -183,16 +186,44 @@ def test_a_terminal_gets_a_cost_bar_and_a_pipe_does_not() -> None:
     assert page(THREE).isascii()
 
 
-def test_no_line_is_wider_than_the_console() -> None:
-    names = ["a-very-long-machine-name-of-a-provider", "Standard_ND96amsr_A100_v4"]
-    regions = ["northamerica-northeast1", "europe-central-1"]
+LONGEST_PLACES = [
+    ("gcp", "northamerica-northeast1", "northamerica-northeast1-b"),
+    ("azure", "germanywestcentral", ""),
+    ("lambda", "asia-northeast-1", ""),
+    ("aws", "ap-southeast-2", "apse2-az3"),
+]
+
+
+@pytest.mark.parametrize("basis", Basis)
+@pytest.mark.parametrize("usd", [1.0, 1e6])
+@pytest.mark.parametrize("seen", [shortlist, every_place])
+def test_a_narrow_table_cuts_no_place_and_no_amount(
+    basis: Basis, usd: float, seen: Callable[[Sequence[Quote]], list[ShortlistLine]]
+) -> None:
+    machines = ["a-very-long-machine-name-of-a-provider", "Standard_ND96amsr_A100_v4"]
     quotes = [
-        quote(offer("thunder-compute", region, name=name, price=1234.5), 1e6)
-        for name in names
-        for region in regions
+        quote(offer(provider, region, zone=zone, name=name, price=usd / 100), usd, basis=basis)
+        for name in machines
+        for provider, region, zone in LONGEST_PLACES
     ]
-    rows = page(decision(*quotes)).splitlines()
+    stream = io.StringIO()
+    print_table(Console(file=stream, width=80), seen(quotes), basis, NOW.date())
+    rows = stream.getvalue().splitlines()
     assert max(map(len, rows)) <= 80
+    for each in seen(quotes):
+        whole = words.region(each.quote.offer) if each.folded else words.place(each.quote.offer)
+        assert any(f" {whole} " in row and f"{each.quote.total_usd:,.2f}" in row for row in rows)
+
+
+def test_a_narrow_table_says_where_what_it_leaves_out_is() -> None:
+    quotes = [
+        quote(offer("gcp", region, name="a-very-long-machine-name"), 1e6)
+        for region in ("northamerica-northeast1", "northamerica-northeast2")
+    ]
+    stream = io.StringIO()
+    print_table(Console(file=stream, width=74), shortlist(quotes), Basis.RUN, NOW.date())
+    assert "dearer places: --all" in stream.getvalue()
+    assert "+1" not in stream.getvalue()
 
 
 def test_the_shortlist_folds_places_and_marks_each_providers_cheapest() -> None:
@@ -452,3 +483,18 @@ def test_what_costs_nothing_has_no_cost_line() -> None:
     free = quote(offer("local", "local"), 0.0, cost=Cost())
     assert fact("cost", JOB, decision(BEST))
     assert not fact("cost", JOB, decision(free))
+
+
+def test_an_explanation_without_the_thresholds_where_all_are_over_them() -> None:
+    over = (rejected(FIXED, RejectionCode.MAX_COST), rejected(BEST, RejectionCode.MAX_COST))
+    why, second = explanation_sections(JOB, decision(rejections=over))[0]
+    assert why.text.startswith("without the thresholds: aws us-west-2 az1, p4d.24xlarge spot")
+    assert "gcp us-central1" in second.text
+    assert explanation_sections(JOB, decision(rejections=(OUT,))) == []
+
+
+def test_a_policy_that_nobody_has_is_answered_with_what_there_is() -> None:
+    with pytest.raises(SpecError, match="no policy 'cheapest'") as caught:
+        named("cheapest")
+    assert caught.value.fix
+    assert all(f"{name} (" in caught.value.fix for name in POLICIES)

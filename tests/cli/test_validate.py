@@ -6,10 +6,19 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finsched.cli.output import exact_duration
+from finsched.cli.render.job_summary import summary_lines
+from finsched.jobfile.units import duration
+from finsched.model.job import CheckpointSpec, Requirements
+from finsched.testing.builders import job
 
 GOOD = """\
 resources: {gpu: "A100-80GB:8", memory: 256GiB}
@@ -74,7 +83,7 @@ def test_times_and_the_price_are_said_back_with_what_they_cannot_promise(
     assert done.returncode == 0
     assert (
         """\
-  deadline    3.0 d after launch
+  deadline    72 h after launch
   start       from 8 h after launch, before 2099-12-31 06:00 UTC
   scavenge    only while all nodes together cost less than $1.20 an hour;
               scavenge_below is a hard limit: the deadline is met only if prices
@@ -140,3 +149,40 @@ def test_help_and_settings_cost_no_pydantic() -> None:
         "sys.exit('pydantic' in sys.modules or 'yaml' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("90s", "90 s"),
+        ("60s", "1 min"),
+        ("150s", "2 min 30 s"),
+        ("1.5s", "1.5 s"),
+        ("90m", "1 h 30 min"),
+        ("48h", "48 h"),
+        ("96h", "96 h"),
+        ("30d", "30 d"),
+        ("4d1h", "4 d 1 h"),
+        ("100h30s", "4 d 4 h 30 s"),
+    ],
+)
+def test_a_duration_is_said_exactly(written: str, said: str) -> None:
+    span = duration(least=timedelta(0), example="1h")(written)
+    assert exact_duration(span) == said
+
+
+@given(st.timedeltas(min_value=timedelta(microseconds=1), max_value=timedelta(days=3650)))
+def test_what_is_said_of_a_duration_is_that_duration(span: timedelta) -> None:
+    said = exact_duration(span).replace("min", "m").replace(" ", "")
+    assert duration(least=timedelta(0), example="1h")(said) == span
+
+
+def test_the_summary_rounds_nothing_that_was_written() -> None:
+    spec = job(
+        deadline=timedelta(hours=48),
+        requirements=Requirements(disk_gb=500 * 2**30 / 1e9),
+        checkpoint=CheckpointSpec(save_time=timedelta(seconds=90), every=timedelta(minutes=90)),
+    )
+    said = " ".join(summary_lines(spec, width=200))
+    for exact in ("48 h after launch", "90 s a save", "every 1 h 30 min", "500 GiB disk"):
+        assert exact in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -106,6 +107,9 @@ def test_all_policies_are_compared_and_drawn(run: Run, tmp_path: Path) -> None:
     for outside in ("http:", "https:", "<script", "src=", "@import", "url("):
         assert outside not in page
     assert "prefers-color-scheme: dark" in page
+    assert re.search(
+        r"prices of 20\d\d-\d\d-\d\d( to 20\d\d-\d\d-\d\d)?( or older)?, simulated", page
+    )
     _assert_closed(page)
 
 

@@ -7,7 +7,7 @@ from datetime import date
 
 from finsched.cli.output import money
 from finsched.cli.render import words
-from finsched.cli.render.quote_summary import Fact, Section
+from finsched.cli.render.quote_summary import Fact, Section, over_threshold
 from finsched.cli.render.shortlist import shortlist
 from finsched.decide.explain import Comparison, Explanation, explain
 from finsched.model.evidence import Evidence
@@ -18,23 +18,28 @@ FORMULA = "hours = M e^(R/M) (e^((t+d)/M) - 1) W/t and the first start (Daly 200
 
 
 def explanation_sections(job: JobSpec, decision: Decision) -> list[Section]:
-    """Return the comparison with the next machines, the formula's inputs, and every source."""
-    machines = tuple(line.quote for line in shortlist(decision.quotes, top=None))
+    """Return the comparison with the next machines, the formula's inputs, and every source.
+
+    Where every offer is over a threshold, that of the cheapest one without it.
+    """
+    quotes = decision.quotes or over_threshold(decision)
+    machines = tuple(line.quote for line in shortlist(quotes, top=None))
     explanation = explain(replace(decision, quotes=machines))
     if explanation is None:
         return []
     today = decision.as_of.date()
     return [
-        _comparison(explanation),
+        _comparison(explanation, is_allowed=bool(decision.quotes)),
         _inputs(job, explanation.winner),
         _sources(explanation.winner, today),
     ]
 
 
-def _comparison(explanation: Explanation) -> Section:
+def _comparison(explanation: Explanation, *, is_allowed: bool) -> Section:
     winner = words.place_and_machine(explanation.winner.offer)
+    unless = "" if is_allowed else "without the thresholds: "
     return [
-        Fact(label="why", text=f"{winner}: {explanation.reason}"),
+        Fact(label="why", text=f"{unless}{winner}: {explanation.reason}"),
         *(_lost(rank, lost) for rank, lost in enumerate(explanation.lost, start=2)),
     ]
 

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from datetime import datetime
 
-from finsched.cli.output import duration, money
+from finsched.cli.output import exact_duration, money
 from finsched.cli.render.words import gibibytes
 from finsched.decide.scavenging import NO_PROMISE
 from finsched.decide.start_window import window_said
@@ -68,8 +68,15 @@ def _host(requirements: Requirements) -> str:
     if requirements.vcpus is not None:
         parts.append(f"{requirements.vcpus:g} vCPUs")
     if requirements.disk_gb is not None:
-        parts.append(f"{requirements.disk_gb:,.4g} GB disk")
+        parts.append(f"{_size(requirements.disk_gb)} disk")
     return ", ".join(parts)
+
+
+def _size(size_gb: float) -> str:
+    """Say a size in GiB where that is round, because it was surely written so."""
+    size_gib = size_gb * 1e9 / 2**30
+    is_round = size_gb != round(size_gb) and abs(size_gib - round(size_gib)) < 1e-6
+    return f"{size_gib:,.0f} GiB" if is_round else f"{size_gb:,.10g} GB"
 
 
 def _work(job: JobSpec) -> str:
@@ -84,7 +91,7 @@ def _deadline(job: JobSpec) -> str:
         return ""
     if isinstance(job.deadline, datetime):
         return f"{job.deadline:%Y-%m-%d %H:%M:%S} UTC"
-    return f"{duration(job.deadline.total_seconds() / 3600)} after launch"
+    return f"{exact_duration(job.deadline)} after launch"
 
 
 def _scavenge(job: JobSpec) -> str:
@@ -110,10 +117,10 @@ def _checkpoint(checkpoint: CheckpointSpec | None) -> str:
         return "none: an interruption starts the job again from the beginning"
     every = "as often as finsched finds best"
     if checkpoint.every is not None:
-        every = f"every {duration(checkpoint.every.total_seconds() / 3600)}"
+        every = f"every {exact_duration(checkpoint.every)}"
     size = f"{_gigabytes(checkpoint.size_gb)} " if checkpoint.size_gb else ""
     kept = f" kept at {checkpoint.uri}" if checkpoint.uri else ""
-    save = duration(checkpoint.save_time.total_seconds() / 3600)
+    save = exact_duration(checkpoint.save_time)
     return f"{size}in {checkpoint.path}{kept}; {every}; {save} a save; {checkpoint.signal}"
 
 

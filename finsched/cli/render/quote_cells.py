@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -12,6 +12,10 @@ from finsched.cli.render.shortlist import ShortlistLine
 from finsched.model.evidence import Quality
 from finsched.model.market import CapacityType
 from finsched.model.quote import Basis
+
+AGE, OTHERS, HOURS = "age", "others", "hours"
+SPARED = (AGE, OTHERS, HOURS)
+"""What a narrow table leaves out, the least important first."""
 
 GUESSED = frozenset({Quality.DERIVED, Quality.ESTIMATED})
 
@@ -24,39 +28,43 @@ class Column:
     cell: Callable[[ShortlistLine], str]
     numeric: bool = False
     narrowest: int | None = None  # None: never cut
-    optional: bool = False  # left out where there is no room for it
 
 
-def columns(lines: Sequence[ShortlistLine], basis: Basis, today: date) -> list[Column]:
-    """Return the columns that tell these lines apart; what all share is left to the title."""
+def columns(
+    lines: Sequence[ShortlistLine], basis: Basis, today: date, without: Collection[str] = ()
+) -> list[Column]:
+    """Return the columns that tell these lines apart; what all share is left to the title.
+
+    `without` names of `SPARED` what there is no room for.
+    """
     gpus = {line.quote.offer.instance_type.gpu for line in lines}
     counts = {line.quote.offer.instance_type.gpu_count for line in lines}
     chosen = [
         Column(heading="#", cell=_rank, numeric=True),
-        Column(heading="where", cell=_where, narrowest=20),
-        Column(heading="machine", cell=lambda line: words.machine(line.quote.offer), narrowest=13),
+        Column(heading="where", cell=_region if OTHERS in without else _where),
+        Column(heading="machine", cell=lambda line: words.machine(line.quote.offer), narrowest=10),
     ]
     if len(gpus) > 1 or len(counts) > 1:
         chosen.append(Column(heading="GPU", cell=_gpu_name if len(counts) == 1 else _gpus))
     chosen.append(Column(heading="capacity", cell=_capacity))
     chosen.append(Column(heading="$/h", cell=_price, numeric=True))
-    chosen.append(
-        Column(heading="age", cell=partial(_age, today=today), numeric=True, optional=True)
-    )
-    if basis is Basis.RUN:
+    if AGE not in without:
+        chosen.append(Column(heading="age", cell=partial(_age, today=today), numeric=True))
+    if basis is Basis.RUN and HOURS not in without:
         chosen.append(Column(heading="hours", cell=_hours, numeric=True))
     total = "total $" if basis is Basis.RUN else "all in $/h"
     chosen.append(Column(heading=total, cell=_total, numeric=True))
     return chosen
 
 
-def legend(lines: Sequence[ShortlistLine], basis: Basis) -> str:
+def legend(lines: Sequence[ShortlistLine], basis: Basis, without: Collection[str] = ()) -> str:
     """Return what the signs in these lines mean, only those that occur."""
     signs = []
     if any(line.best_of_provider and line.rank > 1 for line in lines):
         signs.append("* cheapest of its provider")
     if any(line.other_places for line in lines):
-        signs.append("+n dearer places (--all)")
+        shown = OTHERS not in without
+        signs.append("+n dearer places (--all)" if shown else "dearer places: --all")
     spot = [line for line in lines if line.quote.offer.capacity_type is CapacityType.SPOT]
     if spot:
         per = "" if basis is Basis.RUN else "/h"
@@ -71,10 +79,13 @@ def _rank(line: ShortlistLine) -> str:
 
 
 def _where(line: ShortlistLine) -> str:
-    if line.folded:
-        others = f" +{line.other_places}" if line.other_places else ""
-        return words.region(line.quote.offer) + others
-    return words.place(line.quote.offer)
+    others = f" +{line.other_places}" if line.other_places else ""
+    return _region(line) + others
+
+
+def _region(line: ShortlistLine) -> str:
+    offer = line.quote.offer
+    return words.region(offer) if line.folded else words.place(offer)
 
 
 def _gpus(line: ShortlistLine) -> str:

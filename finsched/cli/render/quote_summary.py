@@ -40,8 +40,8 @@ HOUR_WORDS = dict(
     zip(HOUR_PARTS, ("work", "checkpoints", "rework", "restarts", "staging"), strict=True)
 )
 MOVEMENT_WORDS = {
-    Movement.STREAM: "streamed",
-    Movement.COPY_ONCE: "copied once",
+    Movement.STREAM: "read over the network",
+    Movement.COPY_ONCE: "copied there once",
 }
 
 
@@ -264,11 +264,11 @@ def _price(plan: TransferPlan) -> str:
 def _alternative(plan: TransferPlan) -> str:
     said = ""
     if plan.alternative_usd is not None:
-        other = "copied once" if plan.movement is Movement.STREAM else "streamed"
-        said += f"; {other}: {money(plan.alternative_usd)}"
-    if plan.break_even_reads is not None:
-        reads = f"{plan.break_even_reads} read{'' if plan.break_even_reads == 1 else 's'}"
-        said += f"; a copy pays from {reads}"
+        streams = plan.movement is Movement.STREAM
+        other = MOVEMENT_WORDS[Movement.COPY_ONCE if streams else Movement.STREAM]
+        said += f"; {other} it would cost {money(plan.alternative_usd)}"
+    if plan.break_even_reads is not None and plan.break_even_reads > 1:
+        said += f"; a copy is no dearer if the job reads it {plan.break_even_reads} times or more"
     return said
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
-from finsched.cli.render.quote_cells import Column, columns, legend
+from finsched.cli.render.quote_cells import SPARED, Column, columns, legend
 from finsched.cli.render.quote_summary import COST_LABEL, Fact, Section, cost_parts
 from finsched.cli.render.shortlist import ShortlistLine
 from finsched.model.quote import Basis, Quote
@@ -32,14 +32,15 @@ PART_COLOURS = {
 def print_table(
     console: Console, lines: Sequence[ShortlistLine], basis: Basis, today: date
 ) -> None:
-    """Print one row a line, cut to the console's width, and the legend of its signs."""
+    """Print one row a line, fitted to the console's width, and the legend of its signs."""
     from rich.text import Text
 
-    chosen = columns(lines, basis, today)
+    without = _left_out(lines, basis, today, console.width)
+    chosen = columns(lines, basis, today, without)
     heading, best, *others = _rows(lines, chosen, console.width)
     rows = [Text(heading, style="dim"), Text(best, style="bold green"), *map(Text, others)]
     console.print(*rows, sep="\n")
-    if signs := legend(lines, basis):
+    if signs := legend(lines, basis, without):
         console.print(Text(signs, style="dim"))
 
 
@@ -78,12 +79,20 @@ def _bar(parts: dict[str, float], cells: int) -> Text:
     return bar
 
 
+def _left_out(
+    lines: Sequence[ShortlistLine], basis: Basis, today: date, width: int
+) -> tuple[str, ...]:
+    """Return what the table does without, so that no region is ever cut."""
+    for count in range(len(SPARED)):
+        chosen = columns(lines, basis, today, SPARED[:count])
+        if _least_width(_cells(lines, chosen), chosen) <= width:
+            return SPARED[:count]
+    return SPARED
+
+
 def _rows(lines: Sequence[ShortlistLine], chosen: Sequence[Column], width: int) -> list[str]:
     """Return the headings, then the lines; a rich table would cut amounts where space is short."""
     cells = _cells(lines, chosen)
-    if _least_width(cells, chosen) > width:
-        chosen = [column for column in chosen if not column.optional]
-        cells = _cells(lines, chosen)
     widths = _widths(cells, chosen, width)
     return [" ".join(map(_padded, row, chosen, widths)) for row in cells]
 
@@ -122,7 +131,7 @@ def _padded(text: str, column: Column, width: int) -> str:
 
 
 def _shortened(text: str, width: int) -> str:
-    """Return text cut in its middle: both ends of a region or a machine tell it apart."""
+    """Return text cut in its middle: both ends of a machine's name tell it apart."""
     if len(text) <= width:
         return text
     tail = (width - len(CUT)) // 2

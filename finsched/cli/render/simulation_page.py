@@ -42,7 +42,8 @@ def _quoted(comparison: Comparison) -> str:
 def _subtitle(simulation: Simulation) -> str:
     count = f"{simulation.futures:,} seeded futures"
     policy = f"the policy {simulation.chosen.policy}"
-    return f"{count} under {policy}, seed {simulation.seed}, prices of {simulation.as_of:%F %R} UTC"
+    when = f"{say.prices(simulation)}, simulated at {simulation.as_of:%F %R} UTC"
+    return f"{count} under {policy}, seed {simulation.seed}, {when}"
 
 
 def _tiles(simulation: Simulation) -> Iterator[str]:

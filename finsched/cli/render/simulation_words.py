@@ -9,6 +9,7 @@ from finsched.cli.output import money
 from finsched.cli.render import words
 from finsched.model.quote import Quote
 from finsched.simulating.comparison import Comparison
+from finsched.simulating.scenario import Scenario
 from finsched.simulating.study import PolicyResult
 from finsched.simulating.summary import Chance
 
@@ -32,6 +33,22 @@ def placements(simulation: Simulation) -> str:
         machine = f"{words.place(on_demand.offer)}, {words.machine(on_demand.offer)}"
         text += f"; on demand {machine} at {money(on_demand.price_usd_per_hour)}/h"
     return text
+
+
+def prices(simulation: Simulation) -> str:
+    """Return from which days the prices are: `prices of 2026-05-18 to 2026-06-15 or older`."""
+    evidence = [quote.offer.evidence for quote in _quotes(simulation.scenario)]
+    days = sorted({day for each in evidence if (day := each.latest or each.earliest)})
+    if not days:
+        return "prices without a date"
+    span = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    open_end = any(each.earliest is None for each in evidence)
+    return f"prices of {span}{' or older' if open_end else ''}"
+
+
+def _quotes(scenario: Scenario) -> list[Quote]:
+    others = [quote for quote in (scenario.on_demand, scenario.first) if quote]
+    return [*scenario.pools, *others]
 
 
 def _offer(quote: Quote) -> str:
