@@ -5,7 +5,7 @@ Nothing is changed. Compute Engine has no dry run, so what the project allows is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
@@ -17,7 +17,7 @@ from finsched_gcp.api import Api
 from finsched_gcp.errors import PAGE, NotFound
 from finsched_gcp.image import Images
 from finsched_gcp.networks import DEFAULT, Networks
-from finsched_gcp.permissions import PERMISSIONS
+from finsched_gcp.permissions import ACT_AS, LOOK_AND_MAKE
 
 if TYPE_CHECKING:
     from finsched_gcp.settings import GcpSettings
@@ -57,17 +57,21 @@ class GcpChecks:
 
     def _permissions(self) -> Finding:
         name = "permissions"
-        path = f"/v1/projects/{self._api.project}:testIamPermissions"
-        asked = {"permissions": list(PERMISSIONS)}
+        path = f"/v1/projects/{self._api.project}"
         try:
-            told = self._api.fetch("cloudresourcemanager", path, document=asked).document
+            missing = self._missing("cloudresourcemanager", path, LOOK_AND_MAKE)
         except ProviderProblem as problem:
             fix = "enable cloudresourcemanager.googleapis.com to have them checked"
             return _unknown(name, f"they cannot be asked: {problem.message}", fix)
-        missing = sorted({*PERMISSIONS} - {*told.get("permissions", ())})
         if missing:
             return _problem(name, f"not granted: {', '.join(missing)}", _ROLE_FIX)
-        return _ok(name, f"all {len(PERMISSIONS)} that finsched uses are granted")
+        return _ok(name, f"the {len(LOOK_AND_MAKE)} for looking and making are granted")
+
+    def _missing(self, service: str, path: str, wanted: Sequence[str]) -> list[str]:
+        """Return which permissions on a resource are not granted. Raises a `ProviderProblem`."""
+        asked = {"permissions": list(wanted)}
+        told = self._api.fetch(service, f"{path}:testIamPermissions", document=asked).document
+        return sorted({*wanted} - {*told.get("permissions", ())})
 
     def _regions(self) -> Finding:
         try:
@@ -104,9 +108,10 @@ class GcpChecks:
         if not email:
             fix = f"name one in gcp.service_account; {PAGE} says what it needs"
             return _problem(name, "none is named: machines cannot reach a bucket of yours", fix)
+        path = f"/v1/projects/-/serviceAccounts/{quote(email)}"
         try:
-            path = f"/v1/projects/-/serviceAccounts/{quote(email)}"
             told = self._api.fetch("iam", path).document
+            forbidden = self._missing("iam", path, [ACT_AS])
         except NotFound:
             return _problem(name, f"there is no {email}", "make it, or correct the name")
         except NotAuthorized as problem:
@@ -115,6 +120,9 @@ class GcpChecks:
             return _failed(name, problem)
         if told.get("disabled"):
             return _problem(name, f"{email} is disabled", "enable it, or name another")
+        if forbidden:
+            fix = "grant roles/iam.serviceAccountUser on it to the identity that you use"
+            return _problem(name, f"you may not start machines that run as {email}", fix)
         return _ok(name, email)
 
     def _bucket(self, bucket: str) -> Finding:

@@ -1,20 +1,16 @@
-"""What the identity that runs finsched must be allowed to: the role in docs/reference/gcp.md."""
+"""What the identity that runs finsched must be allowed to: the roles in docs/reference/gcp.md."""
 
 from __future__ import annotations
 
-PERMISSIONS = (
-    "compute.addresses.delete",
+LOOK_AND_MAKE = (
+    "compute.acceleratorTypes.list",
     "compute.addresses.get",
     "compute.addresses.list",
-    "compute.acceleratorTypes.list",
-    "compute.advice.capacity",
     "compute.disks.create",
-    "compute.disks.delete",
     "compute.disks.get",
     "compute.disks.list",
     "compute.disks.setLabels",
     "compute.firewalls.create",
-    "compute.firewalls.delete",
     "compute.firewalls.get",
     "compute.firewalls.list",
     "compute.globalOperations.get",
@@ -23,7 +19,6 @@ PERMISSIONS = (
     "compute.images.getFromFamily",
     "compute.images.useReadOnly",
     "compute.instances.create",
-    "compute.instances.delete",
     "compute.instances.get",
     "compute.instances.list",
     "compute.instances.setLabels",
@@ -42,4 +37,14 @@ PERMISSIONS = (
     "compute.zoneOperations.get",
     "compute.zoneOperations.list",
     "iam.serviceAccounts.get",
+    "storage.buckets.get",
 )
+END = (
+    "compute.addresses.delete",
+    "compute.disks.delete",
+    "compute.firewalls.delete",
+    "compute.instances.delete",
+)
+"""These may be limited to what has finsched's name, so a project as a whole does not grant them."""
+
+ACT_AS = "iam.serviceAccounts.actAs"

@@ -390,7 +390,8 @@ def insert_rule(asked: Asked) -> Document:
     if ("global", name) in gce.resources["firewalls"]:
         raise Refused(409, "alreadyExists", f"The resource '{name}' already exists")
     gce.add("firewalls", "global", **asked.body)
-    return gce.operation("insert", "global", gce.link("firewalls", "global", name))
+    link = gce.link("firewalls", "global", name)
+    return gce.operation("insert", "global", link, seconds=gce.create_seconds)
 
 
 def not_found(name: str) -> Document:
@@ -419,6 +420,12 @@ ROUTES: tuple[tuple[str, str, str, Act], ...] = (
     ("GET", _PLACE + _KIND + _NAMED, "{kind}.get", get),
     ("DELETE", _PLACE + _KIND + _NAMED, "{kind}.delete", delete),
     ("POST", r"/v1/projects/[^/]+:testIamPermissions", "projects.testIamPermissions", permissions),
+    (
+        "POST",
+        r"/v1/projects/-/serviceAccounts/[^/]+:testIamPermissions",
+        "serviceAccounts.testIamPermissions",
+        permissions,
+    ),
     ("GET", "/v1/projects/-/serviceAccounts" + _NAMED, "serviceAccounts.get", service_account),
     ("POST", "/token", "token", token),
     ("GET", "/storage/v1/b" + _NAMED, "buckets.get", bucket),

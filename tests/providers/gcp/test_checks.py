@@ -14,7 +14,7 @@ from finsched.run.checking import Check
 from finsched.settings import Settings
 from finsched.testing.builders import job
 from finsched_gcp.checks import MOST_SKEW, clock
-from finsched_gcp.permissions import PERMISSIONS
+from finsched_gcp.permissions import ACT_AS, LOOK_AND_MAKE
 
 from .conftest import Lab
 from .gce import NODE_ACCOUNT, PROJECT
@@ -95,6 +95,8 @@ def test_what_the_settings_name_must_be_there(lab: Lab) -> None:
     for name in ("service account", "image", "regions", "network in us-central1"):
         assert findings[name].verdict is Verdict.PROBLEM, name
     assert "xx-nowhere1" in findings["regions"].detail
+    lab.cloud.denied = {ACT_AS}
+    assert "serviceAccountUser" in found(lab)["service account"].fix
     lab.cloud.accounts[NODE_ACCOUNT]["disabled"] = True
     assert "disabled" in found(lab)["service account"].detail
     assert found(lab, service_account="")["service account"].verdict is Verdict.PROBLEM
@@ -117,7 +119,7 @@ def test_a_permission_that_is_missing_is_named(lab: Lab) -> None:
     assert finding.verdict is Verdict.PROBLEM
     assert finding.detail == "not granted: compute.instances.create"
     asked = lab.cloud.named("projects.testIamPermissions")[0].body["permissions"]
-    assert asked == list(PERMISSIONS)
+    assert asked == list(LOOK_AND_MAKE)
 
 
 @slow
