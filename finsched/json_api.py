@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 Query = Mapping[str, str | int]
 
+OTHER_FORM = (AttributeError, LookupError, OverflowError, TypeError, ValueError)
+"""What reading an answer raises that has not the form it had."""
+
 _CHUNK_BYTES = 1 << 16
 _SHOWN_OF_AN_ERROR = 200
 _LONGEST_PAUSE_SECONDS = 2.0

@@ -1,4 +1,4 @@
-"""Reads the values of a config file; each reader raises TypeError or ValueError in words."""
+"""Reads the values of a config file or of an answer; each reader raises TypeError or ValueError."""
 
 from __future__ import annotations
 
@@ -52,6 +52,14 @@ def number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError("is not a number")
     return float(value)
+
+
+def whole(value: Any) -> int:
+    """Read a whole number."""
+    read = number(value)
+    if not read.is_integer():
+        raise ValueError("is not a whole number")
+    return int(read)
 
 
 def absolute_path(value: Any) -> Path:

@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from finsched.errors import ProviderError
-from finsched.json_api import JsonApi, Patience
+from finsched.json_api import OTHER_FORM, JsonApi, Patience
 from finsched.model.evidence import Evidence, Quality
 from finsched.model.interruption import HazardPrior
+from finsched.settings_values import text
 from finsched_azure.prices_fetch import EVICTION_RATES, graph_rows
 from finsched_azure.prices_parse import size_name
 from finsched_azure.settings import PUBLIC_CLOUD
@@ -47,10 +48,10 @@ class EvictionRates:
 
     def priors(self) -> Mapping[tuple[str, str], HazardPrior]:
         """Return a prior by region and machine size. Raises a ProviderProblem."""
-        rows = graph_rows(graph_api(self._token, self._url), EVICTION_RATES)
         try:
+            rows = graph_rows(graph_api(self._token, self._url), EVICTION_RATES)
             return dict(priors_of(rows, datetime.now(UTC)))
-        except (KeyError, TypeError, ValueError) as error:
+        except OTHER_FORM as error:
             message = f"azure: the eviction rates have another form: {error!r}"
             raise ProviderError(message, fix="update finsched") from error
 
@@ -68,7 +69,8 @@ def priors_of(
     priors = {band: _prior(band, asked_at) for band in (*BANDS, OPEN_BAND)}
     for row in rows:
         if row["evictionRate"]:
-            yield (row["location"], size_name(row["skuName"])), priors[row["evictionRate"]]
+            place = text(row["location"])
+            yield (place, size_name(row["skuName"])), priors[row["evictionRate"]]
 
 
 def _prior(band: str, asked_at: datetime) -> HazardPrior:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from finsched.errors import ProviderProblem
-from finsched.json_api import JsonApi
+from finsched.json_api import OTHER_FORM, JsonApi
 from finsched.model.evidence import Evidence, Quality
 from finsched.model.market import (
     Accelerator,
@@ -51,7 +51,6 @@ REGIONS = (
 )  # fmt: skip
 
 _REGIONS_AT_ONCE = 12
-_OTHER_FORM = (KeyError, TypeError, ValueError)
 
 
 def provider(settings: Settings) -> Provider:
@@ -116,7 +115,7 @@ class AzureLivePrices:
             prices = parse.vm_prices(fetch.retail_rows(self._api, region))
         except ProviderProblem as problem:
             return PriceAnswer(region=region, problems=(f"prices: {problem.message}",))
-        except _OTHER_FORM as error:
+        except OTHER_FORM as error:
             told = f"prices: the answer has another form: {error!r}"
             return PriceAnswer(region=region, problems=(told,))
         return PriceAnswer(region=region, offers=tuple(_offers(prices, region, known, now)))
@@ -132,7 +131,7 @@ class AzureLivePrices:
             return [change for change in parse.spot_changes(rows) if change.at >= since], ""
         except ProviderProblem as problem:
             return (), f"past spot prices: {problem.message}"
-        except _OTHER_FORM as error:
+        except OTHER_FORM as error:
             return (), f"past spot prices: the answer has another form: {error!r}"
 
 

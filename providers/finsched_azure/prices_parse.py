@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from finsched.model.market import CapacityType
+from finsched.settings_values import number, text
 
 Sale = tuple[str, CapacityType]
 """A machine size and a way of buying it."""
@@ -39,8 +40,8 @@ def vm_prices(rows: Iterable[Mapping[str, Any]]) -> dict[Sale, float]:
         if not _is_plain(row):
             continue
         usd = _usd_per_hour(row)
-        rank = (bool(row.get("isPrimaryMeterRegion")), row["effectiveStartDate"], usd)
-        sale = (row["armSkuName"], _capacity_type(row))
+        rank = (bool(row.get("isPrimaryMeterRegion")), text(row["effectiveStartDate"]), usd)
+        sale = (text(row["armSkuName"]), _capacity_type(row))
         if sale not in chosen or rank > chosen[sale][0]:
             chosen[sale] = (rank, usd)
     return {sale: usd for sale, (_, usd) in chosen.items()}
@@ -67,7 +68,7 @@ def _usd_per_hour(row: Mapping[str, Any]) -> float:
         raise ValueError(f"a price in {row['currencyCode']}, not in USD")
     if row["unitOfMeasure"] != "1 Hour":
         raise ValueError(f"a machine is sold by {row['unitOfMeasure']}")
-    return float(row["retailPrice"])
+    return number(row["retailPrice"])
 
 
 def spot_changes(rows: Iterable[Mapping[str, Any]]) -> list[SpotPrice]:
@@ -75,9 +76,9 @@ def spot_changes(rows: Iterable[Mapping[str, Any]]) -> list[SpotPrice]:
     changes = [
         SpotPrice(
             size_name(row["skuName"]),
-            row["location"],
+            text(row["location"]),
             _moment(told["effectiveDate"]),
-            float(told["priceUSD"]),
+            number(told["priceUSD"]),
         )
         for row in rows
         for told in row["spotPrices"]

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from finsched.errors import NotAuthorized, NotConfigured, ProviderError
-from finsched.json_api import JsonApi, Patience
+from finsched.json_api import OTHER_FORM, JsonApi, Patience
 from finsched.model.evidence import Evidence, Quality
 from finsched.model.market import Accelerator, BillingRule, InstanceType, Offer, ProviderTerms
 from finsched.provider import PriceAnswer, Provider
@@ -108,7 +108,7 @@ class GcpLivePrices:
         )
         try:
             return parse.rates(fetch.skus(api))
-        except (KeyError, TypeError, ValueError) as error:
+        except OTHER_FORM as error:
             message = f"gcp: the list of SKUs has another form: {error!r}"
             raise ProviderError(message, fix="update finsched") from error
 

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from finsched.model.market import CapacityType, InstanceType, Tier
+from finsched.settings_values import names
 
 HOURS_PER_MONTH = 730  # Google's own
 
@@ -97,7 +98,9 @@ def rates(skus: Iterable[Mapping[str, Any]]) -> dict[Rate, float]:
             tariff, part = told
             usd = _usd_per_hour(sku)
             if usd > 0:
-                found |= {Rate(region, tariff, part): usd for region in sku["serviceRegions"]}
+                found |= {
+                    Rate(region, tariff, part): usd for region in names(sku["serviceRegions"])
+                }
     return found
 
 

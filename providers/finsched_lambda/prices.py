@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from finsched.errors import ProviderError
-from finsched.json_api import JsonApi
+from finsched.json_api import OTHER_FORM, JsonApi
 from finsched.model.market import (
     BillingRule,
     CapacityType,
@@ -19,7 +19,7 @@ from finsched.model.market import (
 )
 from finsched.price_list import PriceList, live_price
 from finsched.provider import PriceAnswer, Provider
-from finsched.settings_values import read_table, text
+from finsched.settings_values import number, read_table, text, whole
 
 URL = "https://cloud.lambda.ai"
 PATH = "/api/v1/instance-types"
@@ -81,7 +81,7 @@ class LambdaLivePrices:
                 usd_per_hour(told)
                 hardware(told)
                 _free_in(told)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except OTHER_FORM as error:
             message = f"lambda: the machine types have another form: {error!r}"
             raise ProviderError(message, fix="update finsched") from error
         return types
@@ -108,7 +108,7 @@ def _offers(
 
 def usd_per_hour(told: Mapping[str, Any]) -> float:
     """Return the price of a whole machine, which Lambda tells in cents."""
-    return float(told["instance_type"]["price_cents_per_hour"]) / _CENTS
+    return number(told["instance_type"]["price_cents_per_hour"]) / _CENTS
 
 
 def hardware(told: Mapping[str, Any]) -> InstanceType | None:
@@ -118,23 +118,24 @@ def hardware(told: Mapping[str, Any]) -> InstanceType | None:
     the whole machine's, and dividing it by the wrong number is how eight become one.
     """
     kind = told["instance_type"]
-    specs, name = kind["specs"], kind["name"]
-    if not specs["gpus"]:
+    specs, name, gpu_name = kind["specs"], text(kind["name"]), text(kind["gpu_description"])
+    gpus = whole(specs["gpus"])
+    if gpus == 0:
         return None
     in_name = _COUNT_IN_NAME.match(name)
-    if in_name is None or int(in_name[1]) != specs["gpus"]:
-        raise ValueError(f"{name} is said to have {specs['gpus']} GPUs")
-    gpu = _GPU.match(kind["gpu_description"])
+    if in_name is None or int(in_name[1]) != gpus:
+        raise ValueError(f"{name} is said to have {gpus} GPUs")
+    gpu = _GPU.match(gpu_name)
     return InstanceType(
         provider="lambda",
         name=name,
-        gpu=gpu["name"] if gpu else kind["gpu_description"],
-        gpu_count=specs["gpus"],
+        gpu=gpu["name"] if gpu else gpu_name,
+        gpu_count=gpus,
         gpu_memory_gib=float(gpu["gb"]) if gpu else None,
-        vcpus=specs["vcpus"],
-        memory_gib=specs["memory_gib"],
+        vcpus=number(specs["vcpus"]),
+        memory_gib=number(specs["memory_gib"]),
     )
 
 
 def _free_in(told: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(region["name"] for region in told["regions_with_capacity_available"])
+    return frozenset(text(region["name"]) for region in told["regions_with_capacity_available"])

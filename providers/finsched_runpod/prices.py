@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from finsched.errors import ProviderError
-from finsched.json_api import JsonApi
+from finsched.json_api import OTHER_FORM, JsonApi
 from finsched.model.evidence import Evidence
 from finsched.model.market import (
     ANY_REGION,
@@ -19,7 +19,7 @@ from finsched.model.market import (
 )
 from finsched.price_list import PriceList, live_price
 from finsched.provider import PriceAnswer, Provider
-from finsched.settings_values import read_table, text
+from finsched.settings_values import number, read_table, text, whole
 
 URL = "https://api.runpod.io"
 PATH = "/graphql"
@@ -84,7 +84,7 @@ class RunpodLivePrices:
             try:
                 types = self._asked()
                 offers = tuple(offers_of(types, known, live_price(SOURCE, datetime.now(UTC))))
-            except (KeyError, TypeError, ValueError) as error:
+            except OTHER_FORM as error:
                 message = f"runpod: the GPU types have another form: {error!r}"
                 raise ProviderError(message, fix="update finsched") from error
             yield PriceAnswer(region=region, offers=offers)
@@ -104,23 +104,24 @@ def offers_of(
     """Yield machines of one to eight GPUs; a price that is missing or zero is no offer."""
     for told in types:
         for sale in SALES:
-            usd_per_gpu_hour, most = told[sale.usd_per_gpu_hour], told[sale.most_gpus] or 0
+            usd_per_gpu_hour = number(told[sale.usd_per_gpu_hour] or 0)
+            most_gpus = whole(told[sale.most_gpus] or 0)
             for gpus in SIZES if usd_per_gpu_hour else ():
-                if gpus <= most:
+                if gpus <= most_gpus:
                     yield Offer(
                         machine(told, gpus, known),
                         ANY_REGION,
                         "",
                         sale.capacity_type,
                         sale.tier,
-                        float(usd_per_gpu_hour) * gpus,
+                        usd_per_gpu_hour * gpus,
                         evidence,
                     )
 
 
 def machine(told: Mapping[str, Any], gpus: int, known: Mapping[str, InstanceType]) -> InstanceType:
     """Return the machine of so many GPUs; nobody tells its host."""
-    slug = told["displayName"].lower().replace(" ", "-")
+    slug = text(told["displayName"]).lower().replace(" ", "-")
     single = _CATALOG_NAMES.get(slug, slug)
     name = single if gpus == 1 else f"{gpus}x-{single}"
     if name in known:
@@ -131,5 +132,5 @@ def machine(told: Mapping[str, Any], gpus: int, known: Mapping[str, InstanceType
         name=name,
         gpu=same.gpu if same else told["displayName"],
         gpu_count=gpus,
-        gpu_memory_gib=float(told["memoryInGb"]),
+        gpu_memory_gib=number(told["memoryInGb"]),
     )

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from finsched.errors import ProviderError
-from finsched.json_api import JsonApi
+from finsched.json_api import OTHER_FORM, JsonApi
 from finsched.model.evidence import Evidence
 from finsched.model.market import (
     ANY_REGION,
@@ -25,7 +25,7 @@ from finsched.model.market import (
 )
 from finsched.price_list import PriceList, live_price
 from finsched.provider import PriceAnswer, Provider
-from finsched.settings_values import read_table, text
+from finsched.settings_values import number, read_table, text, whole
 
 URL = "https://console.vast.ai"
 PATH = "/api/v0/bundles/"
@@ -72,14 +72,14 @@ class VastLivePrices:
     ) -> Iterator[PriceAnswer]:
         """Yield the market. Raises a `ProviderProblem`."""
         for region in regions:
-            answer = self._api.post(PATH, SEARCH)
             try:
+                answer = self._api.post(PATH, SEARCH)
                 asks, problems = believable(answer["offers"])
                 evidence = live_price(
                     SOURCE, datetime.now(UTC), "the lowest ask of a verified host"
                 )
                 offers = tuple(lowest(asks, known, evidence))
-            except (KeyError, TypeError, ValueError) as error:
+            except OTHER_FORM as error:
                 message = f"vast: the asks have another form: {error!r}"
                 raise ProviderError(message, fix="update finsched") from error
             yield PriceAnswer(region=region, offers=offers, problems=problems)
@@ -104,8 +104,8 @@ def _is_of_the_machine(ask: Mapping[str, Any]) -> bool:
     flops, per_dollar = ask.get("total_flops"), ask.get("flops_per_dphtotal")
     if not flops or not per_dollar:
         return True
-    usd_per_hour = float(flops / per_dollar)
-    return abs(usd_per_hour / float(ask["dph_total"]) - 1) <= SAME_PRICE
+    usd_per_hour = number(flops) / number(per_dollar)
+    return abs(usd_per_hour - number(ask["dph_total"])) <= SAME_PRICE * usd_per_hour
 
 
 def lowest(
@@ -114,7 +114,7 @@ def lowest(
     """Yield the lowest ask of every GPU model and number of GPUs."""
     best: dict[str, tuple[float, InstanceType]] = {}
     for ask in asks:
-        kind, usd_per_hour = machine(ask, known), float(ask["dph_total"])
+        kind, usd_per_hour = machine(ask, known), number(ask["dph_total"])
         if kind.name not in best or usd_per_hour < best[kind.name][0]:
             best[kind.name] = (usd_per_hour, kind)
     for usd_per_hour, kind in best.values():
@@ -131,19 +131,21 @@ def lowest(
 
 def machine(ask: Mapping[str, Any], known: Mapping[str, InstanceType]) -> InstanceType:
     """Return the machine of an ask, named as the bundled list names it."""
-    gpu = ask["gpu_name"].removeprefix("Tesla ")
-    memory_gib = round(ask["gpu_ram"] / _MIB_PER_GIB)
+    gpu, gpus = text(ask["gpu_name"]).removeprefix("Tesla "), whole(ask["num_gpus"])
+    if gpus < 1:
+        raise ValueError(f"an ask of {gpus} GPUs")
+    memory_gib = round(number(ask["gpu_ram"]) / _MIB_PER_GIB)
     single = _slug(gpu, memory_gib)
     if single in known and not _is_about(memory_gib, known[single].gpu_memory_gib):
         single = f"{single}-{memory_gib}gb"
-    name = single if ask["num_gpus"] == 1 else f"{ask['num_gpus']}x-{single}"
+    name = single if gpus == 1 else f"{gpus}x-{single}"
     if name in known:
         return known[name]
     return InstanceType(
         provider="vast",
         name=name,
         gpu=known[single].gpu if single in known else gpu,
-        gpu_count=ask["num_gpus"],
+        gpu_count=gpus,
         gpu_memory_gib=float(memory_gib),
     )
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -28,6 +29,7 @@ run: python train.py
 """
 HEAVY = """
 import sys
+import time
 import finsched.cli
 try:
     finsched.cli.main()
@@ -225,3 +227,16 @@ def test_what_nobody_can_ask_is_said(
     finsched: Finsched, words: list[str], code: int, said: str
 ) -> None:
     assert said in finsched("catalog", "refresh", *words, code=code).stderr
+
+
+@pytest.mark.slow
+def test_a_cloud_that_hangs_is_left_behind_and_so_is_its_sdk(
+    finsched: Finsched, prices: Prices
+) -> None:
+    finsched("catalog", "status")  # compiles the catalog
+    prices.steer(regions=REGIONS, latency_seconds=30.0)
+    began = time.monotonic()
+    done = finsched("catalog", "refresh", "aws", "--timeout", "2", "--json", code=5)
+    assert time.monotonic() - began < 10
+    said = " ".join(each["problem"] for each in aws_of(done, "catalog-refresh")["problems"])
+    assert "no answer within 2 s; --timeout waits longer" in said
