@@ -18,6 +18,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -37,6 +38,7 @@ MakeRequest = Callable[[str], LaunchRequest]
 """Builds a request for a token; its job must run until it is ended."""
 
 _LAUNCHES_AT_ONCE = 4
+_GANG = 3
 
 
 class ProviderConformance:
@@ -107,6 +109,20 @@ class ProviderConformance:
         try:
             assert len(instances) == request.nodes
             assert all(instance.pool == request.offer.pool for instance in instances)
+            assert list(compute.launch(request)) == instances
+            assert list(compute.find(token)) == instances
+        finally:
+            self.end(compute, instances)
+
+    def test_a_gang_is_made_once_in_one_place_in_the_order_of_its_ranks(
+        self, compute: Compute, make_request: MakeRequest, token: str
+    ) -> None:
+        """All nodes or none; a search after a lost answer brings them in the same order."""
+        request = _of_nodes(make_request(token), _GANG)
+        instances = list(compute.launch(request))
+        try:
+            assert len({instance.id for instance in instances}) == _GANG
+            assert len({instance.pool for instance in instances}) == 1
             assert list(compute.launch(request)) == instances
             assert list(compute.find(token)) == instances
         finally:
@@ -218,6 +234,10 @@ class ProviderConformance:
                 return status
             assert time.monotonic() < give_up_at, f"{instance_id} does not end: {status}"
             time.sleep(self.poll_pause_seconds)
+
+
+def _of_nodes(request: LaunchRequest, nodes: int) -> LaunchRequest:
+    return replace(request, nodes=nodes, node_config={**request.node_config, "nodes": nodes})
 
 
 def _check_offer(offer: Offer, provider_name: str) -> None:
