@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,8 +19,8 @@ from finsched.errors import (
     SpecError,
 )
 from finsched.ledger import Ledger
-from finsched.model.job import JobSpec
-from finsched.model.market import CapacityType, Market
+from finsched.model.job import CapacityPreference, JobSpec
+from finsched.model.market import Market
 from finsched.model.quote import Decision, Quote
 from finsched.model.run import Placement, Rehearsal
 from finsched.run.clock import anchored, wall_clock
@@ -73,9 +74,14 @@ def start(
     market = quoting.read_market(job, settings, now=now)
     if request is None:
         _refuse_without_a_door(job, market)
-    decision = quoting.quote_in(
-        job, market, now=now, discounts=settings.discounts, launchable_only=request is None
-    )
+
+    def quoted(spec: JobSpec) -> Decision:
+        here = request is None
+        return quoting.quote_in(
+            spec, market, now=now, discounts=settings.discounts, launchable_only=here
+        )
+
+    decision = quoted(job)
     rehearsal = None
     if request or not nothing_cheap(job, decision):
         best = _admitted(job, decision, settings)
@@ -83,7 +89,7 @@ def start(
     submission = Submission(
         job=job,
         store_base=_store_base(job, settings, store, rehearsed=request is not None),
-        best_on_demand=_best_on_demand(job, decision, market),
+        best_on_demand=_best_on_demand(job, quoted, market),
         rehearsal=rehearsal,
         policy=policy,
     )
@@ -136,13 +142,15 @@ def _store_base(job: JobSpec, settings: Settings, store: str | None, *, rehearse
     return chosen if "://" in chosen else Path(chosen).expanduser().absolute().as_uri()
 
 
-def _best_on_demand(job: JobSpec, decision: Decision, market: Market) -> Placement | None:
-    """The cheapest on-demand quote, also where it is over a threshold: it is a yardstick."""
+def _best_on_demand(
+    job: JobSpec, quoted: Callable[[JobSpec], Decision], market: Market
+) -> Placement | None:
+    """The cheapest on-demand quote, also where it is over a threshold or the job wants spot alone.
+
+    It is a yardstick and no place to go.
+    """
+    decision = quoted(replace(job, capacity=CapacityPreference.ON_DEMAND))
     over = (each.quote for each in decision.rejections if each.quote)
-    quotes = [each for each in (*decision.quotes, *over) if _on_demand(each)]
+    quotes = [*decision.quotes, *over]
     best = min(quotes, key=lambda quote: quote.total_usd, default=None)
     return placement(job, best, market, "best on-demand") if best else None
-
-
-def _on_demand(quote: Quote) -> bool:
-    return quote.offer.capacity_type is CapacityType.ON_DEMAND

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from pathlib import Path
 
 import pytest
 
@@ -132,3 +133,11 @@ def test_over_a_threshold_nothing_is_launched(machine: Machine, limit: str, code
 def test_without_a_provider_to_launch_on_the_rehearsal_is_offered(machine: Machine) -> None:
     machine.finsched("launch", gpu_job(machine), code=5)
     assert "--rehearse" in machine.errors
+
+
+@pytest.mark.slow
+def test_a_job_that_wants_spot_alone_is_compared_with_on_demand(machine: Machine) -> None:
+    path = Path(gpu_job(machine, STEPS="80"))
+    path.write_text(path.read_text() + "capacity: spot\n")
+    account = machine.document("launch", path, "--rehearse", *ONCE_LATE)["account"]
+    assert float(account["on_demand_usd"]) > 0
