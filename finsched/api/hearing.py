@@ -112,13 +112,14 @@ class _Hearing:
     def heard(self, within: timedelta) -> Heard:
         """What was said until now."""
         self.progress = None
+        working = [thread.is_alive() for thread in self.threads]  # before looking at what they said
         answers, ended = tuple(self.answers), self.ended or datetime.now(UTC)
         problems = [
             (answer.region, problem)
             for answer in sorted(answers, key=lambda answer: answer.region)
             for problem in answer.problems
         ]
-        silent = self._silent(answers, within)
+        silent = self._silent(working, answers, within)
         return Heard(
             provider=self.question.provider.name,
             asked_at=self.began,
@@ -129,13 +130,15 @@ class _Hearing:
             problems=(*problems, *silent, *self.problems),
         )
 
-    def _silent(self, answers: Sequence[PriceAnswer], within: timedelta) -> list[Problem]:
-        prices, interruptions = (thread.is_alive() for thread in self.threads)
+    def _silent(
+        self, working: Sequence[bool], answers: Sequence[PriceAnswer], within: timedelta
+    ) -> list[Problem]:
+        prices, interruptions = working
         waited = f"no answer within {within.total_seconds():g} s; --timeout waits longer"
         told = {answer.region for answer in answers}
-        missing = [(region, waited) for region in self.regions if region not in told]
+        missing = [region for region in self.regions or (EVERYWHERE,) if region not in told]
         late = [(EVERYWHERE, f"interruptions: {waited}")] if interruptions else []
-        return [*((missing or [(EVERYWHERE, waited)]) if prices else ()), *late]
+        return [*((region, waited) for region in missing if prices), *late]
 
     def _guarded(self, work: Callable[[], None]) -> None:
         """Whatever a provider's package raises must not cost the others their prices."""
