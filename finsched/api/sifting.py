@@ -22,7 +22,7 @@ from finsched.model.market import (
 from finsched.provider import PriceAnswer
 
 SAME_MEMORY = 0.15  # vendors call a card of 79.6 GiB one of 80 GB
-FEWEST_PEERS = 3  # providers whose prices make a middle
+FEWEST_PEERS = 3  # other providers, whose prices make a middle
 
 
 class Sieve:
@@ -86,15 +86,16 @@ class Sieve:
         return of_pool, of_region
 
     def _peers(self, offer: Offer) -> Peers | None:
-        """What a machine with these GPUs costs at each provider's middle price per GPU."""
+        """What a machine with these GPUs costs elsewhere, at each provider's middle price per GPU."""
         kind = offer.instance_type
-        per_gpu = self._per_gpu.get((kind.gpu, offer.capacity_type)) if kind.gpu else None
-        if per_gpu is None:
+        asked = self._per_gpu.get((kind.gpu, offer.capacity_type), {}) if kind.gpu else {}
+        others = [usd for provider, usd in asked.items() if provider != offer.provider]
+        if len(others) < FEWEST_PEERS:
             return None
-        return Peers(per_gpu.middle * kind.gpu_count, per_gpu.lowest * kind.gpu_count)
+        return Peers(median(others) * kind.gpu_count, min(others) * kind.gpu_count)
 
     @cached_property
-    def _per_gpu(self) -> dict[tuple[str | None, CapacityType], Peers]:
+    def _per_gpu(self) -> dict[tuple[str | None, CapacityType], dict[str, float]]:
         asked: dict[tuple[str | None, CapacityType], dict[str, list[float]]]
         asked = defaultdict(lambda: defaultdict(list))
         for offer in self._known.offers:
@@ -102,11 +103,9 @@ class Sieve:
             if kind.gpu_count:
                 prices = asked[kind.gpu, offer.capacity_type][offer.provider]
                 prices.append(offer.price_usd_per_hour / kind.gpu_count)
-        middles = {sale: list(map(median, each.values())) for sale, each in asked.items()}
         return {
-            sale: Peers(median(each), min(each))
-            for sale, each in middles.items()
-            if len(each) >= FEWEST_PEERS
+            sale: {provider: median(prices) for provider, prices in by_provider.items()}
+            for sale, by_provider in asked.items()
         }
 
     def _is_accepted(self, offer: Offer) -> bool:
