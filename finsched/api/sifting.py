@@ -86,7 +86,7 @@ class Sieve:
         return of_pool, of_region
 
     def _peers(self, offer: Offer) -> Peers | None:
-        """What a machine with these GPUs costs elsewhere, at each provider's middle price per GPU."""
+        """What a machine with these GPUs costs at other providers, each at its middle per GPU."""
         kind = offer.instance_type
         asked = self._per_gpu.get((kind.gpu, offer.capacity_type), {}) if kind.gpu else {}
         others = [usd for provider, usd in asked.items() if provider != offer.provider]
