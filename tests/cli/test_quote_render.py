@@ -314,6 +314,14 @@ def test_json_marks_what_could_be_started_from_here() -> None:
     assert [each["launchable"] for each in document["quotes"]] == [False, True]
 
 
+def test_people_see_who_is_only_quoted_where_somebody_can_be_launched_on() -> None:
+    shown = decision(BEST, FIXED, launchable=frozenset({"gcp"}))
+    assert fact("quoted only", JOB, shown).startswith("aws: no launch there from here")
+    for launchable in (frozenset[str](), frozenset({"aws", "gcp"})):
+        told = sections(JOB, decision(BEST, FIXED, launchable=launchable))
+        assert "quoted only" not in {each.label for section in told for each in section}
+
+
 def test_the_explanation_compares_machines_and_names_every_source() -> None:
     found = {fact.label: fact.text for part in explanation_sections(JOB, THREE) for fact in part}
     assert "$387.50 below the next" in found["why"]

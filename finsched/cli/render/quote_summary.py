@@ -54,6 +54,7 @@ class Fact:
 
 
 Section = list[Fact]
+NAMED = 3  # providers that nothing can be launched on, before they are only counted
 _PLACE_CODES = frozenset({RejectionCode.REGION, RejectionCode.RESIDENCY})
 
 
@@ -104,8 +105,21 @@ def sections(job: JobSpec, decision: Decision) -> list[Section]:
     if best is None:  # nothing at all fits: the error that follows counts the reasons
         rest = rest if over_threshold(decision) else []
         return [rest + notes] if rest + notes else []
-    found = (_winner(job, decision, best), _sources(decision, best), rest + notes)
+    told = _quoted_only(decision) + rest + notes
+    found = (_winner(job, decision, best), _sources(decision, best), told)
     return [section for section in found if section]
+
+
+def _quoted_only(decision: Decision) -> Section:
+    """Name who is quoted and cannot be launched on, where somebody can."""
+    quoted = dict.fromkeys(quote.offer.provider for quote in decision.quotes)
+    elsewhere = [provider for provider in quoted if provider not in decision.launchable]
+    if not elsewhere or len(elsewhere) == len(quoted):
+        return []
+    more = len(elsewhere) - NAMED
+    named = ", ".join(elsewhere[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    text = f"{named}: no launch there from here; --launchable leaves them out"
+    return [Fact(label="quoted only", text=text)]
 
 
 def next_step(job_file: Path, decision: Decision) -> Fact:
