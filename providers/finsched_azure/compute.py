@@ -180,14 +180,9 @@ class AzureCompute:
             return None
         reason = self._reasons.get(which, EndReason.UNKNOWN)
         self._ended[which] = status_of_vanished(str(which), launched, missed, reason)
-        self._bury(which.group, tags[INSTALLATION])
+        if sum(each.group == which.group for each in self._ended) == int(tags[NODES]):
+            self._clear(which.group, tags[INSTALLATION])
         return self._ended[which]
-
-    def _bury(self, group: str, installation: str) -> None:
-        """Delete what an attempt leaves when its last machine is gone."""
-        with suppress(FinschedError):
-            if not self._api.listed("virtual_machines.list", group):
-                self._clear(group, installation)
 
     # --- terminate -----------------------------------------------------------------------------
 

@@ -198,6 +198,9 @@ class Cloud:
         if gone and kind_of(path) == VM:
             for each in ends_with(gone):
                 self.vanish(each)
+            for disk in self.of_kind(DISK):
+                if disk.get("managedBy") == gone["id"]:
+                    disk["managedBy"] = None
             for nic in self.of_kind(NIC):
                 if (nic["properties"].get("virtualMachine") or {}).get("id") == gone["id"]:
                     nic["properties"]["virtualMachine"] = None

@@ -132,6 +132,19 @@ def test_the_group_goes_with_the_last_machine_of_a_gang(lab: Lab, compute: Compu
     lab.wait_for_nothing()
 
 
+def test_the_ends_of_a_whole_gang_are_seen_though_one_is_seen_first(
+    lab: Lab, compute: Compute
+) -> None:
+    """The group that tells of the others goes only when each of them has been told of."""
+    ids = [each.id for each in compute.launch(launch_request(nodes=2))]
+    for each in ids:
+        lab.evict(each)
+    until_ended(compute, ids[0])
+    assert GROUP in lab.left()
+    until_ended(compute, ids[1])
+    lab.wait_for_nothing()
+
+
 def test_another_process_sees_the_end_while_the_group_is_there(lab: Lab, compute: Compute) -> None:
     [launched] = compute.launch(launch_request())
     lab.evict(launched.id)
