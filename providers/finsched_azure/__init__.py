@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finsched.errors import NotConfigured
@@ -50,7 +51,8 @@ def _assembled(settings: Settings) -> Provider:
 
 
 def _is_installed(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False
+    """Look for a module of the SDK without importing those that it is in."""
+    top, _, rest = name.partition(".")
+    spec = find_spec(top)
+    places = (spec.submodule_search_locations if spec else None) or ()
+    return any(Path(place, *rest.split(".")).is_dir() for place in places)

@@ -17,6 +17,7 @@ from .conftest import Lab, launch_request, offer
 
 pytestmark = pytest.mark.slow
 
+USER = "finsched"
 GROUP = group_of(launch_request())
 OWN_SUBNET = (
     f"/subscriptions/{SUBSCRIPTION}/resourceGroups/acme/providers"
@@ -75,11 +76,11 @@ def test_a_spot_machine_is_asked_for_as_a_whole(lab: Lab, compute: Compute) -> N
         },
         "osProfile": {
             "computerName": "finsched-node-0",
-            "adminUsername": "finsched",
+            "adminUsername": USER,
             "customData": base64.b64encode(b"#!/bin/sh\necho r1-1 0\n").decode(),
             "linuxConfiguration": {
                 "disablePasswordAuthentication": True,
-                "ssh": {"publicKeys": [{"path": "/home/finsched/.ssh/authorized_keys"}]},
+                "ssh": {"publicKeys": [{"path": f"/home/{USER}/.ssh/authorized_keys"}]},
             },
         },
         "networkProfile": {
