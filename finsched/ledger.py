@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -23,6 +24,8 @@ CREATE TABLE IF NOT EXISTS events (
     body TEXT NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS events_of_run ON events (run, sequence);
+CREATE INDEX IF NOT EXISTS turns_of_run ON events (run, sequence, kind)
+    WHERE kind IN ('Queued', 'Resumed', 'Ended');
 CREATE TRIGGER IF NOT EXISTS events_stay BEFORE UPDATE ON events
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS events_remain BEFORE DELETE ON events
@@ -35,15 +38,19 @@ _KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__args__
 class Ledger:
     """What happened and what it cost, in the order in which it was learnt.
 
-    Every append is one durable transaction. Raises `LedgerProblem` when the disk says no.
+    Every append is one durable transaction. Threads may share a ledger. Raises `LedgerProblem`
+    when the disk says no.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._one_at_a_time = threading.RLock()
         with _explained(path):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.touch(mode=0o600)
-            self._connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+            self._connection = sqlite3.connect(
+                path, timeout=30, isolation_level=None, check_same_thread=False
+            )
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
             self._connection.executescript(_TABLES)
@@ -86,15 +93,38 @@ class Ledger:
     def run_ids(self) -> list[str]:
         """Return every run, newest first."""
         query = "SELECT run FROM events GROUP BY run ORDER BY MIN(sequence) DESC"
-        with _explained(self.path):
+        with self._alone():
             return [row[0] for row in self._connection.execute(query)]
+
+    def queued(self) -> list[str]:
+        """Return the runs that the per-user process holds: handed over, and not ended since."""
+        query = (
+            "SELECT run FROM (SELECT run, kind, MAX(sequence) AS latest FROM events"
+            " WHERE kind IN ('Queued', 'Resumed', 'Ended') GROUP BY run)"
+            " WHERE kind = 'Queued' ORDER BY latest"
+        )
+        with self._alone():
+            return [row[0] for row in self._connection.execute(query)]
+
+    def news(self, after: int) -> tuple[int, set[str]]:
+        """Return the newest sequence number, and the runs with events behind `after`."""
+        query = "SELECT sequence, run FROM events WHERE sequence > ?"
+        with self._in_place():
+            rows = self._connection.execute(query, (after,)).fetchall()
+        return max([after, *(row[0] for row in rows)]), {row[1] for row in rows}
+
+    def newest(self) -> int:
+        """Return the newest sequence number; 0 for an empty ledger."""
+        with self._alone():
+            (newest,) = self._connection.execute("SELECT MAX(sequence) FROM events").fetchone()
+        return newest or 0
 
     def providers(self) -> set[str]:
         """Return the names of all providers that something was ever launched on."""
         query = (
             "SELECT DISTINCT json_extract(body, '$.provider') FROM events WHERE kind = 'Intended'"
         )
-        with _explained(self.path):
+        with self._alone():
             return {row[0] for row in self._connection.execute(query)}
 
     def resolve(self, prefix: str | None) -> str:
@@ -111,9 +141,15 @@ class Ledger:
         raise SpecError(f"{prefix} {found}", fix="`finsched runs` lists the runs")
 
     @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Use the connection while no other thread does."""
+        with self._one_at_a_time, _explained(self.path):
+            yield
+
+    @contextmanager
     def _in_place(self) -> Iterator[None]:
         """Use the file that everybody else would open, not one that was deleted meanwhile."""
-        with _explained(self.path):
+        with self._alone():
             if _identity(self.path) != self._file:
                 raise LedgerProblem(
                     f"the ledger {self.path} was deleted or replaced while it was in use",

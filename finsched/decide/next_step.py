@@ -68,15 +68,15 @@ def _between(run: Run, now: datetime, spent_usd: Decimal, ahead: Prospects) -> S
 
 
 def _held(run: Run, now: datetime, ahead: Prospects) -> Step | None:
-    """Why nothing may start now: outside of the start window, or no price is low enough."""
+    """Why nothing may start now: the start window, something that is missing, or the prices."""
     held = outside(run, now)
     if isinstance(held, TooLate):
         return End(outcome=Outcome.DEADLINE, why=held.why)
     if held:
         return Wait(until=held.until, choice=Choice(step="wait", why=held.why))
-    if ahead.too_dear:
+    if why := ahead.lacks or ahead.too_dear:
         until = now + PRICES_LOOKED_UP_EVERY
-        return Wait(until=until, choice=Choice(step="wait", why=ahead.too_dear))
+        return Wait(until=until, choice=Choice(step="wait", why=why))
     return None
 
 

@@ -38,12 +38,13 @@ class Prospects:
     `frame` is None where nothing is to be weighed: without a deadline, without stated hours of
     work, or where only spot or only on-demand may be used. Then the first quote is taken.
     `too_dear` says why nothing may run at present prices, `live_too_dear` why the live attempt may
-    not go on.
+    not go on. `lacks` says what is missing here to launch anything.
     """
 
     quotes: tuple[Quote, ...] = ()
     too_dear: str | None = None
     live_too_dear: str | None = None
+    lacks: str | None = None
     frame: Frame | None = None
     make_policy: MakePolicy = field(default_factory=lambda: named("adaptive"))
 

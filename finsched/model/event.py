@@ -17,6 +17,7 @@ from finsched.model.run import (
     ClockAnchor,
     Outcome,
     Placement,
+    QueuePlace,
     Rehearsal,
     Restore,
     Run,
@@ -161,6 +162,13 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Queued:
+    """The run was handed to the per-user process; it starts when its turn comes."""
+
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreDiscarded:
     """A person gave up what an ended run keeps in its store; written before it is deleted."""
 
@@ -185,6 +193,7 @@ Event = (
     | StopRequested
     | Ended
     | Resumed
+    | Queued
     | StoreDiscarded
 )
 
@@ -248,6 +257,9 @@ def _run_after(run: Run, record: Recorded) -> Run:
             return replace(run, outcome=outcome, detail=detail, ended_at=record.at)
         case Resumed():
             return _resumed(run, record.event)
+        case Queued(priority=priority):
+            place = QueuePlace(priority=priority, since=record.at, after=len(run.attempts))
+            return replace(run, queue_place=place)
         case StoreDiscarded():
             return replace(run, store_discarded_at=record.at)
     raise TypeError(f"{type(record.event).__name__} is not an event of a submitted run")

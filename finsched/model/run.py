@@ -190,6 +190,18 @@ class ClockAnchor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueuePlace:
+    """A run's place in the queue of the per-user process: higher priorities first, then older ones.
+
+    `after` counts the attempts that it had before it was handed over.
+    """
+
+    priority: int
+    since: datetime
+    after: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One submission of a job, until it ends."""
 
@@ -205,6 +217,7 @@ class Run:
     attempts: tuple[Attempt, ...] = ()
     checkpoints: tuple[Checkpoint, ...] = ()
     choice: Choice | None = None  # the last that was written down
+    queue_place: QueuePlace | None = None  # of a run that was handed to the per-user process
     stop_requested: str | None = None
     resumed_after: int = 0  # attempts up to this one no longer decide how the run ends
     limits_since: int = 0  # attempts up to this one were launched under other limits
@@ -249,6 +262,12 @@ class Run:
     def last_checkpoint(self) -> Checkpoint | None:
         """The newest committed checkpoint."""
         return self.checkpoints[-1] if self.checkpoints else None
+
+    @property
+    def waits_in_queue(self) -> bool:
+        """Whether it was handed to the per-user process and nothing of it was launched since."""
+        place = self.queue_place
+        return place is not None and self.outcome is None and len(self.attempts) <= place.after
 
     @property
     def interruptions(self) -> int:

@@ -34,12 +34,17 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One process that supervises runs: its settings, its ledger, its secrets, its listener."""
+    """One process that supervises runs: its settings, its ledger, its secrets, its listener.
+
+    A process with many runs shares the doors to the clouds and what is known of the market.
+    """
 
     settings: Settings
     ledger: Ledger
     secrets: Mapping[str, str]
     listener: Listener | None = None
+    door: Callable[[str], Provider] | None = None
+    market: Callable[[Run, datetime], Market] | None = None
 
     def supervise(self, run_id: str) -> Run:
         """Carry a run to its end; Ctrl-C, SIGTERM and SIGHUP stop it cleanly.
@@ -48,13 +53,19 @@ class Session:
         """
         with supervision(self.settings.state_dir, run_id):
             journal = Journal(self.ledger, run_id, self.listener)
-            clock = self._clock(journal)
-            supervisor = Supervisor(journal, self._surroundings(journal.run, clock))
+            supervisor = Supervisor(journal, self.surroundings(journal))
             with _signals_to(supervisor.interrupt):
                 return supervisor.supervise()
 
     def resume(self, run_id: str, *, max_cost_usd: float | None, deadline: timedelta | None) -> Run:
         """Write down that a person wants the run to go on, and carry it to its end."""
+        self.reopen(run_id, max_cost_usd=max_cost_usd, deadline=deadline)
+        return self.supervise(run_id)
+
+    def reopen(
+        self, run_id: str, *, max_cost_usd: float | None, deadline: timedelta | None
+    ) -> None:
+        """Write down that a person wants the run to go on; nobody else may be supervising it."""
         with supervision(self.settings.state_dir, run_id):
             run = self.ledger.run(run_id)
             now = present_moment(run)
@@ -66,7 +77,6 @@ class Session:
             until = now + deadline if deadline else None
             resumed = Resumed(max_cost_usd=max_cost_usd, deadline=until)
             self.ledger.append(run_id, resumed, now)
-        return self.supervise(run_id)
 
     def stop(self, run_id: str) -> Run:
         """Ask the run to end; carry it there, or wait for the supervisor that does."""
@@ -81,6 +91,23 @@ class Session:
                 time.sleep(_LOOK_AGAIN_SECONDS)
         return self.ledger.run(run_id)
 
+    def surroundings(self, journal: Journal) -> Surroundings:
+        """Return what the supervisor of a run acts on."""
+        run, clock = journal.run, self._clock(journal)
+        outlook = Outlook(run, self.market or self._market, clock)
+        return Surroundings(
+            provider_for=self.door or cache(self._provider),
+            store=_store(run.store_uri),
+            clock=clock,
+            terms=LaunchTerms(
+                installation=installation(self.settings.state_dir),
+                lease=self.settings.lease,
+                secrets=self.secrets,
+            ),
+            look_ahead=outlook.ahead,
+            place=outlook.place,
+        )
+
     def _clock(self, journal: Journal) -> Clock:
         """The run's clock; a rehearsal that had paused goes on at the moment it stood still."""
         run = journal.run
@@ -92,21 +119,6 @@ class Session:
         clock = anchored(last.at, run.rehearsal.speed)
         journal.record(ClockAnchored(anchor=clock.anchor), last.at)
         return clock
-
-    def _surroundings(self, run: Run, clock: Clock) -> Surroundings:
-        outlook = Outlook(run, self._market, clock)
-        return Surroundings(
-            provider_for=cache(self._provider),
-            store=_store(run.store_uri),
-            clock=clock,
-            terms=LaunchTerms(
-                installation=installation(self.settings.state_dir),
-                lease=self.settings.lease,
-                secrets=self.secrets,
-            ),
-            look_ahead=outlook.ahead,
-            place=outlook.place,
-        )
 
     def _market(self, run: Run, now: datetime) -> Market:
         return quoting.read_market(run.job, self.settings, now=now)
