@@ -26,7 +26,9 @@ USER = "ada@acme.example"
 NODE_ACCOUNT = f"finsched-node@{PROJECT}.iam.gserviceaccount.com"
 ROOT = "https://www.googleapis.com/compute/v1"
 REGIONS = {"us-central1": "abcf", "europe-west4": "abc"}
-MACHINES = {"n1-standard-8", "a2-highgpu-1g", "g2-standard-8", "a4-highgpu-8g"}
+MACHINES = {"n1-standard-4", "n1-standard-8", "a2-highgpu-1g", "a4-highgpu-8g"} | {
+    f"g2-standard-{vcpus}" for vcpus in (4, 8, 12, 16)
+}
 ACCELERATORS = {"nvidia-tesla-t4", "nvidia-tesla-v100"}
 NOT_THERE = {("us-central1-f", "g2-standard-8"), ("us-central1-b", "nvidia-tesla-t4")}
 IMAGE = "common-cu129-ubuntu-2204-nvidia-580"
