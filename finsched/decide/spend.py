@@ -23,11 +23,15 @@ _MICRODOLLAR = Decimal("0.000001")
 
 
 def billed_seconds(attempt: Attempt, now: datetime) -> int:
-    """Return the seconds the provider bills: rounded up, never below its minimum."""
-    if attempt.billing_from is None:
+    """Return the seconds the provider bills: rounded up, never below its minimum.
+
+    An intent counts from when it was written: its machine may be there already.
+    """
+    began_at = attempt.billing_from or (attempt.intended_at if attempt.live else None)
+    if began_at is None:
         return 0
     rule = attempt.placement.billing
-    ran = ((attempt.ended_at or now) - attempt.billing_from).total_seconds()
+    ran = ((attempt.ended_at or now) - began_at).total_seconds()
     steps = math.ceil(max(ran, 0.0) / rule.granularity_seconds)
     return max(steps * rule.granularity_seconds, rule.minimum_seconds)
 
@@ -77,6 +81,19 @@ def budget_ends_at(run: Run, attempt: Attempt, now: datetime) -> datetime | None
     left_usd = limit - float(spent_usd(run, now)) - attempt.placement.output_transfer_usd
     hours_left = max(left_usd / price_usd_per_hour, 0.0)
     return now + min(timedelta(hours=hours_left), timedelta(days=3650))
+
+
+def budget_met_at(run: Run, now: datetime, reserve: timedelta) -> datetime | None:
+    """Return when all that runs together leaves just enough of the budget to save and deliver."""
+    limit = run.job.budget.max_cost_usd
+    live = [attempt.placement for attempt in run.attempts if attempt.live]
+    usd_per_hour = sum(placement.usd_per_hour for placement in live)
+    if limit is None or usd_per_hour <= 0:
+        return None
+    kept_usd = max(placement.output_transfer_usd for placement in live)
+    left_usd = limit - float(spent_usd(run, now)) - kept_usd
+    hours_left = max(left_usd / usd_per_hour, 0.0)
+    return now + min(timedelta(hours=hours_left), timedelta(days=3650)) - reserve
 
 
 def money(usd: float) -> Decimal:

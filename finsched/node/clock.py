@@ -18,6 +18,10 @@ class TimeSource(Protocol):
         """Return the present moment, aware UTC."""
         ...
 
+    def monotonic(self) -> float:
+        """Return seconds that never jump, and stand still while the machine sleeps."""
+        ...
+
     def pause(self, seconds: float) -> None:
         """Let time pass."""
         ...
@@ -30,6 +34,10 @@ class _Machine:
         """Return the present moment."""
         return datetime.now(UTC)
 
+    def monotonic(self) -> float:
+        """Return seconds that never jump."""
+        return time.monotonic()
+
     def pause(self, seconds: float) -> None:
         """Sleep."""
         time.sleep(seconds)
@@ -41,6 +49,11 @@ _source: TimeSource = _Machine()
 def utc_now() -> datetime:
     """Return the present moment."""
     return _source.now()
+
+
+def monotonic() -> float:
+    """Return seconds that never jump, and stand still while the machine sleeps."""
+    return _source.monotonic()
 
 
 def pause(seconds: float) -> None:

@@ -41,9 +41,12 @@ def read_messages(store: Store, attempt: int, *, after: int = 0) -> list[Message
 class Mailbox:
     """Where the agent drops its messages; a thread of its own sends them."""
 
-    def __init__(self, store: Store, attempt: int) -> None:
+    def __init__(
+        self, store: Store, attempt: int, *, alive_every_seconds: float | None = None
+    ) -> None:
         self._objects = _objects(store, attempt)
         self._last_number = 0
+        self._alive_every_seconds = alive_every_seconds
         self._waiting: deque[dict[str, Any]] = deque(maxlen=_WAITING_AT_MOST)
         self._changed = threading.Condition()
         self._closing = False
@@ -80,9 +83,11 @@ class Mailbox:
                 pause_seconds = min(2 * pause_seconds, 10.0)
 
     def _next(self) -> dict[str, Any] | None:
+        """Wait for a message; in a long silence one is made, so that nobody takes us for dead."""
         with self._changed:
             while not self._waiting and not self._closing:
-                self._changed.wait()
+                if not self._changed.wait(self._alive_every_seconds):
+                    return {"kind": "alive", "at": to_iso(utc_now())}
             return self._waiting.popleft() if self._waiting else None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from finsched.errors import MachineProblem
 from finsched.run.attendant import Attendant
@@ -21,13 +20,14 @@ class Abandonment:
         self._clock = clock
         for attendant in attendants:
             attendant.wind_down("stopped")
-        longest = max((each.seconds_to_save for each in attendants), default=timedelta())
-        self._until = clock.wall() + longest
+        longest = max((each.seconds_to_save for each in attendants), default=0.0)
+        self._until = clock.monotonic() + longest
 
     def tick(self) -> float:
         """Return in how many real seconds to look again; raises the problem once all is done."""
-        if self._clock.wall() < self._until and not all(each.is_gone for each in self._attendants):
-            return min(each.poll_interval.total_seconds() for each in self._attendants)
+        in_time = self._clock.monotonic() < self._until
+        if in_time and not all(each.is_gone for each in self._attendants):
+            return min(each.seconds_to_next_look for each in self._attendants)
         for attendant in self._attendants:
             attendant.switch_off()
         raise self._problem

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from finsched.errors import ProviderProblem
-from finsched.model.run import Attempt
+from finsched.model.event import Warned
+from finsched.model.run import Attempt, AttemptState
 from finsched.node.store import Store
 from finsched.provider import InstanceState, Provider
 from finsched.run.clock import Clock
 from finsched.run.correspondence import Correspondence
 from finsched.run.journal import Journal
 from finsched.run.launching import reserve_seconds
+from finsched.run.reconcile import reconcile
+from finsched.run.silence import Silence
 from finsched.run.watching import give_up, watch
 
 SLACK_SECONDS = 5.0
@@ -31,26 +34,45 @@ class Means:
 
 
 class Attendant:
-    """Looks after one attempt from its launch to its end."""
+    """Looks after one attempt from its launch to its end.
+
+    Waiting is measured in seconds that no jump of the clock and no sleep of this machine adds to.
+    """
 
     def __init__(self, number: int, means: Means) -> None:
         self._number = number
         self._means = means
         self._post = Correspondence(means.store, number)
-        self._stop_by: datetime | None = None
-        self._unknown_since: datetime | None = None
+        self._stop_by: float | None = None
+        self._unknown_since: float | None = None
+        self._heard = Silence(means.lease)
+        self._warned = False
 
     @property
-    def poll_interval(self) -> timedelta:
-        """How often it is worth looking."""
-        return self._means.provider.poll_interval
+    def seconds_to_next_look(self) -> float:
+        """When it is worth looking again: at the next poll, or when patience ends."""
+        poll_seconds = self._means.provider.poll_interval.total_seconds()
+        left = self._stop_by - self._now if self._stop_by else 0.0
+        return min(poll_seconds, left) if left > 0 else poll_seconds
 
     def look(self, *, patient: bool = True) -> None:
         """Look once; a cloud that does not answer says nothing about the machine."""
         means, known = self._means, True
         with suppress(ProviderProblem):
-            known = watch(means.journal, self._attempt, means.provider, self._post, means.clock)
-        self._give_up_on_the_vanished(known=known, patient=patient)
+            if self._attempt.state is AttemptState.INTENDED:
+                reconcile(means.journal, self._attempt, means.provider, means.clock)
+                return
+            known = watch(
+                means.journal,
+                self._attempt,
+                means.provider,
+                self._post,
+                means.clock,
+                silent=self._warned,
+            )
+        if self._attempt.live:
+            self._give_up_on_the_vanished(known=known, patient=patient)
+            self._give_up_on_the_silent()
 
     def renew(self) -> None:
         """Keep the node's lease from running out."""
@@ -63,45 +85,64 @@ class Attendant:
     def wind_down(self, order: str, *, patient: bool = True) -> None:
         """Order a last checkpoint; switch the machine off when it takes too long."""
         self._post.stop(order)
-        now = self._means.clock.wall()
         if self._stop_by is None:
-            self._stop_by = now + self.seconds_to_save
-        if now >= self._stop_by or not patient:
+            self._stop_by = self._now + self.seconds_to_save
+        if self._now >= self._stop_by or not patient:
             self.switch_off()
 
     @property
-    def seconds_to_save(self) -> timedelta:
+    def seconds_to_save(self) -> float:
         """How long a last checkpoint may take, in real time."""
         means = self._means
-        seconds = reserve_seconds(means.journal.run, means.clock) + SLACK_SECONDS
-        return timedelta(seconds=seconds)
+        return reserve_seconds(means.journal.run, means.clock) + SLACK_SECONDS
 
     def switch_off(self) -> None:
-        """End the machines, whatever runs on them."""
+        """End the machines, whatever runs on them; a refusal is met again at the next look."""
         compute = self._means.provider.compute
         for instance_id in self._attempt.instance_ids:
             if compute:
-                compute.terminate(instance_id)
+                with suppress(ProviderProblem):
+                    compute.terminate(instance_id)
 
     @property
     def is_gone(self) -> bool:
         """Whether the provider says that every machine has ended."""
         compute, ids = self._means.provider.compute, self._attempt.instance_ids
-        statuses = compute.poll(ids) if compute else {}
-        states = [status.state for status in statuses.values()]
-        gone = all(state is InstanceState.TERMINATED for state in states)
-        return len(states) == len(ids) and gone
+        with suppress(ProviderProblem):
+            statuses = compute.poll(ids) if compute and ids else {}
+            states = [status.state for status in statuses.values()]
+            gone = all(state is InstanceState.TERMINATED for state in states)
+            return len(states) == len(ids) and gone
+        return False
 
     @property
     def _attempt(self) -> Attempt:
         return self._means.journal.run.attempts[self._number - 1]
 
+    @property
+    def _now(self) -> float:
+        return self._means.clock.monotonic()
+
     def _give_up_on_the_vanished(self, *, known: bool, patient: bool) -> None:
         if known:
             self._unknown_since = None
             return
-        now = self._means.clock.wall()
-        self._unknown_since = self._unknown_since or now
-        patience = self._means.lease + timedelta(seconds=SLACK_SECONDS)
-        if now - self._unknown_since > patience or not patient:
-            give_up(self._means.journal, self._attempt)
+        self._unknown_since = self._unknown_since or self._now
+        patience = self._means.lease.total_seconds() + SLACK_SECONDS
+        if self._now - self._unknown_since > patience or not patient:
+            self.switch_off()
+            give_up(self._means.journal, self._attempt, self._means.clock.now())
+
+    def _give_up_on_the_silent(self) -> None:
+        """A machine whose agent says nothing any more is paid for nothing: it is switched off."""
+        if self._post.trouble is not None:
+            self._heard.cannot_tell()
+        elif self._heard.too_long(self._post.newest, self._now):
+            self._warn_once("nothing was heard of the machine for too long: it is switched off")
+            self.switch_off()
+
+    def _warn_once(self, text: str) -> None:
+        if not self._warned:
+            self._warned = True
+            event = Warned(attempt=self._number, text=text)
+            self._means.journal.record(event, self._means.clock.now())

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from finsched.model.run import ClockAnchor
-from finsched.node.clock import pause, utc_now
+from finsched.node.clock import monotonic, pause, utc_now
 
 
 class Clock(Protocol):
@@ -23,6 +23,10 @@ class Clock(Protocol):
 
     def wall(self) -> datetime:
         """Return the real present moment, aware UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return real seconds that never jump, and stand still while this machine sleeps."""
         ...
 
     def at(self, real: datetime) -> datetime:
@@ -56,6 +60,10 @@ class AnchoredClock:
     def wall(self) -> datetime:
         """Return the real present moment, aware UTC."""
         return utc_now()
+
+    def monotonic(self) -> float:
+        """Return real seconds that never jump."""
+        return monotonic()
 
     def at(self, real: datetime) -> datetime:
         """Return the run's moment for a real one."""

@@ -26,16 +26,24 @@ class Correspondence:
         self._lease_until: datetime | None = None
         self._go_sent = False
         self._stop_sent = False
+        self.newest = 0  # the number of the last letter that was seen
+        self._last_words: list[Message] = []
 
     def letters(self, after: int) -> Sequence[Message]:
-        """Return the node's messages behind number `after`; none while the store is away."""
+        """Return the node's messages behind number `after` that were not returned before.
+
+        There are none while the store is away. Its last words are returned every time.
+        """
         try:
-            messages = read_messages(self._store, self.attempt, after=after)
+            messages = read_messages(self._store, self.attempt, after=max(after, self.newest))
         except StoreError as error:
             self.trouble = str(error)
             return ()
         self.trouble = None
-        return messages
+        self.newest = max([self.newest, *(message.number for message in messages)])
+        said_before = self._last_words
+        self._last_words = said_before or [each for each in messages if each.kind == "ended"]
+        return [*said_before, *messages]
 
     def renew(self, lease: timedelta) -> None:
         """Extend the node's lease once a third of it has passed."""

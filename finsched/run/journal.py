@@ -36,6 +36,11 @@ class Journal:
         if not self.run.attempts:
             self._tell(partial(_heard, self.run, records[0]))
 
+    @property
+    def last_sequence(self) -> int:
+        """The last row of the ledger that is in `run`."""
+        return self._last_sequence
+
     def record(self, event: Event, at: datetime) -> None:
         """Write one event, after those that others wrote meanwhile."""
         self._ledger.append(self.run.id, event, at)

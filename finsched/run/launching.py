@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from finsched.decide.spend import budget_ends_at
 from finsched.errors import (
+    InvalidRequest,
     NoAnswer,
     NoCapacity,
     NoQuota,
+    NotAuthorized,
     PriceTooLow,
     ProviderProblem,
     Throttled,
 )
 from finsched.model.event import AttemptEnded, Intended, Launched
 from finsched.model.run import Attempt, AttemptEnd, Placement, Run
-from finsched.provider import Instance, LaunchRequest, Provider
+from finsched.provider import Compute, Instance, LaunchRequest, Provider
 from finsched.run.clock import Clock
 from finsched.run.journal import Journal
 from finsched.run.quota import require_quota
@@ -27,6 +30,7 @@ from finsched.run.rehearsing import hints
 KEPT_CHECKPOINTS = 2
 LEAST_RESERVE_SECONDS = 2.0
 TRY_ANOTHER_POOL = (NoAnswer, NoCapacity, NoQuota, PriceTooLow, Throttled)
+_CLEAR_NO = (NoCapacity, NoQuota, PriceTooLow, InvalidRequest, NotAuthorized)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +71,11 @@ def launch(
         instances = _create(provider, _request(journal.run, clock, terms))
     except ProviderProblem as problem:
         _refused(journal, clock, number, problem)
-        if not isinstance(problem, TRY_ANOTHER_POOL):
+        if _is_final(problem, journal.run):
             raise
     else:
-        confirm(journal, number, instances, clock)
+        if instances:
+            confirm(journal, number, instances, clock)
 
 
 def confirm(journal: Journal, number: int, instances: Sequence[Instance], clock: Clock) -> None:
@@ -81,18 +86,40 @@ def confirm(journal: Journal, number: int, instances: Sequence[Instance], clock:
 
 
 def _create(provider: Provider, request: LaunchRequest) -> Sequence[Instance]:
-    """Create, or find again what a create with a lost answer has made."""
+    """Create; nothing is returned where nobody can tell yet whether there are machines.
+
+    The intent then stays open: `reconcile` settles it.
+    """
     if provider.compute is None:
         raise NoCapacity(f"{provider.name} can be quoted but not launched from here")
     try:
         return provider.compute.launch(request)
-    except (ProviderProblem, OSError) as problem:
-        found = provider.compute.find(request.token)
-        if found:
+    except (NoAnswer, OSError):
+        return _ask_again(provider.compute, request)
+    except ProviderProblem:
+        if found := provider.compute.find(request.token):
             return found
-        if isinstance(problem, ProviderProblem):
-            raise
-        raise NoCapacity(f"{provider.name} did not answer: {problem}") from problem
+        raise
+
+
+def _ask_again(compute: Compute, request: LaunchRequest) -> Sequence[Instance]:
+    """The same token asks for the same machines, so that only a clear no means that none is."""
+    try:
+        return compute.launch(request)
+    except _CLEAR_NO:
+        raise
+    except (ProviderProblem, OSError):
+        with suppress(ProviderProblem, OSError):
+            return compute.find(request.token)
+        return ()
+
+
+def _is_final(problem: ProviderProblem, run: Run) -> bool:
+    """Whether a refusal ends the run: a mistake does, a bad hour only before the first machine."""
+    if isinstance(problem, TRY_ANOTHER_POOL):
+        return False
+    has_run = any(attempt.instance_ids for attempt in run.attempts)
+    return isinstance(problem, InvalidRequest) or not has_run
 
 
 def _refused(journal: Journal, clock: Clock, number: int, problem: ProviderProblem) -> None:

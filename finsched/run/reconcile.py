@@ -1,6 +1,8 @@
-"""After a crash: what became of the intents that were written and never confirmed."""
+"""What became of intents that were written and never confirmed: after a crash, or no answer."""
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 from finsched.model.event import AttemptEnded
 from finsched.model.run import Attempt, AttemptEnd, AttemptState
@@ -9,15 +11,28 @@ from finsched.run.clock import Clock
 from finsched.run.journal import Journal
 from finsched.run.launching import confirm
 
+_LONGEST_PATIENCE = timedelta(minutes=5)
+_PATIENCE_LOOKS = 20
+
 
 def reconcile(journal: Journal, attempt: Attempt, provider: Provider, clock: Clock) -> None:
-    """Settle an open intent: adopt the machine that it made, or end the attempt."""
+    """Settle an open intent: adopt the machine that it made, or end the attempt.
+
+    An intent stays open as long as lists may be late. Raises the `ProviderProblem` of a look.
+    """
     if attempt.state is not AttemptState.INTENDED:
         return
     found = provider.compute.find(attempt.token) if provider.compute else ()
     if found:
         confirm(journal, attempt.number, found, clock)
         return
-    detail = "the launcher died before the create call"
+    if clock.wall() - clock.real(attempt.intended_at) < _patience(provider):
+        return
+    detail = "no machine came of the create call"
     end = AttemptEnded(attempt=attempt.number, end=AttemptEnd.NOT_LAUNCHED, detail=detail)
     journal.record(end, clock.now())
+
+
+def _patience(provider: Provider) -> timedelta:
+    """How long after an intent a cloud's lists may not tell yet of the machine that it made."""
+    return min(_PATIENCE_LOOKS * provider.poll_interval, _LONGEST_PATIENCE)

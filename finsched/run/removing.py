@@ -131,7 +131,7 @@ class Remover:
             provider = self._sweep.provider(attempt.provider)
             post = Correspondence(_store(journal.run.store_uri), attempt.number)
             if not watch(journal, attempt, provider, post, clock_of(journal.run)):
-                give_up(journal, attempt)
+                give_up(journal, attempt, clock_of(journal.run).now())
 
     def _live(self, journal: Journal, finds: list[Find]) -> list[Attempt]:
         numbers = {find.resource.attempt for find in finds if find.is_orphan}

@@ -11,7 +11,7 @@ from finsched.decide.freshness import stale
 from finsched.decide.limits import over
 from finsched.decide.next_step import next_step
 from finsched.decide.prospects import Prospects
-from finsched.decide.spend import spent_usd
+from finsched.decide.spend import budget_met_at, spent_usd
 from finsched.decide.step import DropStandby, End, HandOver, Launch, Move, Pause, Stay, Step, Wait
 from finsched.errors import MachineProblem, ProviderProblem
 from finsched.model.event import Decided, Ended, Event, Promoted, StopRequested, Warned
@@ -24,11 +24,11 @@ from finsched.run.attendant import SLACK_SECONDS, Attendant, Means
 from finsched.run.clock import Clock
 from finsched.run.journal import Journal
 from finsched.run.launching import LaunchTerms, launch, reserve_seconds
-from finsched.run.reconcile import reconcile
 from finsched.run.watching import MOVED
 
 _ORDERS = {Outcome.BUDGET: "limit", Outcome.DEADLINE: "limit", Outcome.STOPPED: "stopped"}
 _BETWEEN_ATTEMPTS_SECONDS = 1.0
+_SHORTEST_LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,6 @@ class Supervisor:
         self._attendants: dict[int, Attendant] = {}
         self._signals = 0
         self._warned_of: tuple[int, int] | None = None
-        self._settled = False
         self._abandonment: Abandonment | None = None
 
     def interrupt(self) -> None:
@@ -90,7 +89,6 @@ class Supervisor:
             return self._abandonment.tick()
 
     def _look_and_act(self) -> float | None:
-        self._settle()
         if self._journal.run.outcome is not None:
             return None
         self._journal.catch_up()
@@ -101,15 +99,6 @@ class Supervisor:
         wanted_seconds = self._act(self._step())
         self._journal.looked(self._around.clock.now())
         return None if self._journal.run.outcome is not None else wanted_seconds
-
-    def _settle(self) -> None:
-        """Before the first look: what became of the intents of a supervisor that died."""
-        if self._settled:
-            return
-        for attempt in self._journal.run.live_attempts:
-            provider = self._around.provider_for(attempt.provider)
-            reconcile(self._journal, attempt, provider, self._around.clock)
-        self._settled = True
 
     def _hear_signals(self) -> None:
         if self._signals and self._journal.run.stop_requested is None:
@@ -164,7 +153,7 @@ class Supervisor:
                 self._keep_alive()
             case End(outcome=outcome, why=why):
                 self._end(outcome, why)
-        return self._poll_seconds
+        return self._seconds_to_next_look
 
     def _note(self, choice: Choice) -> None:
         """Write a decision down when it is another than the last."""
@@ -257,11 +246,14 @@ class Supervisor:
         return self._signals < 2
 
     @property
-    def _poll_seconds(self) -> float:
-        """How often live attempts are worth looking at; without any, the next look is at once."""
-        live = self._journal.run.live_attempts
-        intervals = (self._attendant(attempt).poll_interval for attempt in live)
-        return min((interval.total_seconds() for interval in intervals), default=0.0)
+    def _seconds_to_next_look(self) -> float:
+        """When live attempts are worth another look; without any, it is at once."""
+        run, now, clock = self._journal.run, self._around.clock.now(), self._around.clock
+        wanted = [self._attendant(each).seconds_to_next_look for each in run.live_attempts]
+        if wanted and (end := budget_met_at(run, now, self._reserve)):
+            left = (clock.real(end) - clock.real(now)).total_seconds()
+            wanted += [max(left, _SHORTEST_LOOK_SECONDS)] if left > 0 else []
+        return min(wanted, default=0.0)
 
     def _seconds_until(self, moment: datetime) -> float:
         clock = self._around.clock

@@ -15,10 +15,11 @@ from finsched.model.event import (
     Progressed,
     Ready,
     Started,
+    Transferred,
     Warned,
 )
 from finsched.model.market import CapacityType
-from finsched.model.run import Attempt, AttemptEnd, Checkpoint, Restore
+from finsched.model.run import Attempt, AttemptEnd, Checkpoint, Direction, Restore, Transfer
 from finsched.node.clock import from_iso
 from finsched.provider import EndReason, InstanceState, InstanceStatus, Provider
 from finsched.run import gangs
@@ -27,6 +28,8 @@ from finsched.run.correspondence import Correspondence
 from finsched.run.journal import Journal
 
 LEAST_PROGRESS = 0.005
+_HINT = "the provider may take the machine back soon: saving now"
+VANISHED = "the provider knows nothing of the machine any more; its cost is an estimate"
 MOVED = "moved"  # the order to an attempt whose run goes on elsewhere
 Document = Mapping[str, Any]
 
@@ -40,10 +43,17 @@ class Farewell:
 
 
 def watch(
-    journal: Journal, attempt: Attempt, provider: Provider, post: Correspondence, clock: Clock
+    journal: Journal,
+    attempt: Attempt,
+    provider: Provider,
+    post: Correspondence,
+    clock: Clock,
+    *,
+    silent: bool = False,
 ) -> bool:
     """Hear the node, ask the provider, and end the attempt once nothing of it bills any more.
 
+    `silent` says that we have switched the machine off because its agent was heard no more.
     Returns whether the provider knew of every instance; what it does not list is unknown, not gone.
     """
     statuses = provider.compute.poll(attempt.instance_ids) if provider.compute else {}
@@ -54,21 +64,22 @@ def watch(
     ended_at = _ended_at(attempt, statuses)
     if ended_at is not None:
         end, detail = _ending(attempt, statuses, farewell)
+        if silent and end is AttemptEnd.STOPPED:
+            end, detail = AttemptEnd.NODE_FAILED, "the agent was heard no more"
         event = AttemptEnded(attempt=attempt.number, end=end, detail=detail)
         journal.record(event, clock.at(ended_at))
     return all(_is_known(statuses.get(instance_id)) for instance_id in attempt.instance_ids)
 
 
-def give_up(journal: Journal, attempt: Attempt) -> None:
+def give_up(journal: Journal, attempt: Attempt, at: datetime) -> None:
     """End an attempt whose provider has known nothing of it for longer than its lease.
 
-    Without a lease the node has ended itself by then; it is billed up to its last sign of life.
+    Nobody knows when it ended: it counts as billed up to now, so that no bill is ever higher.
     """
     is_spot = attempt.placement.offer.capacity_type is CapacityType.SPOT
     end = AttemptEnd.INTERRUPTED if is_spot else AttemptEnd.NODE_FAILED
-    detail = "the provider knows nothing of the machine any more"
-    event = AttemptEnded(attempt=attempt.number, end=end, detail=detail)
-    journal.record(event, _last_sign_of_life(journal, attempt))
+    event = AttemptEnded(attempt=attempt.number, end=end, detail=VANISHED)
+    journal.record(event, max(at, _last_sign_of_life(journal, attempt)))
 
 
 def _last_sign_of_life(journal: Journal, attempt: Attempt) -> datetime:
@@ -114,17 +125,26 @@ def _event(
             return Ready(attempt=attempt, message=number)
         case "progress" if _moved(journal, message["progress"]):
             return Progressed(attempt=attempt, progress=message["progress"], message=number)
+        case "uploading" | "restoring":
+            return Transferred(attempt=attempt, transfer=_transfer(message), message=number)
         case "committed":
             checkpoint = _checkpoint(attempt, message, at)
             return Committed(attempt=attempt, checkpoint=checkpoint, message=number)
         case "notice":
             return Noticed(attempt=attempt, message=number)
-        case "rebalance":
-            text = "the provider may take the machine back soon: saving now"
-            return Warned(attempt=attempt, text=text, message=number)
-        case "warning":
-            return Warned(attempt=attempt, text=message["text"], message=number)
+        case "rebalance" | "warning":
+            return Warned(attempt=attempt, text=message.get("text", _HINT), message=number)
     return None
+
+
+def _transfer(message: Document) -> Transfer:
+    uploads = message["kind"] == "uploading"
+    return Transfer(
+        direction=Direction.UPLOAD if uploads else Direction.RESTORE,
+        done_bytes=message["done_bytes"],
+        total_bytes=message["total_bytes"],
+        seconds=message["seconds"],
+    )
 
 
 def _moved(journal: Journal, progress: float) -> bool:

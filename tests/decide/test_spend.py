@@ -31,9 +31,15 @@ def test_time_is_billed_by_the_rule(
 
 
 def test_an_attempt_that_got_no_machine_costs_nothing() -> None:
-    story = Story().launched().after(hours=1)
+    story = Story().launched().after(hours=1).ended(AttemptEnd.NOT_LAUNCHED)
     unbilled = replace(story.run.attempts[0], billing_from=None)
     assert billed_seconds(unbilled, story.now) == 0
+
+
+def test_an_intent_counts_as_long_as_its_machine_may_be_there() -> None:
+    story = Story().launched().after(hours=1)
+    intended = replace(story.run.attempts[0], billing_from=None)
+    assert billed_seconds(intended, story.now) == 3600
 
 
 def test_spend_is_exact_to_the_millionth_over_all_attempts() -> None:

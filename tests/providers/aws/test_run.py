@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from finsched.errors import NotAuthorized
 from finsched.ledger import Ledger
 from finsched.model.event import Submitted
 from finsched.model.run import AttemptEnd, AttemptState, Placement
+from finsched.node.clock import time_from
 from finsched.provider import Provider
 from finsched.run.clock import wall_clock
 from finsched.run.journal import Journal
@@ -49,6 +50,19 @@ launch(journal, provider, wall_clock(), terms, chosen)
 """
 
 
+class Later:
+    """Ten minutes from now: lists tell of everything by then."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(minutes=10)
+
+    def monotonic(self) -> float:
+        return time.monotonic() + 600.0
+
+    def pause(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     ledger = Ledger(tmp_path / "ledger.sqlite")
@@ -72,9 +86,7 @@ def test_a_launch_is_written_down_with_its_machines(provider: Provider, ledger: 
     assert provider.compute.poll(attempt.instance_ids).keys() == set(attempt.instance_ids)
 
 
-@pytest.mark.parametrize(
-    "code", ["InsufficientInstanceCapacity", "VcpuLimitExceeded", "InternalError"]
-)
+@pytest.mark.parametrize("code", ["InsufficientInstanceCapacity", "VcpuLimitExceeded"])
 def test_a_refusal_that_another_pool_may_mend_ends_the_attempt_only(
     lab: Lab, provider: Provider, ledger: Ledger, code: str
 ) -> None:
@@ -85,6 +97,21 @@ def test_a_refusal_that_another_pool_may_mend_ends_the_attempt_only(
     assert attempt.end is AttemptEnd.NOT_LAUNCHED
     assert code in attempt.detail
     assert journal.run.outcome is None
+
+
+def test_a_launch_without_any_answer_stays_open_until_lists_can_tell(
+    lab: Lab, provider: Provider, ledger: Ledger
+) -> None:
+    lab("fault", operation="RunInstances", code="InternalError", times=99)
+    journal = Journal(ledger, "r1")
+    launch(journal, provider, wall_clock(), TERMS, chosen())
+    [attempt] = journal.run.attempts
+    assert attempt.state is AttemptState.INTENDED
+    reconcile(journal, attempt, provider, wall_clock())
+    assert journal.run.attempts[0].state is AttemptState.INTENDED
+    with time_from(Later()):
+        reconcile(journal, attempt, provider, wall_clock())
+    assert journal.run.attempts[0].end is AttemptEnd.NOT_LAUNCHED
 
 
 def test_a_missing_permission_stops_the_launching(
@@ -148,7 +175,8 @@ def test_a_launcher_that_is_killed_before_the_create_call_has_made_nothing(
 ) -> None:
     kill_a_launch_in("DescribeImages", lab, tmp_path / "ledger.sqlite")
     journal = Journal(ledger, "r1")
-    reconcile(journal, journal.run.attempts[0], provider, wall_clock())
+    with time_from(Later()):
+        reconcile(journal, journal.run.attempts[0], provider, wall_clock())
     [attempt] = journal.run.attempts
     assert attempt.end is AttemptEnd.NOT_LAUNCHED
     assert lab.instances() == []

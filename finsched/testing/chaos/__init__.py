@@ -1,0 +1,1 @@
+"""Deterministic simulation: the production supervisor in simulated clouds under every fault."""

@@ -1,0 +1,266 @@
+"""Holds a simulated run to its invariants, after everything that happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+
+from finsched.ledger import Ledger
+from finsched.model.market import CapacityType
+from finsched.model.run import Run
+from finsched.provider import EndReason
+from finsched.testing.chaos import invariants
+from finsched.testing.chaos.office import Process
+from finsched.testing.chaos.truth import LogTruth
+from finsched.testing.chaos.weather import LEDGER, STORE, Weather
+from finsched_sim.machine import Machine
+from finsched_sim.world import World
+
+_SHUTDOWN_S = 30.0
+_SYSTEM_TIMER_S = 900.0  # ends a machine whose agent is gone
+_CALL_S = 60.0  # a slow call
+_LOOKS_BETWEEN_SUMS = 10
+_BOOT_AND_SAVE_S = 4.5 * 3600  # a boot, a cool-down and an interval at their longest
+
+
+class Violated(Exception):
+    """An invariant does not hold."""
+
+
+@dataclass(kw_only=True)
+class Case:
+    """One run under inspection; moments in seconds since the beginning of the world."""
+
+    run_id: str
+    bucket_uri: str
+    truth: LogTruth
+    run: Run
+    process: Process | None = None
+    machines: list[Machine] = field(default_factory=list)
+    seen_entries: int = 0
+    ended_s: float | None = None
+    kept_s: float = 0.0
+    disturbed_s: float = 0.0
+    is_disturbed: bool = False
+    watched_s: float = 0.0
+    excused_usd: float = 0.0
+    excused_until_s: float = 0.0
+    excused_usd_per_s: float = 0.0
+    looks: int = 0
+    looked_s: float = 0.0
+    limit_usd: float | None = None
+    at_limit: list[Machine] | None = None  # what ran when the limit was passed
+
+
+class Inspector:
+    """Knows the truth of the world, and what the ledger says of it."""
+
+    def __init__(
+        self,
+        world: World,
+        ledger: Ledger,
+        weather: Weather,
+        *,
+        lease: timedelta,
+        skew_s: Callable[[], float],
+    ) -> None:
+        self.cases: dict[str, Case] = {}
+        self._world = world
+        self._ledger = ledger
+        self._weather = weather
+        self._lease_s = lease.total_seconds()
+        self._skew_s = skew_s
+        self._seen_machines = 0
+        self._restored: set[str] = set()
+        self._checked_nodes = 0
+
+    def open(self, run_id: str) -> Case:
+        """Begin to look at a run."""
+        run = self._ledger.run(run_id)
+        truth = LogTruth(self._world.bucket(run.store_uri))
+        now_s = self._world.timeline.now_s
+        case = Case(run_id=run_id, bucket_uri=run.store_uri, truth=truth, run=run, kept_s=now_s)
+        self.cases[run_id] = case
+        return case
+
+    def look(self) -> None:
+        """Check everything that can be checked at any moment."""
+        self._look_at_new_machines()
+        self._look_at_restores()
+        for case in self.cases.values():
+            self._look_at(case)
+
+    def look_at_end_of(self, process: Process, why: str) -> None:
+        """A process has ended: it had a reason, and what it knew is what the ledger folds to."""
+        run = self._ledger.run(process.run_id)
+        disk_is_full = self._weather.storm_over(LEDGER) is not None or process.met_full_disk
+        said = invariants.stays(why, run, disk_is_full=disk_is_full)
+        self._require("stays", process.run_id, said)
+        journal = process.journal
+        if journal is None:
+            return
+        records = self._ledger.records(process.run_id)
+        heard = [record for record in records if record.sequence <= journal.last_sequence]
+        self._require("folds", process.run_id, invariants.folds(journal.run, heard))
+
+    def close(self, case: Case) -> None:
+        """Everything of a run is over: the sums have to agree."""
+        case.run = self._ledger.run(case.run_id)
+        now_s = self._world.timeline.now_s
+        said = invariants.the_bill(case.run, case.machines, now_s)
+        self._require("the_bill", case.run_id, said)
+
+    # --- one thing after the other -------------------------------------------------------------
+
+    def _look_at_new_machines(self) -> None:
+        machines = self._world.made
+        while self._seen_machines < len(machines):
+            machine = machines[self._seen_machines]
+            self._seen_machines += 1
+            case = self.cases[machine.request.run]
+            case.machines.append(machine)
+            said = invariants.known(machine, self._ledger.run(case.run_id))
+            self._require("known", case.run_id, said)
+
+    def _look_at_restores(self) -> None:
+        for machine_id, node in self._world.nodes.items():
+            if machine_id not in self._restored and node.restored is not None:
+                self._restored.add(machine_id)
+                case = self.cases[node.config.run]
+                said = invariants.nothing_lost(node, case.truth)
+                self._require("nothing_lost", case.run_id, said)
+
+    def _look_at(self, case: Case) -> None:
+        now_s = self._world.timeline.now_s
+        if case.process and case.process.journal:
+            case.run = case.process.journal.run
+        entries = case.truth.entries
+        if len(entries) > case.seen_entries:
+            case.seen_entries = len(entries)
+            case.kept_s = now_s if entries[-1].progress is not None else case.kept_s
+            self._require("one_writer", case.run_id, invariants.one_writer(entries))
+        if case.run.outcome is None:
+            case.ended_s = None
+            self._look_at_living(case, now_s)
+        elif any(machine.runs for machine in case.machines):
+            self._look_at_ended(case, now_s)
+
+    def _look_at_living(self, case: Case, now_s: float) -> None:
+        self._excuse(case, now_s)
+        limit = case.run.job.budget.max_cost_usd
+        if limit is not None:
+            self._look_at_spend(case, limit, now_s)
+        self._look_at_progress(case, now_s)
+        self._look_at_leases(case, now_s)
+        case.looked_s = now_s
+        case.looks += 1
+        if case.looks % _LOOKS_BETWEEN_SUMS == 0:
+            self._look_at_sums(case, now_s)
+
+    def _look_at_progress(self, case: Case, now_s: float) -> None:
+        """Deadlines apart: with one, a policy may well wait for a cheaper machine."""
+        was, case.is_disturbed = case.is_disturbed, self._is_disturbed(case, now_s)
+        if was or case.is_disturbed:
+            case.disturbed_s = now_s
+        if case.run.deadline_at is not None:
+            return
+        calm_s = now_s - max(case.disturbed_s, case.kept_s, self._weather.last_fault_s)
+        allowed_s = 2 * self._lease_s + _BOOT_AND_SAVE_S
+        what = f"{len(case.run.attempts)} attempts"
+        self._require("goes_on", case.run_id, invariants.goes_on(calm_s, allowed_s, what))
+
+    def _look_at_leases(self, case: Case, now_s: float) -> None:
+        """Without a supervisor that is awake every node ends itself when its lease does."""
+        if case.process is not None and case.process.awake:
+            case.watched_s = now_s
+        for machine in case.machines:
+            if machine.runs and not machine.frozen:
+                booted_s = machine.meter.began_s + machine.cloud.boot_s[1]
+                since_s = max(case.watched_s, booted_s, machine.thawed_s)
+                said = invariants.leased(machine, now_s - since_s, self._allowed_s(machine))
+                self._require("leased", case.run_id, said)
+
+    def _allowed_s(self, machine: Machine) -> float:
+        """How long a machine may run after the last thing that anybody did for it."""
+        reserve_s = float(machine.request.node_config["reserve_seconds"])
+        if not self._world.nodes[machine.id].is_alive:
+            reserve_s += _SYSTEM_TIMER_S
+        return self._lease_s + 2 * reserve_s + _SHUTDOWN_S + 2 * abs(self._skew_s())
+
+    def _is_disturbed(self, case: Case, now_s: float) -> bool:
+        if case.process is None or not case.process.awake or self._weather.storms_now:
+            return True
+        lost = (EndReason.INTERRUPTED, EndReason.FAILED)
+        if case.machines and case.machines[-1].status.reason in lost:
+            return True
+        shelves = (shelf for cloud in self._world.clouds.values() for shelf in cloud.plan.shelves)
+        calm = CapacityType.ON_DEMAND
+        return not any(s.capacity_type is calm and s.capacity.has_some(now_s) for s in shelves)
+
+    def _look_at_spend(self, case: Case, limit: float, now_s: float) -> None:
+        if limit != case.limit_usd:
+            case.limit_usd, case.at_limit = limit, None
+        about = sum(machine.meter.about_usd(now_s) for machine in case.machines)
+        if about <= limit:
+            return
+        billed = float(sum((m.meter.usd(now_s) for m in case.machines), Decimal(0)))
+        if billed > limit and case.at_limit is None:
+            case.at_limit = [m for m in case.machines if not _ended_before(m, case.looked_s)]
+        allowed = sum(self._allowance_usd(machine) for machine in case.at_limit or ())
+        said = invariants.within_budget(case.run, billed, allowed + case.excused_usd)
+        self._require("within_budget", case.run_id, said)
+
+    def _allowance_usd(self, machine: Machine) -> float:
+        tariff, config = machine.meter.tariff, machine.request.node_config
+        seconds = float(max(tariff.step_seconds, tariff.minimum_seconds))
+        seconds += 2 * float(config["reserve_seconds"]) + _SHUTDOWN_S + abs(self._skew_s())
+        return seconds * float(tariff.usd_per_hour) / 3600
+
+    def _excuse(self, case: Case, now_s: float) -> None:
+        """What a machine costs while nobody at all could end it is reported, not blamed."""
+        case.excused_usd += case.excused_usd_per_s * (now_s - case.excused_until_s)
+        case.excused_until_s, case.excused_usd_per_s = now_s, 0.0
+        watched = case.process is not None and case.process.awake
+        for machine in case.machines:
+            if not machine.runs or not machine.frozen or machine.cloud.has_timer:
+                continue
+            reached = watched and not self._weather.storm_over(machine.cloud.name)
+            if not reached or self._weather.storm_over(STORE) or self._weather.storm_over(LEDGER):
+                usd_per_second = float(machine.meter.tariff.usd_per_hour) / 3600
+                case.excused_usd_per_s += usd_per_second
+
+    def _look_at_sums(self, case: Case, now_s: float) -> None:
+        moment = self._world.timeline.now()
+        said = invariants.never_below_the_bill(
+            case.run, case.machines, now_s, moment, self._slack_usd(case)
+        )
+        self._require("never_below_the_bill", case.run_id, said)
+
+    def _slack_usd(self, case: Case) -> Decimal:
+        """What the wrong clock may have taken off of ends that only the supervisor tells."""
+        guessed = {each.token for each in case.run.attempts if invariants.is_estimate(each)}
+        tariffs = [m.meter.tariff for m in case.machines if m.request.token in guessed]
+        usd_per_hour = sum((tariff.usd_per_hour for tariff in tariffs), Decimal(0))
+        return usd_per_hour * Decimal(_CALL_S + abs(self._skew_s())) / 3600
+
+    def _look_at_ended(self, case: Case, now_s: float) -> None:
+        if case.ended_s is None:
+            case.ended_s = now_s
+        for machine in case.machines:
+            since_s = now_s - case.ended_s
+            said = invariants.over_with_the_run(
+                machine, case.run, since_s, self._allowed_s(machine)
+            )
+            self._require("over_with_the_run", case.run_id, said)
+
+    def _require(self, name: str, run_id: str, violation: str | None) -> None:
+        if violation:
+            hours = self._world.timeline.now_s / 3600
+            raise Violated(f"{name} at {hours:.3f} h of {run_id}: {violation}")
+
+
+def _ended_before(machine: Machine, at_s: float) -> bool:
+    ended_s = machine.meter.ended_s
+    return ended_s is not None and ended_s < at_s

@@ -1,0 +1,125 @@
+"""What must hold at every step, whatever goes wrong; each function returns its violation or None.
+
+docs/explanation/chaos.md says in words what each one promises, and what it leaves out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from finsched.decide.spend import attempt_usd, compute_usd
+from finsched.model.event import Recorded, fold
+from finsched.model.run import Attempt, Run
+from finsched.run.watching import VANISHED
+from finsched.testing.chaos.truth import LogEntry, LogTruth
+from finsched_sim.machine import Machine
+from finsched_sim.node import SimNode
+
+CENT = Decimal("0.01")
+
+
+def one_writer(entries: Sequence[LogEntry]) -> str | None:
+    """No attempt commits once a higher one has opened the log; asked at each new entry."""
+    newest = entries[-1]
+    highest = max(entry.attempt for entry in entries)
+    if newest.attempt >= highest:
+        return None
+    return f"attempt {newest.attempt} has written entry {newest.number} after {highest} had opened"
+
+
+def nothing_lost(node: SimNode, truth: LogTruth) -> str | None:
+    """An attempt goes on from the newest whole checkpoint of those before it."""
+    best = truth.newest_whole(below_attempt=node.config.attempt)
+    found = node.restored.commit if node.restored else None
+    if best is None or (found and found.number >= best.number):
+        return None
+    number = found.number if found else None
+    return f"attempt {node.config.attempt} restored {number}, and {best.number} is whole"
+
+
+def known(machine: Machine, run: Run) -> str | None:
+    """Whatever bills was written down before it was made."""
+    if any(attempt.token == machine.request.token for attempt in run.attempts):
+        return None
+    return f"{machine.id} bills, and the ledger knows nothing of {machine.request.token}"
+
+
+def over_with_the_run(
+    machine: Machine, run: Run, since_end_s: float, allowed_s: float
+) -> str | None:
+    """After the end of a run and the time of a lease nothing of it bills."""
+    if not machine.runs or since_end_s <= allowed_s:
+        return None
+    return f"{machine.id} bills {since_end_s:.0f} s after the end of {run.id}"
+
+
+def leased(machine: Machine, alone_s: float, allowed_s: float) -> str | None:
+    """A machine whose supervisor is gone ends itself when its lease does."""
+    if alone_s <= allowed_s:
+        return None
+    return (
+        f"{machine.id} runs {alone_s:.0f} s after anybody has looked, {allowed_s:.0f} are its lease"
+    )
+
+
+def within_budget(run: Run, billed_usd: float, allowance_usd: float) -> str | None:
+    """No more is spent than the budget, a step of each meter and the time of a last checkpoint."""
+    limit = run.job.budget.max_cost_usd
+    if limit is None or billed_usd <= limit + allowance_usd:
+        return None
+    return f"${billed_usd:.2f} billed, where ${limit:.2f} and ${allowance_usd:.2f} were allowed"
+
+
+def never_below_the_bill(
+    run: Run, machines: Iterable[Machine], now_s: float, now: datetime, slack_usd: Decimal
+) -> str | None:
+    """What the ledger says is never less than what the clouds have charged.
+
+    `slack_usd` is what a wrong clock of the supervisor's own is worth.
+    """
+    billed = sum((machine.meter.usd(now_s) for machine in machines), Decimal(0))
+    told = compute_usd(run, now)
+    if told + CENT + slack_usd >= billed:
+        return None
+    return f"the ledger says ${told:.2f}, the clouds have charged ${billed:.2f}"
+
+
+def the_bill(run: Run, machines: Iterable[Machine], now_s: float) -> str | None:
+    """Once everything is over, ledger and clouds agree to the cent, attempt by attempt."""
+    billed: dict[str, Decimal] = {}
+    for machine in machines:
+        token = machine.request.token
+        billed[token] = billed.get(token, Decimal(0)) + machine.meter.usd(now_s)
+    for attempt in run.attempts:
+        told = attempt_usd(attempt, attempt.ended_at or run.submitted_at)
+        charged = billed.get(attempt.token, Decimal(0))
+        if abs(told - charged) >= CENT and not is_estimate(attempt):
+            return f"attempt {attempt.number}: ${told:.4f} in the ledger, ${charged:.4f} charged"
+    return None
+
+
+def is_estimate(attempt: Attempt) -> bool:
+    """Whether nobody could say when the attempt's machine ended."""
+    return attempt.detail == VANISHED
+
+
+def folds(run: Run, records: Iterable[Recorded]) -> str | None:
+    """The state folded from the ledger is the live state."""
+    return None if fold(records) == run else "the ledger folds to another run than the live one"
+
+
+def stays(why: str, run: Run, *, disk_is_full: bool) -> str | None:
+    """A supervisor leaves a run only when it is over, or when its own machine fails.
+
+    A cloud that refuses the very first machine ends the run, and says so.
+    """
+    is_told = run.outcome is not None and not any(each.instance_ids for each in run.attempts)
+    fair = {"done": True, "crashed": True, "killed": True, "LedgerProblem": disk_is_full}
+    return None if fair.get(why, is_told) else f"it left for {why}, outcome {run.outcome}"
+
+
+def goes_on(calm_s: float, allowed_s: float, what: str) -> str | None:
+    """A run that can progress does: in calm weather something is kept before long."""
+    return None if calm_s <= allowed_s else f"nothing was kept in {calm_s:.0f} s of calm: {what}"

@@ -1,0 +1,222 @@
+"""One seed, from beginning to end: the same seed makes the same run, event for event."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from finsched.model.event import Resumed, StopRequested, Submitted
+from finsched.model.run import Outcome
+from finsched.provider import LaunchRequest
+from finsched.testing.chaos import incidents
+from finsched.testing.chaos.inspector import Inspector, Violated
+from finsched.testing.chaos.office import OfficeTime, Premises, Process, TroubledLedger, is_locked
+from finsched.testing.chaos.scenario import BEGAN_AT, DAY_S, HOURS, market, scenario
+from finsched.testing.chaos.weather import NodeWeather, Weather, draw_storms
+from finsched_sim.timeline import Timeline
+from finsched_sim.workload import Workload
+from finsched_sim.world import World
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a disk in memory, where there is one
+_FAULTS_END_S = 40 * HOURS
+_LEAST_INCIDENTS = 8
+_LEAST_DECISIONS = 200
+_ENDLESS_S = 400 * HOURS
+
+
+@dataclass(kw_only=True)
+class Report:
+    """What one seed came to."""
+
+    seed: int
+    violation: str | None = None
+    hours: float = 0.0
+    decisions: int = 0
+    attempts: int = 0
+    crashes: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    outcomes: list[str] = field(default_factory=list)
+    story: list[str] = field(default_factory=list)
+
+
+def simulate(seed: int) -> Report:
+    """Run one seed and return what it came to; a violation ends it."""
+    with _folder() as folder:
+        return Simulation(seed, folder).run()
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as name:
+        yield Path(name)
+
+
+class Simulation:
+    """The world of one seed, the person in front of it, and the inspector behind it."""
+
+    def __init__(self, seed: int, folder: Path) -> None:
+        self.drawn = scenario(seed)
+        self.dice = Random(f"incidents {seed}")  # noqa: S311 - a seeded plan, no secret
+        self.timeline = Timeline(BEGAN_AT)
+        names = tuple(plan.name for plan in self.drawn.plans)
+        storms = draw_storms(self.dice, names, _FAULTS_END_S)
+        self.weather = Weather(self.timeline, Random(f"weather {seed}"), storms)  # noqa: S311
+        self.weather.faults_until_s = _FAULTS_END_S
+        self.weather.fault_chance = self.dice.choice((0.005, 0.015, 0.04))
+        self.world = World(
+            self.drawn.plans,
+            self._workload_of,
+            seed=seed,
+            timeline=self.timeline,
+            trouble=self.weather,
+            node_trouble=lambda machine: NodeWeather(self.weather, machine),
+        )
+        self.time = OfficeTime(self.timeline)
+        self.ledger = TroubledLedger(folder / "ledger.sqlite", self.weather)
+        self.process: Process | None = None
+        self.report = Report(seed=seed)
+        self._premises = Premises(
+            world=self.world,
+            ledger=self.ledger,
+            weather=self.weather,
+            time=self.time,
+            state_dir=folder,
+            lease=self.drawn.lease,
+            market=lambda: market(self.world, self.drawn),
+        )
+        self.inspector = Inspector(
+            self.world,
+            self.ledger,
+            self.weather,
+            lease=self.drawn.lease,
+            skew_s=lambda: self.time.worst_s,
+        )
+        self._runs = 0
+        self._over = False
+
+    def run(self) -> Report:
+        """Let the world go on until its runs are over, or until something is violated."""
+        try:
+            self._plan()
+            while not self._over:
+                self.timeline.run_until(self.timeline.now_s + HOURS)
+                self._require_an_end()
+        except Violated as violation:
+            self.report.violation = str(violation)
+        self._sum_up()
+        return self.report
+
+    # --- what a person does --------------------------------------------------------------------
+
+    def _plan(self) -> None:
+        self.timeline.observer = self.inspector.look
+        for at_s, name in incidents.draw(self.dice, _FAULTS_END_S / 2, at_least=_LEAST_INCIDENTS):
+            self.timeline.after(at_s, partial(incidents.befall, self, name))
+        self._submit()
+
+    def _submit(self) -> None:
+        self._runs += 1
+        run_id = f"run-{self._runs}"
+        submitted = Submitted(
+            job=self.drawn.job, store_uri=f"mem://{run_id}", policy=self.drawn.policy
+        )
+        with self.weather.paused():
+            self.ledger.append(run_id, submitted, self.time.now())
+        self.inspector.open(run_id)
+        self._supervise(run_id)
+
+    def _supervise(self, run_id: str) -> None:
+        process = Process(self._premises, run_id, ended=self._process_ended)
+        self.process = self.inspector.cases[run_id].process = process
+        process.start()
+
+    def start_a_second_supervisor(self) -> None:
+        """Two at once: the lock has to turn the second one away."""
+        if self.process and self.process.alive:
+            self.weather.note("second supervisor")
+            if not is_locked(self._premises, self.process):
+                raise Violated(f"one_supervisor: two supervise {self.process.run_id}")
+
+    def _process_ended(self, process: Process, why: str) -> None:
+        self.report.decisions += process.ticks
+        self.inspector.look_at_end_of(process, why)
+        run = self.ledger.run(process.run_id)
+        self._tell(f"{process.run_id}: supervisor {why}, outcome {run.outcome}")
+        if why == "done":
+            self._later(self._allowed_s, lambda: self._close(process.run_id))
+        elif why in {"crashed", "killed"}:
+            self.report.crashes += 1
+            pause_s = self.dice.choice((5.0, 60.0, 1800.0, 4 * HOURS)) * self.dice.uniform(0.5, 1)
+            self._later(pause_s, lambda: self._supervise(process.run_id))
+        else:
+            pause_s = self.dice.uniform(300.0, 3600.0)
+            self._later(pause_s, lambda: self._resume(process.run_id))
+
+    def _close(self, run_id: str) -> None:
+        """The run is over and a lease has passed: settle it, and begin something new."""
+        case = self.inspector.cases[run_id]
+        self.inspector.close(case)
+        run = self.ledger.run(run_id)
+        self.report.outcomes.append(str(run.outcome))
+        if self.timeline.now_s >= DAY_S and self.report.decisions >= _LEAST_DECISIONS:
+            self._over = True
+        elif run.outcome in {Outcome.FINISHED, Outcome.JOB_FAILED}:
+            self._submit()
+        else:
+            self._resume(run_id)
+
+    def _resume(self, run_id: str) -> None:
+        """A person lets the run go on, with more money where that had run out."""
+        run = self.ledger.run(run_id)
+        if run.outcome is None:
+            self._supervise(run_id)
+            return
+        limit = run.job.budget.max_cost_usd
+        more = limit * 1.5 if limit and run.outcome is Outcome.BUDGET else None
+        until = None
+        if run.outcome is Outcome.DEADLINE:
+            until = self.time.now() + timedelta(hours=30)
+        with self.weather.paused():
+            self.ledger.append(run_id, Resumed(max_cost_usd=more, deadline=until), self.time.now())
+        self._supervise(run_id)
+
+    def ask_to_stop(self) -> None:
+        """Let a person ask for the end of the run; the supervisor finds it in the ledger."""
+        if self.process and self.process.alive:
+            self.weather.note("person stops")
+            with self.weather.paused():
+                stop = StopRequested(reason="stopped by a person")
+                self.ledger.append(self.process.run_id, stop, self.time.now())
+
+    def _require_an_end(self) -> None:
+        if self.timeline.now_s > _ENDLESS_S:
+            raise Violated("goes_on: the runs do not come to an end")
+
+    # --- the rest ------------------------------------------------------------------------------
+
+    def _workload_of(self, request: LaunchRequest) -> Workload:  # noqa: ARG002
+        return self.drawn.workload
+
+    @property
+    def _allowed_s(self) -> float:
+        return self.drawn.lease.total_seconds() + 600.0
+
+    def _later(self, seconds: float, act: object) -> None:
+        self.timeline.after(seconds, act)  # type: ignore[arg-type]
+
+    def _tell(self, text: str) -> None:
+        self.report.story.append(f"{self.timeline.now_s / HOURS:9.4f} h  {text}")
+
+    def _sum_up(self) -> None:
+        report = self.report
+        report.hours = self.timeline.now_s / HOURS
+        report.faults = self.weather.faults
+        report.attempts = sum(len(case.run.attempts) for case in self.inspector.cases.values())
+        self.ledger.close()

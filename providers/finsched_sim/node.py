@@ -1,0 +1,416 @@
+"""A model of the node agent: its documents are the real ones, its time and its job are simulated.
+
+The agent of `finsched.node` is threads, processes and files. The model keeps to what others see of
+it: the commit log through the real writer, orders through the real reader, the real watch over
+notices, limits and lease, letters and parts under the same keys. A test runs both and compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+from typing import cast
+
+from finsched.node.clock import time_from, to_iso
+from finsched.node.commit_log import CommitWriter, Fenced
+from finsched.node.config import NodeConfig
+from finsched.node.ending import Cause, End, Watch
+from finsched.node.notice import InterruptionNotice, NoticeWatch
+from finsched.node.orders import OrderReader, Orders
+from finsched.node.store import Store, StoreError
+from finsched.provider import EndReason
+from finsched_sim.keeping import Keeper, Restored
+from finsched_sim.letters import Letters
+from finsched_sim.machine import Machine
+from finsched_sim.node_time import NodeTime
+from finsched_sim.timeline import Appointment
+from finsched_sim.trouble import Gone
+from finsched_sim.workload import Workload
+
+_LONGEST_RETRY_S = 30.0
+_SHORTEST_COMMIT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Furnishing:
+    """What a node is made of: its machine, store, job, dice, and how its clock differs."""
+
+    machine: Machine
+    store: Store
+    workload: Workload
+    dice: Random
+    skew_s: float = 0.0
+    loses_notices: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Save:
+    """A state of the job that is being uploaded."""
+
+    progress: float
+    ready_s: float
+
+
+class SimNode:
+    """One attempt on one machine, from boot to its last letter."""
+
+    def __init__(self, made_of: Furnishing) -> None:
+        self.config = NodeConfig.from_document(made_of.machine.request.node_config)
+        self.restored: Restored | None = None
+        self.ended: End | None = None
+        self._machine = made_of.machine
+        self._store = made_of.store
+        self._workload = made_of.workload
+        self._dice = made_of.dice
+        self._loses_notices = made_of.loses_notices
+        self._timeline = made_of.machine.timeline
+        self._time = NodeTime(self._timeline, made_of.skew_s)
+        self._letters = Letters(self._store, self.config.attempt)
+        self._writer = CommitWriter(self._store, self.config.attempt)
+        self._keeper = Keeper(self._store, self.config.attempt, keep=self._kept)
+        self._alive = True
+        self._thawed: list[Callable[[], None]] = []
+        self._notices = NoticeWatch(None, poll_seconds=self.config.poll_seconds)
+        self._orders: OrderReader | None = None
+        self._watch: Watch | None = None
+        self._watch_due: Appointment | None = None
+        self._cause: Cause | None = None
+        self._working_since_s: float | None = None
+        self._done = 0.0
+        self._saving = False
+        self._in_flight: _Save | None = None
+        self._next_save: Appointment | None = None
+        self._upload_s = 0.0
+        self._posted_s = 0.0
+        self._failures = 0
+
+    # --- what the machine tells --------------------------------------------------------------
+
+    def begin(self) -> None:
+        """The machine has booted: the agent starts."""
+        self._act(self._begin)
+
+    def warn(self, ends_s: float) -> None:
+        """The cloud's metadata now hold a notice."""
+        if not self._loses_notices:
+            ends_at = self._time.moment(ends_s)
+            self._after(self._poll_s, lambda: self._heed(InterruptionNotice(ends_at)))
+
+    def die(self) -> None:
+        """The machine is gone, whatever the agent was about to do."""
+        self._alive = False
+
+    def freeze(self) -> None:
+        """Nothing happens here until it thaws; the machine is paid all the same."""
+        self._machine.frozen = True
+
+    def thaw(self) -> None:
+        """What was due meanwhile happens now, as on a machine that its host had stopped."""
+        self._machine.frozen, self._machine.thawed_s = False, self._timeline.now_s
+        due, self._thawed = self._thawed, []
+        for action in due:
+            self._act(action)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the agent is there at all."""
+        return self._alive
+
+    @property
+    def progress(self) -> float:
+        """The fraction of the work that is done, kept or not."""
+        if self._working_since_s is None:
+            return self._done
+        worked_s = self._timeline.now_s - self._working_since_s
+        return min(self._done + worked_s / self._workload.work_s, 1.0)
+
+    # --- one thing after the other -----------------------------------------------------------
+
+    def _begin(self) -> None:
+        config = self.config
+        self._orders = OrderReader(self._store, config.attempt, lease_seconds=config.lease_seconds)
+        self._watch = Watch(config, self._notices, cast("Orders", self._orders))
+        self._after(self._workload.fetch_s, self._stage if config.standby else self._prepare)
+        self._after(config.lease_seconds / 3, self._show_life)
+        self._watch_on()
+
+    def _stage(self) -> None:
+        self._after(self._workload.setup_s, self._is_ready)
+
+    def _is_ready(self) -> None:
+        self._post("ready", sequence=None, size_bytes=0, downloaded_bytes=0)
+        self._await_go()
+
+    def _await_go(self) -> None:
+        if self._orders and self._orders.go:
+            self._open(then=self._start)
+
+    def _prepare(self) -> None:
+        self._open(then=self._set_up)
+
+    def _open(self, *, then: Callable[[], None]) -> None:
+        self._writer.open()
+        self.restored = self._keeper.restore()
+        for text in self.restored.damaged:
+            self._post("warning", text=f"{text}; falling back to the one before")
+        self._after(self._workload.fetch_s, then)
+
+    def _set_up(self) -> None:
+        if self.config.setup:
+            self._post("setup")
+        self._after(self._workload.setup_s, self._start)
+
+    def _start(self) -> None:
+        restored = self.restored or Restored()
+        commit = restored.commit
+        self._done = commit.progress or 0.0 if commit else 0.0
+        self._post(
+            "started",
+            restore={
+                "sequence": commit.number if commit else None,
+                "size_bytes": commit.size_bytes if commit else 0,
+                "progress": commit.progress if commit else None,
+                "damaged": len(restored.damaged),
+                "downloaded_bytes": commit.size_bytes if commit else 0,
+            },
+        )
+        self._work()
+        self._plan_save()
+        self._after(self._workload.report_every_s, self._report)
+
+    def _work(self) -> None:
+        """The job works from now on, until it saves or is done."""
+        self._working_since_s = self._timeline.now_s
+        stop_at = min(1.0, self._workload.fails_at or 1.0)
+        left_s = (stop_at - self._done) * self._workload.work_s
+        self._after(max(left_s, 0.0), self._come_to_an_end)
+
+    def _rest(self) -> None:
+        self._done, self._working_since_s = self.progress, None
+
+    def _report(self) -> None:
+        if self._cause is None and self.ended is None:
+            self._post("progress", progress=round(self.progress, 6))
+            self._after(self._workload.report_every_s, self._report)
+
+    def _come_to_an_end(self) -> None:
+        """The work is done, unless the job has been saving meanwhile: then it is not yet."""
+        if self._working_since_s is None or self.ended or self._cause:
+            return
+        if self._workload.fails_at is not None and self.progress >= self._workload.fails_at - 1e-9:
+            self._end(End.JOB_FAILED, 1, "the command exited with 1")
+        elif self.progress >= 1.0 - 1e-9:
+            self._rest()
+            self._done = 1.0
+            self._post("progress", progress=1.0)
+            self._after(self._workload.save_s, self._keep_all)
+
+    def _keep_all(self) -> None:
+        """The job has ended by itself; its last save is kept, or else nothing is done."""
+        if not self.config.checkpoint:
+            self._end(End.FINISHED, 0)
+            return
+        self._upload()
+
+    # --- saving ------------------------------------------------------------------------------
+
+    def _plan_save(self) -> None:
+        checkpoint = self.config.checkpoint
+        if checkpoint and self._cause is None and self.ended is None:
+            age_s = self._timeline.now_s - self._machine.meter.began_s
+            self._next_save = self._after(checkpoint.cadence.at(age_s), self._save)
+
+    def _save(self) -> None:
+        if self._cause or self.ended or self._working_since_s is None:
+            return
+        self._rest()
+        self._saving = True
+        self._after(self._workload.save_s, self._saved)
+
+    def _saved(self) -> None:
+        self._saving = False
+        if self.ended:
+            return
+        if self._in_flight is None or self._cause:
+            self._upload()
+        if not self._cause:
+            self._work()
+            self._plan_save()
+
+    def _upload(self) -> None:
+        save = self._in_flight = _Save(self._done, self._timeline.now_s)
+        self._after(self._workload.upload_s, lambda: self._commit(save))
+
+    def _commit(self, save: _Save) -> None:
+        if self.ended or save is not self._in_flight:
+            return
+        try:
+            commit = self._keeper.commit(self._writer, save.progress, self._workload.size_bytes)
+        except StoreError as error:
+            self._try_again(save, error)
+            return
+        self._failures, self._in_flight = 0, None
+        self._upload_s = self._timeline.now_s - save.ready_s
+        self._post(
+            "committed",
+            sequence=commit.number,
+            size_bytes=commit.size_bytes,
+            progress=commit.progress,
+            upload_seconds=round(self._upload_s, 3),
+            files=len(commit.files),
+        )
+        if save.progress >= 1.0:
+            self._end(End.FINISHED, 0)
+        elif self._cause:
+            self._end(self._cause.end, 0, self._cause.detail)
+
+    def _try_again(self, save: _Save, error: StoreError) -> None:
+        self._failures += 1
+        if self._failures == 1:
+            self._post("warning", text=f"a checkpoint is not stored yet, trying on: {error}")
+        if self.progress >= 1.0 and self._is_too_late():
+            detail = "the job is done, but its last checkpoint could not be stored"
+            self._end(End.NODE_FAILED, 0, detail)
+            return
+        pause_s = min(0.5 * 2.0**self._failures, _LONGEST_RETRY_S)
+        self._after(pause_s, lambda: self._commit(save))
+
+    def _is_too_late(self) -> bool:
+        ends = [stop.at for stop in self.config.stop_at]
+        if self._orders:
+            ends.append(self._orders.lease_until)
+        return self._time.now() >= min(ends)
+
+    # --- what ends it ------------------------------------------------------------------------
+
+    def read_orders(self) -> None:
+        """An order was written: it is read at the next poll."""
+        self._after(self._poll_s, self._read_orders)
+
+    def poll_orders(self) -> None:
+        """Read orders regularly, where nobody tells that there are any."""
+        if self.ended is None:
+            self._read_orders()
+            self._after(max(self.config.poll_seconds, 0.05), self.poll_orders)
+
+    def _read_orders(self) -> None:
+        if self._orders is None or self.ended:
+            return
+        went = self._orders.go
+        try:
+            self._orders.read_new()
+        except StoreError:
+            self._after(self._poll_s * 5, self._read_orders)
+            return
+        self._watch_on()
+        if self.config.standby and self._orders.go and not went:
+            self._await_go()
+
+    def _heed(self, notice: InterruptionNotice) -> None:
+        self._notices.notice = self._notices.notice or notice
+        self._watch_on()
+
+    def _watch_on(self) -> None:
+        """Look for a cause to end now, and be woken when the next one may come."""
+        if self._watch is None or self._orders is None or self._cause or self.ended:
+            return
+        if cause := self._watch.cause():
+            self._end_by(cause)
+            return
+        reserve = timedelta(seconds=self.config.reserve_seconds)
+        moments = [self._orders.lease_until, *(s.at - reserve for s in self.config.stop_at)]
+        if self._watch_due:
+            self._watch_due.call_off()
+        wait_s = (min(moments) - self._time.now()).total_seconds()
+        self._watch_due = self._after(max(wait_s, 0.0) + 0.05, self._watch_on)
+
+    def _end_by(self, cause: Cause) -> None:
+        """Ask the job to save; what fits before the end is kept."""
+        self._cause = cause
+        if cause.end is End.INTERRUPTED:
+            self._post("notice", ends_at=to_iso(cause.ends_at))
+        if not (self._working_since_s or self._saving or self._in_flight or self._done >= 1.0):
+            self._end(cause.end, None, cause.detail)
+            return
+        left_s = (cause.ends_at - self._time.now()).total_seconds()
+        kill_s = left_s - (cause.ends_at - cause.kill_at(self._upload_s)).total_seconds()
+        if self._working_since_s is not None:
+            self._rest()
+            if self._workload.heeds_signal and self._workload.save_s <= kill_s:
+                self._saving = True
+                self._after(self._workload.save_s, self._saved)
+        self._after(max(left_s, _SHORTEST_COMMIT_S), lambda: self._give_up(cause))
+
+    def _give_up(self, cause: Cause) -> None:
+        if self.ended is None:
+            self._end(cause.end, None, cause.detail)
+
+    def _end(self, end: End, exit_code: int | None, detail: str = "") -> None:
+        if self.ended:
+            return
+        self.ended = end
+        self._rest()
+        self._post("ended", end=str(end), exit_code=exit_code, detail=detail, downloaded_bytes=0)
+        self._last_words(self._timeline.now_s + max(self.config.reserve_seconds, 2.0))
+
+    def _last_words(self, until_s: float) -> None:
+        """Send what waits, for so long at most, and switch the machine off."""
+        if self._letters.send() or self._timeline.now_s >= until_s:
+            self._after(self._dice.uniform(1, 10), self._switch_off)
+        else:
+            self._after(1.0, lambda: self._last_words(until_s))
+
+    def _switch_off(self) -> None:
+        self._machine.end(EndReason.ENDED_ITSELF)
+
+    # --- the model's own machinery -----------------------------------------------------------
+
+    @property
+    def _kept(self) -> int:
+        return self.config.checkpoint.keep if self.config.checkpoint else 2
+
+    @property
+    def _poll_s(self) -> float:
+        return self._dice.uniform(0.0, self.config.poll_seconds)
+
+    def _post(self, kind: str, **content: object) -> None:
+        self._posted_s = self._timeline.now_s
+        self._letters.post(kind, **content)
+        if not self._letters.send() and kind != "ended":
+            self._after(10.0, self._send_again)
+
+    def _show_life(self) -> None:
+        """As long as nothing else is written, a letter says that the agent lives."""
+        if self.ended:
+            return
+        every_s = self.config.lease_seconds / 3
+        quiet_s = self._timeline.now_s - self._posted_s
+        if quiet_s >= every_s - 1.0 and self._letters.all_sent:
+            self._post("alive")
+            quiet_s = 0.0
+        self._after(max(every_s - quiet_s, 30.0), self._show_life)
+
+    def _send_again(self) -> None:
+        if not self._letters.send() and self.ended is None:
+            self._after(10.0, self._send_again)
+
+    def _after(self, seconds: float, action: Callable[[], None]) -> Appointment:
+        return self._timeline.after(seconds, lambda: self._act(action))
+
+    def _act(self, action: Callable[[], None]) -> None:
+        """Do something, unless the machine is gone, or frozen: then it is done at the thaw."""
+        if not self._alive:
+            return
+        if self._machine.frozen:
+            self._thawed.append(action)
+            return
+        with time_from(self._time), suppress(Gone):
+            try:
+                action()
+            except Fenced as error:
+                self._end(End.FENCED, None, str(error))
+            except StoreError as error:
+                self._end(End.NODE_FAILED, None, str(error))
