@@ -7,8 +7,9 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from finsched.errors import LedgerProblem, SpecError
 from finsched.model.codec import decode, encode
@@ -33,6 +34,17 @@ BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 """
 _FIX = "use the finsched that wrote it; `finsched runs` lists the runs that can be read"
 _KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__args__}
+_PAGE_ROWS = 1000
+
+
+class Row(NamedTuple):
+    """An event as it is stored; `recorded` reads it."""
+
+    sequence: int
+    run: str
+    at: str
+    kind: str
+    body: str
 
 
 class Ledger:
@@ -87,8 +99,26 @@ class Ledger:
         try:
             return fold(records)
         except TypeError as error:
-            row = f"its events from row {records[0].sequence} on make no run: {error}"
-            raise LedgerProblem(f"the ledger cannot tell of run {run}: {row}", fix=_FIX) from error
+            raise senseless(records[-1], error) from error
+
+    def rows(self, *, run: str | None, after: int) -> list[Row]:
+        """Return the next thousand rows after a sequence number, of one run or of all, unread."""
+        of_one = "" if run is None else " AND run = ?"  # not an OR, which would use no index
+        query = (
+            "SELECT sequence, run, at, kind, body FROM events"  # noqa: S608 - no text of others
+            f" WHERE sequence > ?{of_one} ORDER BY sequence LIMIT {_PAGE_ROWS}"
+        )
+        with self._in_place():
+            known = (after,) if run is None else (after, run)
+            found = self._connection.execute(query, known).fetchall()
+        return [Row(*row) for row in found]
+
+    def row_before(self, moment: datetime) -> int:
+        """Return the row after which all events of that moment and later are."""
+        query = "SELECT MIN(sequence) FROM events WHERE at >= ?"
+        with self._in_place():
+            ((first,),) = self._connection.execute(query, (moment.astimezone(UTC).isoformat(),))
+        return self.newest() if first is None else first - 1
 
     def run_ids(self) -> list[str]:
         """Return every run, newest first."""
@@ -171,6 +201,12 @@ def _kind(name: str) -> type[Event]:
     if name not in _KINDS:
         raise ValueError(f"{name} is no kind of event")
     return _KINDS[name]
+
+
+def senseless(record: Recorded, error: TypeError) -> LedgerProblem:
+    """Return the problem of a run whose events, up to this one, make no run."""
+    row = f"its events up to row {record.sequence} make no run: {error}"
+    return LedgerProblem(f"the ledger cannot tell of run {record.run}: {row}", fix=_FIX)
 
 
 def recorded(sequence: int, run: str, at: str, kind: str, body: str) -> Recorded:

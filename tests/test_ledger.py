@@ -123,7 +123,7 @@ def test_a_row_without_a_moment_is_named(tmp_path: Path) -> None:
 def test_events_without_a_beginning_are_a_problem_of_that_run(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.sqlite")
     ledger.append("r-1", Warned(attempt=7, text="of no attempt"), NOW)
-    with pytest.raises(LedgerProblem, match="run r-1: its events from row 1 on make no run"):
+    with pytest.raises(LedgerProblem, match="run r-1: its events up to row 1 make no run"):
         ledger.run("r-1")
 
 

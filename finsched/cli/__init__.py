@@ -26,6 +26,7 @@ COMMANDS = (
     "resume",
     "report",
     "runs",
+    "events",
     "sweep",
     "check",
     "gpus",

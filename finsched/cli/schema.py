@@ -19,6 +19,7 @@ class SchemaName(StrEnum):
     STATUS = "status"
     REPORT = "report"
     RUNS = "runs"
+    EVENTS = "events"  # of one line
     GPUS = "gpus"
     HISTORY = "history"
     VALIDATE = "validate"
