@@ -51,6 +51,16 @@ def money(usd: float) -> str:
     return f"{sign}${size:,.{digits}f}"
 
 
+def data_size(size_bytes: float) -> str:
+    """Format bytes for people: `12 B`, `34.5 MB`, `16.0 GB`."""
+    size = float(size_bytes)
+    for unit in ("B", "kB", "MB"):
+        if size < 999.5:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:,.1f} GB"
+
+
 def exact_duration(span: timedelta) -> str:
     """Format what a person has written, without rounding: `90 s`, `1 h 30 min`, `48 h`, `30 d`."""
     from datetime import timedelta

@@ -21,6 +21,7 @@ from finsched.model.run import (
     Rehearsal,
     Restore,
     Run,
+    Transfer,
 )
 
 
@@ -100,6 +101,15 @@ class Progressed:
 
     attempt: int
     progress: float
+    message: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transferred:
+    """A part of a checkpoint has been sent or fetched; told only where that takes long."""
+
+    attempt: int
+    transfer: Transfer
     message: int = 0
 
 
@@ -186,6 +196,7 @@ Event = (
     | Promoted
     | Started
     | Progressed
+    | Transferred
     | Committed
     | Noticed
     | Warned
@@ -198,7 +209,17 @@ Event = (
 )
 
 
-_OfAttempt = Launched | Ready | Promoted | Started | Progressed | Noticed | Warned | AttemptEnded
+_OfAttempt = (
+    Launched
+    | Ready
+    | Promoted
+    | Started
+    | Progressed
+    | Transferred
+    | Noticed
+    | Warned
+    | AttemptEnded
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,16 +340,25 @@ def _attempt_after(attempt: Attempt, record: Recorded) -> Attempt:
             return replace(attempt, ready_at=record.at)
         case Promoted():
             return replace(attempt, promoted_at=record.at)
-        case Started(restore=restore):
-            state = AttemptState.RUNNING
-            return replace(attempt, state=state, started_at=record.at, restore=restore)
-        case Progressed(progress=progress):
-            return replace(attempt, progress=progress, progress_at=record.at)
-        case Committed() | Warned():
-            return attempt
         case Noticed():
             return replace(attempt, notice_at=record.at)
         case AttemptEnded(end=end, detail=detail):
-            state = AttemptState.ENDED
-            return replace(attempt, state=state, end=end, detail=detail, ended_at=record.at)
+            over = replace(attempt, state=AttemptState.ENDED, ended_at=record.at, transfer=None)
+            return replace(over, end=end, detail=detail)
+    return _working_after(attempt, record)
+
+
+def _working_after(attempt: Attempt, record: Recorded) -> Attempt:
+    match record.event:
+        case Started(restore=restore):
+            begun = replace(attempt, state=AttemptState.RUNNING, started_at=record.at)
+            return replace(begun, restore=restore, transfer=None)
+        case Progressed(progress=progress):
+            return replace(attempt, progress=progress, progress_at=record.at)
+        case Transferred(transfer=transfer):
+            return replace(attempt, transfer=transfer)
+        case Committed():
+            return replace(attempt, transfer=None)
+        case Warned():
+            return attempt
     raise TypeError(f"{type(record.event).__name__} is not an event of an attempt")

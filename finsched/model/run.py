@@ -128,6 +128,33 @@ class Choice:
     options: tuple[Option, ...] = ()
 
 
+class Direction(StrEnum):
+    """Which way a checkpoint goes."""
+
+    UPLOAD = "upload"
+    RESTORE = "restore"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """A checkpoint on its way; `seconds` have really passed since it began, also in a rehearsal."""
+
+    direction: Direction
+    done_bytes: int
+    total_bytes: int
+    seconds: float
+
+    @property
+    def share(self) -> float:
+        """How much of it is done, from 0 to 1."""
+        return min(self.done_bytes / self.total_bytes, 1.0) if self.total_bytes else 1.0
+
+    @property
+    def bytes_per_second(self) -> float | None:
+        """How fast it has been so far."""
+        return self.done_bytes / self.seconds if self.seconds > 0 else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One try of a run on one set of instances."""
@@ -151,6 +178,7 @@ class Attempt:
     standby: bool = False  # launched to boot and stage while another attempt works
     ready_at: datetime | None = None  # a standby has staged all it needs
     promoted_at: datetime | None = None  # a standby was told to take over
+    transfer: Transfer | None = None  # only while one takes long
     mailbox_position: int = 0  # the last message of the node that the ledger has heard
 
     @property

@@ -184,7 +184,8 @@ class Agent:
         assert self._config.checkpoint is not None  # noqa: S101 - asked by the caller
         entries = CommitLog(self._around.store).newest_first()
         into = self._around.workspace.restored
-        return restore(self._fetcher, entries, into, keep=self._config.checkpoint.keep)
+        keep = self._config.checkpoint.keep
+        return restore(self._fetcher, entries, into, keep=keep, tell=self._reports.restoring)
 
     def _stand_by(self) -> Ended | None:
         """Get ready beside the working attempt, and wait; None once the order to go has come."""

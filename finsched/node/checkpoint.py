@@ -14,6 +14,7 @@ from pathlib import Path
 from finsched.node.cadence import Pace, Thrift
 from finsched.node.commit_log import CommittedFile, CommitWriter, Fenced
 from finsched.node.companions import Apart, Companions, Save
+from finsched.node.meter import Meter
 from finsched.node.parts import Changed, Parts
 from finsched.node.progress import Progress
 from finsched.node.reports import Reports
@@ -149,8 +150,9 @@ class Committer:
     def _commit(self, snapshot: Snapshot) -> None:
         started = time.monotonic()
         parts, written_ns = self._tools.parts, max(file.modified_ns for file in snapshot)
+        meter = Meter(sum(file.size for file in snapshot), self._tools.reports.uploading)
         with staged(snapshot, self._directory, self._staging) as aside:
-            own = tuple(parts.store(aside / file.name, file.name) for file in snapshot)
+            own = tuple(parts.store(aside / f.name, f.name, meter.passed) for f in snapshot)
         files = (*own, *self._others(snapshot, written_ns))
         commit = self._tools.writer.commit(files, self._tools.progress.at(written_ns))
         self._committed = snapshot

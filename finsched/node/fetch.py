@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from finsched.node.commit_log import Committed, CommittedFile
+from finsched.node.meter import Meter, Tell
 from finsched.node.removal import remove_tree
 from finsched.node.snapshot import FileMark, mark
 from finsched.node.store import Missing, Store
@@ -32,27 +33,33 @@ class Fetcher:
         self._rank = rank
         self._here: Mapping[str, _LocalFile] = {}
 
-    def fetch(self, commit: Committed, directory: Path) -> None:
+    def fetch(self, commit: Committed, directory: Path, tell: Tell | None = None) -> None:
         """Bring a verified checkpoint into a new directory, which is gone where that fails.
 
-        Raises Damaged, StoreError, OSError.
+        `tell` hears how far it is where that takes long. Raises Damaged, StoreError, OSError.
         """
         unused = dict(self._here)  # each file is linked once: two names never share their bytes
         files = commit.files_for(self._rank)
+        meter = Meter(sum(file.size for file in files), tell) if tell else None
         try:
             for file in files:
-                self._bring(file, _target(file, directory), unused.pop(file.sha256, None))
+                local = unused.pop(file.sha256, None)
+                self._bring(file, _target(file, directory), local, meter)
             self._here = {file.sha256: _local(file, directory) for file in files}
         except BaseException:
             remove_tree(directory)
             raise
 
-    def _bring(self, file: CommittedFile, target: Path, local: _LocalFile | None) -> None:
+    def _bring(
+        self, file: CommittedFile, target: Path, local: _LocalFile | None, meter: Meter | None
+    ) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         if not (local and _linked(local, target)):
-            self._download(file, target)
+            self._download(file, target, meter)
+        elif meter:
+            meter.passed(file.size)
 
-    def _download(self, file: CommittedFile, target: Path) -> None:
+    def _download(self, file: CommittedFile, target: Path, meter: Meter | None) -> None:
         hasher, size = hashlib.sha256(), 0
         try:
             with target.open("wb") as output:
@@ -60,6 +67,8 @@ class Fetcher:
                     hasher.update(block)
                     size += output.write(block)
                     self.downloaded_bytes += len(block)
+                    if meter:
+                        meter.passed(len(block))
         except Missing as error:
             raise Damaged(f"{file.name} is gone from the store") from error
         if (size, hasher.hexdigest()) != (file.size, file.sha256):

@@ -9,13 +9,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from finsched.node.commit_log import Committed, CommittedFile
 from finsched.node.store import Store, StoreError
 
 _BLOCK_BYTES = 1 << 20
+
+Passed = Callable[[int], None]
+
+
+def _unheard(_size_bytes: int) -> None:
+    """Nobody wants to know."""
 
 
 class Changed(Exception):
@@ -43,13 +49,18 @@ class Parts:
         """The store holds these files, and no others that need not be sent again."""
         self._keys = {file.sha256: file.key for file in files}
 
-    def store(self, path: Path, name: str) -> CommittedFile:
+    def store(self, path: Path, name: str, passed: Passed = _unheard) -> CommittedFile:
         """Return the file as a committed one, uploading what the store does not hold yet.
 
-        Raises Changed where the file is written to meanwhile, and StoreError.
+        `passed` hears of the file's bytes as they are taken care of. Raises Changed where the file
+        is written to meanwhile, and StoreError.
         """
         size, sha256 = _measure(path)
-        key = self._keys.get(sha256) or self._upload(path, sha256)
+        key = self._keys.get(sha256)
+        if key:
+            passed(size)
+        else:
+            key = self._upload(path, sha256, passed)
         return CommittedFile(name=name, size=size, sha256=sha256, key=key, rank=self._rank)
 
     def retain(self, commit: Committed) -> None:
@@ -73,10 +84,10 @@ class Parts:
     def _needed(self) -> set[str]:
         return {file.key for kept in self._kept for file in kept.files}
 
-    def _upload(self, path: Path, sha256: str) -> str:
+    def _upload(self, path: Path, sha256: str, passed: Passed) -> str:
         key = f"{self._folder}/{sha256}"
         hasher = hashlib.sha256()
-        self._store.upload(key, _hashed_blocks(path, hasher))
+        self._store.upload(key, _counted(_hashed_blocks(path, hasher), passed))
         if hasher.hexdigest() != sha256:
             self._delete(key)
             raise Changed(path.name)
@@ -88,6 +99,12 @@ class Parts:
             StoreError
         ):  # a part too many costs a little; the next attempt tries again
             self._store.delete(key)
+
+
+def _counted(blocks: Iterable[bytes], passed: Passed) -> Iterator[bytes]:
+    for block in blocks:
+        passed(len(block))
+        yield block
 
 
 def _measure(path: Path) -> tuple[int, str]:

@@ -77,6 +77,18 @@ class Reports:
         where = f"node {self._rank}: " if self._rank else ""
         self._mailbox.post("warning", text=f"{where}{text}")
 
+    def uploading(self, sent_bytes: int, total_bytes: int, seconds: float) -> None:
+        """A checkpoint is on its way to the store."""
+        self._transfer("uploading", sent_bytes, total_bytes, seconds)
+
+    def restoring(self, fetched_bytes: int, total_bytes: int, seconds: float) -> None:
+        """A checkpoint is on its way to this machine."""
+        self._transfer("restoring", fetched_bytes, total_bytes, seconds)
+
+    def _transfer(self, kind: str, done_bytes: int, total_bytes: int, seconds: float) -> None:
+        took = round(seconds, 3)
+        self._lead(kind, done_bytes=done_bytes, total_bytes=total_bytes, seconds=took)
+
     def committed(self, commit: Committed, upload_seconds: float) -> None:
         """A checkpoint exists."""
         self._lead(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from finsched.node.commit_log import Committed, Entry, Unreadable
 from finsched.node.fetch import Damaged, Fetcher
+from finsched.node.meter import Tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +22,14 @@ class Restored:
     damaged: tuple[str, ...] = ()
 
 
-def restore(fetcher: Fetcher, newest_first: Iterable[Entry], into: Path, *, keep: int) -> Restored:
+def restore(
+    fetcher: Fetcher,
+    newest_first: Iterable[Entry],
+    into: Path,
+    *,
+    keep: int,
+    tell: Tell | None = None,
+) -> Restored:
     """Fetch and verify the newest whole checkpoint; raises StoreError, OSError."""
     entries = iter(newest_first)
     damaged: list[str] = []
@@ -32,7 +40,7 @@ def restore(fetcher: Fetcher, newest_first: Iterable[Entry], into: Path, *, keep
             continue
         directory = into / f"{entry.number:08d}"
         try:
-            fetcher.fetch(entry, directory)
+            fetcher.fetch(entry, directory, tell)
         except Damaged as error:
             damaged.append(f"checkpoint {entry.number} is damaged: {error}")
             continue

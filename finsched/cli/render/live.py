@@ -13,12 +13,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from finsched.cli.output import duration, money
+from finsched.cli.output import data_size, duration, money
 from finsched.cli.render import words
 from finsched.cli.render.narration import checkpoint_number, narrate
 from finsched.decide.spend import spent_usd
 from finsched.model.event import Recorded
-from finsched.model.run import Attempt, Checkpoint, Run
+from finsched.model.run import Attempt, Checkpoint, Direction, Run, Transfer
 
 _STYLES = {
     "notice": "yellow",
@@ -27,6 +27,7 @@ _STYLES = {
     "job failed": "bold red",
     "ended": "bold",
 }
+_DIRECTIONS = {Direction.UPLOAD: "uploading", Direction.RESTORE: "restoring"}
 _WORD_WIDTH = 11
 _CLOCK_WIDTH = 9
 
@@ -111,6 +112,8 @@ def panel(run: Run, now: datetime) -> Group:
     rows.add_row("", "")
     rows.add_row("running on" if attempt else "between", _where(attempt))
     rows.add_row("progress", _progress(run))
+    if attempt and attempt.transfer:
+        rows.add_row(_DIRECTIONS[attempt.transfer.direction], _transfer(attempt.transfer))
     rows.add_row("spent", _money(run, attempt, now))
     rows.add_row("at risk", _risk(run, now))
     return Group(rows)
@@ -154,6 +157,23 @@ def _progress(run: Run) -> Table:
     row = Table.grid(padding=(0, 1))
     row.add_row(ProgressBar(total=1.0, completed=done, width=30), f"{done:.0%}", _kept(run, last))
     return row
+
+
+def _transfer(transfer: Transfer) -> Table:
+    row = Table.grid(padding=(0, 1))
+    bar = ProgressBar(total=1.0, completed=transfer.share, width=30)
+    row.add_row(bar, f"{transfer.share:.0%}", Text(transfer_words(transfer), "dim"))
+    return row
+
+
+def transfer_words(transfer: Transfer) -> str:
+    """Return how far a checkpoint has come: `3.2 of 16.0 GB, 85.0 MB/s, 2 min left`."""
+    done, total, rate = transfer.done_bytes, transfer.total_bytes, transfer.bytes_per_second
+    said = f"{data_size(done)} of {data_size(total)}"
+    if not rate:
+        return said
+    left = duration(max(total - done, 0) / rate / 3600)
+    return f"{said}, {data_size(rate)}/s, {left} left"
 
 
 def _kept(run: Run, last: Checkpoint | None) -> Text:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from finsched.cli.output import duration, money
+from finsched.cli.output import data_size, duration, money
 from finsched.cli.render import words
 from finsched.model.event import (
     AttemptEnded,
@@ -48,7 +48,7 @@ def narrate(run: Run, record: Recorded) -> tuple[str, str] | None:
         case Decided(choice=choice):
             return _decision(choice)
         case Committed(checkpoint=checkpoint):
-            size = _bytes(checkpoint.size_bytes)
+            size = data_size(checkpoint.size_bytes)
             number = checkpoint_number(run, checkpoint.sequence)
             return "commit", f"checkpoint {number}{_at(checkpoint.progress)}, {size}"
         case StopRequested(reason=reason):
@@ -59,7 +59,7 @@ def narrate(run: Run, record: Recorded) -> tuple[str, str] | None:
         case Ended(outcome=outcome, detail=detail):
             return "ended", f"{outcome}: {detail}" if detail else str(outcome)
         case StoreDiscarded(why=why, size_bytes=size_bytes):
-            return "discarded", f"the store and its {_bytes(size_bytes)}: {why}"
+            return "discarded", f"the store and its {data_size(size_bytes)}: {why}"
     return _of_attempt(run, record)
 
 
@@ -128,12 +128,3 @@ def _origin(run: Run, restore: Restore) -> str:
 
 def _at(progress: float | None) -> str:
     return "" if progress is None else f" at {progress:.1%}"
-
-
-def _bytes(size_bytes: int) -> str:
-    size = float(size_bytes)
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:,.1f} GB"

@@ -14,7 +14,7 @@ from rich.text import Text
 from finsched.cli.output import money
 from finsched.cli.render.live import at_risk, panel
 from finsched.decide.spend import spent_usd
-from finsched.model.run import Run
+from finsched.model.run import Run, Transfer
 
 
 def print_runs(found: Sequence[tuple[Run, datetime]], out: Console) -> None:
@@ -77,6 +77,17 @@ def run_document(run: Run, now: datetime) -> dict[str, Any]:
         "at_risk_usd": round(risk_usd, 6),
         "seconds_since_commit": round(age.total_seconds(), 3),
         "store": run.store_uri,
+        "transfer": _transfer_document(attempt.transfer) if attempt and attempt.transfer else None,
+    }
+
+
+def _transfer_document(transfer: Transfer) -> dict[str, Any]:
+    rate = transfer.bytes_per_second
+    return {
+        "direction": transfer.direction,
+        "done_bytes": transfer.done_bytes,
+        "total_bytes": transfer.total_bytes,
+        "bytes_per_second": None if rate is None else round(rate, 1),
     }
 
 
