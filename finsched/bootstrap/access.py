@@ -61,29 +61,31 @@ class AccessRules:
     """What a cloud's machines present to each kind of store of another cloud.
 
     `mailbox` is a folder in a store of their own cloud: where no rule fits, the launcher lends them
-    short-lived credentials there.
+    short-lived credentials there. For S3 they are those of `lender_role`, or of the signed-in user.
     """
 
     s3: AwsRole | None = None
     gs: GoogleIdentity | None = None
     az: EntraApplication | None = None
     mailbox: str = ""
+    lender_role: str = ""
 
 
 _RULES: Mapping[str, Any] = {"s3": AwsRole, "gs": GoogleIdentity, "az": EntraApplication}
+_TEXTS = ("mailbox", "lender_role")
 
 
 def read_access(value: Any) -> AccessRules:
     """Read the table `access` of a provider's settings; raises TypeError, ValueError in words."""
     if not isinstance(value, dict):
         raise TypeError("is not a table")
-    if unknown := value.keys() - {*_RULES, "mailbox"}:
-        raise ValueError(f"has no {min(unknown)}: it has s3, gs, az and mailbox")
+    if unknown := value.keys() - {*_RULES, *_TEXTS}:
+        raise ValueError(f"has no {min(unknown)}: it has {', '.join([*_RULES, *_TEXTS])}")
     rules = {name: _rule(name, _RULES[name], value[name]) for name in _RULES if name in value}
-    mailbox = value.get("mailbox", "")
-    if not isinstance(mailbox, str):
-        raise TypeError("mailbox is not a text")
-    return AccessRules(**rules, mailbox=mailbox)
+    texts = {name: value[name] for name in _TEXTS if name in value}
+    if not all(isinstance(text, str) for text in texts.values()):
+        raise TypeError(f"{' and '.join(texts)} are not texts")
+    return AccessRules(**rules, **texts)
 
 
 def _rule(name: str, kind: type[_Rule], table: Any) -> _Rule:
@@ -96,6 +98,11 @@ def _rule(name: str, kind: type[_Rule], table: Any) -> _Rule:
     if missing := needed - table.keys():
         raise ValueError(f"{name} lacks {', '.join(sorted(missing))}")
     return kind(**table)
+
+
+def is_lent(rules: AccessRules, cloud: str, scheme: str) -> bool:
+    """Say whether a cloud's machines reach a kind of store by credentials that are lent to them."""
+    return bool(OWNERS[scheme] != cloud and getattr(rules, scheme) is None and rules.mailbox)
 
 
 def access_document(
@@ -111,6 +118,8 @@ def access_document(
     rule = getattr(rules, scheme)
     if rule is not None:
         return {**told, "by": "federation", **asdict(rule)}
+    if rules.mailbox:
+        return {**told, "by": "lent"}
     raise NotConfigured(
         f"{cloud}: a machine there has no way to a store at {scheme}://",
         fix=f"set up [{cloud}.access.{scheme}] in the settings; docs/explanation/cross-cloud.md"

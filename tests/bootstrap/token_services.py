@@ -28,6 +28,7 @@ class TokenServices:
         self.token = token
         self.expected = ""
         self.given: list[str] = []
+        self.boundaries: list[Any] = []
         self.deleted: list[dict[str, str]] = []
         self.refuse_deletion = False
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -65,6 +66,8 @@ class TokenServices:
         if form["grant_type"] != EXCHANGE or not genuine:
             return 400, {"error": "invalid_grant"}
         self.given.append(kind)
+        if "options" in form:
+            self.boundaries.append(json.loads(form["options"]))
         return 200, {"access_token": self.token, "expires_in": 3600, "token_type": "Bearer"}
 
     def _act(self, path: str, authorization: str) -> tuple[int, Any]:

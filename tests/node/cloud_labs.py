@@ -139,6 +139,8 @@ def entra_token() -> str:
     claims = {
         "aud": "https://storage.azure.com",
         "iss": "https://sts.windows.net/00000000-0000-0000-0000-000000000000/",
+        "oid": "00000000-0000-0000-0000-000000000001",
+        "tid": "00000000-0000-0000-0000-000000000002",
         "iat": now - 60,
         "nbf": now - 60,
         "exp": now + 3600,

@@ -1,0 +1,91 @@
+"""Lends a machine short-lived credentials for a store of another cloud, and renews them in time.
+
+They lie in a folder of a store in the machine's own cloud, which only it and this computer read.
+docs/explanation/cross-cloud.md explains when.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from finsched.bootstrap.access import AccessRules, is_lent
+from finsched.bootstrap.minting import (
+    LIFETIME,
+    azure_token,
+    google_token,
+    mint_google_token,
+    mint_keys,
+    mint_signature,
+)
+from finsched.bootstrap.store_place import StorePlace, store_place
+from finsched.errors import StoreProblem
+from finsched.node.clock import from_iso, utc_now
+from finsched.node.renewed import Token
+from finsched.node.store import Missing, Store, StoreError
+
+
+def mailbox_key(run: str, attempt: int) -> str:
+    """Return where an attempt's credentials lie, below the mailbox's folder."""
+    return f"{run}/{attempt:06d}.json"
+
+
+def lend(
+    rules: AccessRules, cloud: str, store_uri: str, options: Mapping[str, Any], letter: str
+) -> bool:
+    """Leave new credentials where an attempt's machines find them, once half of their time is over.
+
+    `letter` is `mailbox_key(run, attempt)`. False where the machines need none. It remembers
+    nothing, so any process may call it, as often as it renews the lease. Raises NotConfigured,
+    StoreProblem.
+    """
+    place = store_place(store_uri, options)
+    if not is_lent(rules, cloud, place.scheme):
+        return False
+    mailbox = Store(rules.mailbox)
+    try:
+        if not _is_fresh(mailbox, letter):
+            document = _minted(rules, place, store_uri, options)
+            mailbox.upload(letter, [json.dumps(document).encode()])
+    except StoreError as error:
+        raise StoreProblem(
+            f"{cloud}: no credentials could be lent for {store_uri}: {error}",
+            fix="sign in again, or set up a federation; docs/explanation/cross-cloud.md shows how",
+        ) from error
+    return True
+
+
+def take_back(rules: AccessRules, letter: str) -> None:
+    """Delete what was lent to an attempt, which ends within the hour. Raises StoreProblem."""
+    if not rules.mailbox:
+        return
+    try:
+        Store(rules.mailbox).delete(letter)
+    except StoreError as error:
+        raise StoreProblem(
+            f"lent credentials could not be deleted: {error}",
+            fix=f"delete {letter} in {rules.mailbox}",
+        ) from error
+
+
+def _is_fresh(mailbox: Store, letter: str) -> bool:
+    try:
+        ends_at = from_iso(json.loads(mailbox.get(letter))["valid_until"])
+    except (Missing, ValueError, KeyError):
+        return False
+    return ends_at - utc_now() > LIFETIME / 2
+
+
+def _minted(
+    rules: AccessRules, place: StorePlace, store_uri: str, options: Mapping[str, Any]
+) -> Mapping[str, str]:
+    name = store_uri.split("/")[2]
+    if place.scheme == "s3":
+        return mint_keys(place, name, rules.lender_role)
+    if place.scheme == "gs":
+        given = options.get("bearer_token")
+        return mint_google_token(place, name, Token(given) if given else google_token())
+    given = options.get("token")
+    account = str(place.options.get("account_name", ""))
+    return mint_signature(place, name, account, Token(given) if given else azure_token())
