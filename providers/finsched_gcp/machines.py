@@ -64,18 +64,19 @@ class Zones:
     def for_offer(self, offer: Offer) -> list[str]:
         """Return the zones to try, in the same order each time; an offer may name no zone.
 
-        Raises NoCapacity where no zone of the region sells the machine.
+        Raises NoCapacity where the machine is not sold there: a price list may name zones that
+        have never had it, or no longer.
         """
         machine = machine_of(offer.instance_type.name)
-        if offer.zone:
-            return [offer.zone]
         zones = self._sell("MachineTypes", "machine_types", machine.type)
         if machine.accelerator:
             zones &= self._sell("AcceleratorTypes", "accelerator_types", machine.accelerator)
-        found = sorted(zone for zone in zones if region_of(zone) == offer.region)
+        there = {zone for zone in zones if region_of(zone) == offer.region}
+        found = sorted(there & {offer.zone} if offer.zone else there)
         if not found:
+            where = offer.zone or offer.region
             raise NoCapacity(
-                f"gcp/{offer.region}: no zone there sells {offer.instance_type.name}",
+                f"gcp/{where}: {offer.instance_type.name} is not sold there",
                 fix="finsched tries the next pool",
             )
         return found

@@ -180,9 +180,14 @@ def test_an_offer_without_a_zone_goes_to_those_that_sell_the_machine_and_its_gpu
     assert launched.pool == anywhere.pool
 
 
-def test_a_machine_that_the_region_does_not_sell_is_no_capacity(compute: Compute) -> None:
-    absent = offer(zone="", instance_type="h9-highgpu-1g")
-    with pytest.raises(NoCapacity, match="no zone there sells"):
+@pytest.mark.parametrize(
+    ("zone", "machine"), [("", "h9-highgpu-1g"), ("us-central1-b", "n1-standard-8+1xT4")]
+)
+def test_a_machine_that_is_not_sold_there_is_no_capacity(
+    compute: Compute, zone: str, machine: str
+) -> None:
+    absent = offer(zone=zone, instance_type=machine)
+    with pytest.raises(NoCapacity, match="is not sold there"):
         compute.launch(launch_request(offer=absent))
 
 
