@@ -6,7 +6,6 @@ makes for the public address, whatever address was asked for.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 import warnings
@@ -226,6 +225,8 @@ class Api:
 
 def _hush() -> None:
     """Spare people what the library says of a project: finsched names it in every call."""
+    import logging  # noqa: PLC0415 - not for a quote
+
     logging.getLogger("google.auth._default").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", message="Your application has authenticated using end user")
 

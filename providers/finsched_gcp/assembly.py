@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from finsched.provider import LaunchRequest, Provider
+from finsched.bootstrap.lender import StoreLender
+from finsched.provider import Inventory, LaunchRequest, OwnedResource, Provider
 from finsched_gcp.api import Api
 from finsched_gcp.capacity import GcpCapacity
 from finsched_gcp.checks import GcpChecks
 from finsched_gcp.compute import Bootstrap, GcpCompute
-from finsched_gcp.inventory import GcpInventory
 from finsched_gcp.pace import Patience
 from finsched_gcp.prices import CatalogPrices, live_prices
 
@@ -38,6 +39,24 @@ class _BootstrapOnUse:
         return NodeBootstrap(self._settings)
 
 
+class _InventoryOnUse:
+    """The inventory, imported for a sweep: a quote has no time for it."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def owned(self, installation: str) -> Iterable[OwnedResource]:
+        return self._made().owned(installation)
+
+    def delete(self, resource: OwnedResource) -> None:
+        self._made().delete(resource)
+
+    def _made(self) -> Inventory:
+        from finsched_gcp.inventory import GcpInventory  # noqa: PLC0415 - heavy
+
+        return GcpInventory(self._api)
+
+
 def assemble(
     settings: GcpSettings, *, bootstrap: Bootstrap | None = None, patience: Patience | None = None
 ) -> Provider:
@@ -50,10 +69,11 @@ def assemble(
         name="gcp",
         prices=CatalogPrices(),
         compute=GcpCompute(api, settings, bootstrap or _BootstrapOnUse(settings)),
-        inventory=GcpInventory(api),
+        inventory=_InventoryOnUse(api),
         live_prices=live_prices(settings),
         capacity=GcpCapacity(api),
         checks=GcpChecks(api, settings),
+        lender=StoreLender("gcp", settings.access),
         regions=frozenset(settings.regions) or None,
         poll_interval=_POLL_EVERY,
     )

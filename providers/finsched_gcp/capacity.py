@@ -9,7 +9,6 @@ from finsched.errors import ProviderProblem
 from finsched.model.market import CapacityType, Offer
 from finsched.provider import Quota
 from finsched_gcp.api import Api
-from finsched_gcp.machines import machine_of
 
 GPU = "GPU"
 ALL_GPUS = "GPUS_ALL_REGIONS"
@@ -93,6 +92,8 @@ def _quota(metric: str, region: str, unit: str, limits: Limits, need: float) -> 
 
 
 def _advice(offer: Offer, nodes: int) -> dict[str, Any]:
+    from finsched_gcp.machines import machine_of  # noqa: PLC0415 - not for a quote
+
     machine = machine_of(offer.instance_type.name)
     selection: dict[str, Any] = {"machine_types": [machine.type]}
     if machine.accelerator:

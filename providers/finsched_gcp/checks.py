@@ -15,8 +15,6 @@ from finsched.model.job import JobSpec
 from finsched.provider import Finding, Verdict
 from finsched_gcp.api import Api
 from finsched_gcp.errors import PAGE, NotFound
-from finsched_gcp.image import Images
-from finsched_gcp.networks import DEFAULT, Networks
 from finsched_gcp.permissions import ACT_AS, LOOK_AND_MAKE
 
 if TYPE_CHECKING:
@@ -34,8 +32,6 @@ class GcpChecks:
     def __init__(self, api: Api, settings: GcpSettings) -> None:
         self._api = api
         self._settings = settings
-        self._images = Images(api, settings.image)
-        self._networks = Networks(api, settings.subnets)
 
     def run(self, job: JobSpec | None) -> Iterator[Finding]:
         """Yield the findings; without an answer of the project there is only that one."""
@@ -85,16 +81,20 @@ class GcpChecks:
         return _ok("regions", f"{len(used)} of the {len(known)} that there are")
 
     def _image(self) -> Finding:
+        from finsched_gcp.image import Images  # noqa: PLC0415 - not for a quote
+
         try:
-            image = self._images.image()
+            image = Images(self._api, self._settings.image).image()
         except ProviderProblem as problem:
             return _failed("image", problem)
         return _ok("image", f"{image.link.rpartition('/')[2]}, {image.size_gib} GiB")
 
     def _network(self, region: str) -> Finding:
+        from finsched_gcp.networks import DEFAULT, Networks  # noqa: PLC0415 - not for a quote
+
         name = f"network in {region}"
         try:
-            network = self._networks.in_region(region)
+            network = Networks(self._api, self._settings.subnets).in_region(region)
         except NotFound as problem:
             fix = f"make the {DEFAULT} network, or name a subnet in gcp.subnets"
             return _problem(name, problem.message, fix)

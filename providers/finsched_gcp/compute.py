@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from finsched.errors import NoAnswer, NoQuota, ProviderProblem
 from finsched.provider import Instance, InstanceState, InstanceStatus, LaunchRequest
 from finsched_gcp.api import Api
-from finsched_gcp.creating import Creator
 from finsched_gcp.errors import NotFound, NotReady, StockOut
-from finsched_gcp.finding import Finder
-from finsched_gcp.machines import Zones
 from finsched_gcp.names import Located, by_place, located
-from finsched_gcp.operations import histories, named, operations_in, portions
-from finsched_gcp.status import NOTHING_KNOWN, state_of, status_of, status_of_vanished
 
 if TYPE_CHECKING:
+    from finsched_gcp.creating import Creator
+    from finsched_gcp.finding import Finder
+    from finsched_gcp.machines import Zones
+    from finsched_gcp.operations import History
     from finsched_gcp.settings import GcpSettings
 
 
@@ -39,14 +39,30 @@ class GcpCompute:
 
     def __init__(self, api: Api, settings: GcpSettings, bootstrap: Bootstrap) -> None:
         self._api = api
-        self._regions = settings.regions
-        self._itself = settings.service_account
+        self._settings = settings
         self._bootstrap = bootstrap
-        self._zones = Zones(api)
-        self._finder = Finder(api)
-        self._creator = Creator(api, settings)
         self._first_seen_ended: dict[Located, datetime] = {}
         self._with_secrets: dict[frozenset[str], LaunchRequest] = {}  # by the machines' ids
+
+    # --- its parts, imported on use: a quote has no time for them ------------------------------
+
+    @cached_property
+    def _zones(self) -> Zones:
+        from finsched_gcp.machines import Zones  # noqa: PLC0415
+
+        return Zones(self._api)
+
+    @cached_property
+    def _finder(self) -> Finder:
+        from finsched_gcp.finding import Finder  # noqa: PLC0415
+
+        return Finder(self._api)
+
+    @cached_property
+    def _creator(self) -> Creator:
+        from finsched_gcp.creating import Creator  # noqa: PLC0415
+
+        return Creator(self._api, self._settings)
 
     # --- launch --------------------------------------------------------------------------------
 
@@ -62,7 +78,7 @@ class GcpCompute:
         return made
 
     def _check_region(self, region: str) -> None:
-        if self._regions and region not in self._regions:
+        if self._settings.regions and region not in self._settings.regions:
             raise NoQuota(
                 f"gcp/{region}: the region is not in gcp.regions",
                 fix="add it to gcp.regions in the settings",
@@ -115,32 +131,39 @@ class GcpCompute:
         return statuses
 
     def _poll_in(self, zone: str, names: Sequence[str]) -> Iterator[InstanceStatus]:
+        from finsched_gcp.operations import histories, operations_in  # noqa: PLC0415
+        from finsched_gcp.status import NOTHING_KNOWN, has_stopped, status_of_vanished  # noqa: PLC0415
+
         try:
             listed = {each.name: each for each in self._listed(zone, names)}
         except NotFound:  # no zone of Google's: nobody's machines
             return
-        ended = [name for name in names if name not in listed or _has_stopped(listed[name])]
+        ended = [name for name in names if name not in listed or has_stopped(listed[name])]
         past = histories(operations_in(self._api, zone, ended)) if ended else {}
         for name in names:
             which = Located(zone, name)
             known = past.get(which, NOTHING_KNOWN)
             if name in listed:
                 yield self._status(which, listed[name], known)
-            elif gone := status_of_vanished(which, known, itself=self._itself):
+            elif gone := status_of_vanished(which, known, itself=self._settings.service_account):
                 yield gone
 
     def _listed(self, zone: str, names: Sequence[str]) -> Iterator[Any]:
+        from finsched_gcp.operations import named, portions  # noqa: PLC0415
+
         for some in portions(names):
             yield from self._api.listed("Instances", zone=zone, filter=named(some))
 
-    def _status(self, which: Located, instance: Any, past: Any) -> InstanceStatus:
+    def _status(self, which: Located, instance: Any, past: History) -> InstanceStatus:
         """A machine that has stopped keeps its disk, so the rest of it is deleted."""
-        now = datetime.now(UTC)
-        if _has_stopped(instance):
+        from finsched_gcp.status import has_stopped, status_of  # noqa: PLC0415
+
+        now, itself = datetime.now(UTC), self._settings.service_account
+        if has_stopped(instance):
             now = self._first_seen_ended.setdefault(which, now)
             with suppress(ProviderProblem):  # a sweep finds what is left
                 self._delete(which)
-        return status_of(which, instance, past, itself=self._itself, first_seen=now)
+        return status_of(which, instance, past, itself=itself, first_seen=now)
 
     def _forget_ended(self, statuses: Mapping[str, InstanceStatus]) -> None:
         """A machine may have ended before it read its secrets; those of a gang leave them."""
@@ -160,10 +183,6 @@ class GcpCompute:
     def _delete(self, which: Located) -> None:
         with suppress(NotFound, NotReady):
             self._api.call("Instances", "delete_unary", zone=which.place, instance=which.name)
-
-
-def _has_stopped(instance: Any) -> bool:
-    return state_of(instance) is InstanceState.TERMINATED
 
 
 def _hinted_first(zones: Sequence[str], hinted: Sequence[str]) -> list[str]:

@@ -30,6 +30,11 @@ def state_of(instance: Any) -> InstanceState:
     return STATES.get(instance.status, InstanceState.UNKNOWN)
 
 
+def has_stopped(instance: Any) -> bool:
+    """Say whether a listed machine runs no more and never will: it keeps its disk only."""
+    return state_of(instance) is InstanceState.TERMINATED
+
+
 def status_of(
     which: Located, instance: Any, past: History, *, itself: str, first_seen: datetime
 ) -> InstanceStatus:

@@ -74,6 +74,7 @@ class Gce:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.create_seconds = 0.05
+        self.rule_seconds = 0.05
         self.stop_seconds = 0.05
         self.reset()
 

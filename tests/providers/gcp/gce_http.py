@@ -391,7 +391,7 @@ def insert_rule(asked: Asked) -> Document:
         raise Refused(409, "alreadyExists", f"The resource '{name}' already exists")
     gce.add("firewalls", "global", **asked.body)
     link = gce.link("firewalls", "global", name)
-    return gce.operation("insert", "global", link, seconds=gce.create_seconds)
+    return gce.operation("insert", "global", link, seconds=gce.rule_seconds)
 
 
 def not_found(name: str) -> Document:
