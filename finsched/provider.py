@@ -244,6 +244,17 @@ class Notices(Protocol):
         ...
 
 
+class Lender(Protocol):
+    """What machines hold for a short time only, such as credentials for another cloud's store."""
+
+    def renew(self, run: str, attempt: int, store_uri: str) -> None:
+        """Keep it from running out; asked as often as a lease is renewed.
+
+        Raises NotConfigured, StoreProblem.
+        """
+        ...
+
+
 class Inventory(Protocol):
     """Everything of ours there, for the sweep."""
 
@@ -298,5 +309,6 @@ class Provider:
     interruptions: Interruptions | None = None
     capacity: Capacity | None = None
     checks: Checks | None = None
+    lender: Lender | None = None
     regions: frozenset[str] | None = None  # where it may launch; None is wherever it sells
     poll_interval: timedelta = timedelta(seconds=15)

@@ -56,19 +56,6 @@ def lend(
     return True
 
 
-def take_back(rules: AccessRules, letter: str) -> None:
-    """Delete what was lent to an attempt, which ends within the hour. Raises StoreProblem."""
-    if not rules.mailbox:
-        return
-    try:
-        Store(rules.mailbox).delete(letter)
-    except StoreError as error:
-        raise StoreProblem(
-            f"lent credentials could not be deleted: {error}",
-            fix=f"delete {letter} in {rules.mailbox}",
-        ) from error
-
-
 def _is_fresh(mailbox: Store, letter: str) -> bool:
     try:
         ends_at = from_iso(json.loads(mailbox.get(letter))["valid_until"])

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from finsched.errors import ProviderProblem
+from finsched.errors import ProviderProblem, StoreProblem
 from finsched.model.event import Warned
 from finsched.model.run import Attempt, AttemptState
 from finsched.node.store import Store
@@ -75,8 +75,12 @@ class Attendant:
             self._give_up_on_the_silent()
 
     def renew(self) -> None:
-        """Keep the node's lease from running out."""
+        """Keep the node's lease from running out, and what else it holds for a time."""
         self._post.renew(self._means.lease)
+        run, lender = self._means.journal.run, self._means.provider.lender
+        if lender:
+            with suppress(ProviderProblem, StoreProblem):  # tried again while there is time
+                lender.renew(run.id, self._number, run.store_uri)
 
     def take_over(self) -> None:
         """Let a standby go on with the run."""

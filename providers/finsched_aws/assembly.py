@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from finsched.bootstrap.lender import StoreLender
 from finsched.provider import LaunchRequest, Provider
 from finsched_aws.api import Api
 from finsched_aws.capacity import AwsCapacity
@@ -56,6 +57,7 @@ def assemble(
         interruptions=SpotAdvisor(settings.spot_advisor_url),
         capacity=AwsCapacity(api),
         checks=AwsChecks(api, settings),
+        lender=StoreLender("aws", settings.access),
         regions=frozenset(settings.regions) or None,
         poll_interval=_POLL_EVERY,
     )

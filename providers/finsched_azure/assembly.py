@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from finsched.bootstrap.lender import StoreLender
 from finsched.provider import LaunchRequest, Provider
 from finsched_azure.api import Api
 from finsched_azure.capacity import AzureCapacity
@@ -58,6 +59,7 @@ def assemble(
         interruptions=EvictionRates(api.token, settings.endpoint),
         capacity=AzureCapacity(api),
         checks=AzureChecks(api, settings),
+        lender=StoreLender("azure", settings.access),
         regions=frozenset(settings.regions) or None,
         poll_interval=_POLL_EVERY,
     )
