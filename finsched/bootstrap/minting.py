@@ -161,7 +161,7 @@ def _delegation_key(
         '<?xml version="1.0" encoding="utf-8"?><KeyInfo>'
         f"<Start>{_stamp(starts)}</Start><Expiry>{_stamp(ends)}</Expiry></KeyInfo>"
     )
-    identity = Identity(Renewed(lambda: source), bearing({"x-ms-version": _BLOB_VERSION}))
+    identity = Identity(Renewed(lambda: source), bearing(_BLOB_VERSION))
     account_path = place.base.rpartition("/")[0] or "/"
     answer = Service(place.address, identity).call(
         Request(

@@ -17,7 +17,7 @@ from finsched.node.service import Identity
 VARIABLE = "FINSCHED_ACCESS"
 """The environment's variable that holds the rule."""
 
-_OF_BLOBS = {"x-ms-version": "2023-11-03"}
+_VERSION_OF_BLOBS = "2023-11-03"
 Access = Mapping[str, Any]
 Environment = Mapping[str, str]
 
@@ -37,7 +37,7 @@ def identity_for(
     from finsched.node.bearer import bearing  # noqa: PLC0415 - user data carries what it needs
 
     token = Renewed(_token(scheme, access, environment))
-    return Identity(token, bearing(_OF_BLOBS if scheme == "az" else {}))
+    return Identity(token, bearing(_VERSION_OF_BLOBS if scheme == "az" else ""))
 
 
 def of_aws(keys: Renewed[Any], region: str) -> Identity[Any]:

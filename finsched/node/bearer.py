@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
+from email.utils import formatdate
 from urllib.parse import parse_qsl
 
 from finsched.node.renewed import Token
 from finsched.node.request import Request
 
 
-def bearing(headers: Mapping[str, str] | None = None) -> Callable[[Request, Token], Request]:
-    """Return what puts the token, and these headers, on a request.
+def bearing(azure_version: str = "") -> Callable[[Request, Token], Request]:
+    """Return what puts the token on a request, and what Azure's storage wants besides.
 
     What begins with `?` is a shared access signature of Azure, which goes into the query.
     """
-    fixed = dict(headers or {})
 
     def sign(request: Request, token: Token) -> Request:
-        own = {**fixed, **request.headers}
+        own = dict(request.headers)
+        if azure_version:
+            own |= {"x-ms-version": azure_version, "x-ms-date": formatdate(usegmt=True)}
         if token.value.startswith("?"):
             return replace(
                 request, headers=own, query={**request.query, **dict(parse_qsl(token.value[1:]))}
