@@ -22,6 +22,7 @@ from finsched.model.run import (
     Restore,
     Run,
     Transfer,
+    WarningCause,
 )
 
 
@@ -136,7 +137,15 @@ class Warned:
 
     attempt: int
     text: str
+    cause: WarningCause = WarningCause.OTHER
     message: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetUsed:
+    """The spend has passed a step of the budget, in percent; lower steps are passed with it."""
+
+    percent: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +209,7 @@ Event = (
     | Committed
     | Noticed
     | Warned
+    | BudgetUsed
     | AttemptEnded
     | StopRequested
     | Ended
@@ -248,6 +258,8 @@ def apply(run: Run, record: Recorded) -> Run:
         case Committed(checkpoint=checkpoint):
             run = replace(run, checkpoints=(*run.checkpoints, checkpoint))
             return _with_attempt_after(run, record, record.event.attempt)
+        case Warned(cause=WarningCause.STALE_CHECKPOINT):
+            run = replace(run, stale_after=run.standing)
     if isinstance(record.event, _OfAttempt):
         return _with_attempt_after(run, record, record.event.attempt)
     return _run_after(run, record)
@@ -272,6 +284,8 @@ def _run_after(run: Run, record: Recorded) -> Run:
             return replace(run, anchor=anchor)
         case Decided(choice=choice):
             return replace(run, choice=choice)
+        case BudgetUsed(percent=percent):
+            return replace(run, budget_used_percent=percent)
         case StopRequested(reason=reason):
             return replace(run, stop_requested=reason)
         case Ended(outcome=outcome, detail=detail):
@@ -290,6 +304,7 @@ def _resumed(run: Run, event: Resumed) -> Run:
     job = run.job
     if event.max_cost_usd is not None:
         job = replace(job, budget=replace(job.budget, max_cost_usd=event.max_cost_usd))
+        run = replace(run, budget_used_percent=0)
     if event.deadline is not None:
         job = replace(job, deadline=event.deadline)
     return replace(

@@ -46,6 +46,14 @@ class Outcome(StrEnum):
     BROKEN = "broken"  # machines, their agents or the store failed again and again
 
 
+class WarningCause(StrEnum):
+    """What a warning is about, where that decides what is done about it."""
+
+    OTHER = "other"
+    STALE_CHECKPOINT = "stale_checkpoint"  # money burns and nothing is kept
+    NOTIFIER = "notifier"  # a person could not be told of something
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
     """The chosen offer for an attempt, with the figures frozen when it was chosen."""
@@ -251,6 +259,8 @@ class Run:
     limits_since: int = 0  # attempts up to this one were launched under other limits
     outcome: Outcome | None = None
     ended_at: datetime | None = None
+    budget_used_percent: int = 0  # the highest step of its budget that was written down
+    stale_after: tuple[int, int] | None = None  # attempts and commits at the last alarm
     store_discarded_at: datetime | None = None  # from then on its store may be empty
     detail: str = ""
 
@@ -301,6 +311,11 @@ class Run:
     def interruptions(self) -> int:
         """How often a provider took a machine of this run back."""
         return sum(attempt.end is AttemptEnd.INTERRUPTED for attempt in self.attempts)
+
+    @property
+    def standing(self) -> tuple[int, int]:
+        """How many attempts and commits there are: another one calls for a new alarm."""
+        return len(self.attempts), len(self.checkpoints)
 
     @property
     def deadline_at(self) -> datetime | None:

@@ -13,6 +13,7 @@ from typing import Any
 from finsched.decide.spend import spent_usd
 from finsched.model.event import (
     AttemptEnded,
+    BudgetUsed,
     ClockAnchored,
     Committed,
     Decided,
@@ -28,6 +29,7 @@ from finsched.model.event import (
     StopRequested,
     StoreDiscarded,
     Submitted,
+    Transferred,
     Warned,
 )
 from finsched.model.run import Placement, Run
@@ -86,6 +88,8 @@ def _of_run(run: Run, record: Recorded) -> dict[str, Any]:
 def _of_life(run: Run, record: Recorded) -> dict[str, Any]:
     """What came from outside, and the end."""
     match record.event:
+        case BudgetUsed(percent=percent):
+            return {"percent": percent, "spent_usd": f"{spent_usd(run, record.at):.6f}"}
         case StopRequested(reason=reason):
             return {"reason": reason}
         case Ended(outcome=outcome, detail=detail):
@@ -115,6 +119,14 @@ def _of_attempt(event: Event) -> dict[str, Any]:
                 "resumed_progress": restore.progress,
                 "damaged": restore.damaged,
             }
+        case AttemptEnded(end=end, detail=detail):
+            return {"end": end, "detail": detail}
+    return _of_work(event)
+
+
+def _of_work(event: Event) -> dict[str, Any]:
+    """What the node tells of the job."""
+    match event:
         case Progressed(progress=progress):
             return {"progress": progress}
         case Committed(checkpoint=checkpoint):
@@ -124,10 +136,15 @@ def _of_attempt(event: Event) -> dict[str, Any]:
                 "size_bytes": checkpoint.size_bytes,
                 "upload_seconds": checkpoint.upload_seconds,
             }
-        case Warned(text=text):
-            return {"text": text}
-        case AttemptEnded(end=end, detail=detail):
-            return {"end": end, "detail": detail}
+        case Transferred(transfer=transfer):
+            return {
+                "direction": transfer.direction,
+                "done_bytes": transfer.done_bytes,
+                "total_bytes": transfer.total_bytes,
+                "seconds": transfer.seconds,
+            }
+        case Warned(text=text, cause=cause):
+            return {"text": text, "cause": cause}
     return {}
 
 

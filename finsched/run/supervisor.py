@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from finsched.decide.budget_steps import step_passed
 from finsched.decide.freshness import stale
 from finsched.decide.limits import over
 from finsched.decide.next_step import next_step
@@ -14,9 +15,17 @@ from finsched.decide.prospects import Prospects
 from finsched.decide.spend import budget_met_at, spent_usd
 from finsched.decide.step import DropStandby, End, HandOver, Launch, Move, Pause, Stay, Step, Wait
 from finsched.errors import MachineProblem, ProviderProblem
-from finsched.model.event import Decided, Ended, Event, Promoted, StopRequested, Warned
+from finsched.model.event import (
+    BudgetUsed,
+    Decided,
+    Ended,
+    Event,
+    Promoted,
+    StopRequested,
+    Warned,
+)
 from finsched.model.quote import Quote
-from finsched.model.run import Attempt, Choice, Outcome, Placement, Run
+from finsched.model.run import Attempt, Choice, Outcome, Placement, Run, WarningCause
 from finsched.node.store import Store
 from finsched.provider import Provider
 from finsched.run.abandoning import Abandonment
@@ -55,7 +64,6 @@ class Supervisor:
         self._around = around
         self._attendants: dict[int, Attendant] = {}
         self._signals = 0
-        self._warned_of: tuple[int, int] | None = None
         self._abandonment: Abandonment | None = None
 
     def interrupt(self) -> None:
@@ -95,6 +103,7 @@ class Supervisor:
         self._hear_signals()
         for attempt in self._journal.run.live_attempts:
             self._attendant(attempt).look(patient=self._patient)
+        self._note_budget()
         self._promote()
         wanted_seconds = self._act(self._step())
         self._journal.looked(self._around.clock.now())
@@ -103,6 +112,15 @@ class Supervisor:
     def _hear_signals(self) -> None:
         if self._signals and self._journal.run.stop_requested is None:
             self._record(StopRequested(reason="interrupted"))
+
+    def _note_budget(self) -> None:
+        """Write down once that half of the budget, most of it or all of it is spent."""
+        run, now = self._journal.run, self._around.clock.now()
+        if run.job.budget.max_cost_usd is None:
+            return
+        percent = step_passed(run, spent_usd(run, now))
+        if percent is not None:
+            self._record(BudgetUsed(percent=percent))
 
     def _promote(self) -> None:
         """A standby takes over once the attempt before it has ended, and the run goes on."""
@@ -219,12 +237,11 @@ class Supervisor:
         run = self._journal.run
         latency = timedelta(seconds=SLACK_SECONDS * self._around.clock.speed)
         age = stale(run, self._around.clock.now(), latency)
-        situation = (len(run.attempts), len(run.checkpoints))
-        if age is None or situation == self._warned_of or run.live_attempt is None:
+        if age is None or run.standing == run.stale_after or run.live_attempt is None:
             return
-        self._warned_of = situation
         text = f"nothing was kept for {age.total_seconds() / 3600:.1f} h, more than two intervals"
-        self._record(Warned(attempt=run.live_attempt.number, text=text))
+        cause = WarningCause.STALE_CHECKPOINT
+        self._record(Warned(attempt=run.live_attempt.number, text=text, cause=cause))
 
     def _attendant(self, attempt: Attempt) -> Attendant:
         if attempt.number not in self._attendants:

@@ -6,6 +6,7 @@ from finsched.cli.output import data_size, duration, money
 from finsched.cli.render import words
 from finsched.model.event import (
     AttemptEnded,
+    BudgetUsed,
     Committed,
     Decided,
     Ended,
@@ -51,6 +52,15 @@ def narrate(run: Run, record: Recorded) -> tuple[str, str] | None:
             size = data_size(checkpoint.size_bytes)
             number = checkpoint_number(run, checkpoint.sequence)
             return "commit", f"checkpoint {number}{_at(checkpoint.progress)}, {size}"
+        case BudgetUsed(percent=percent):
+            limit_usd = run.job.budget.max_cost_usd or 0.0
+            return "budget", f"{percent} % of {money(limit_usd)} is spent"
+    return _from_outside(run, record) or _of_attempt(run, record)
+
+
+def _from_outside(run: Run, record: Recorded) -> tuple[str, str] | None:
+    """What people asked for, and the end."""
+    match record.event:
         case StopRequested(reason=reason):
             saving = ": saving a last checkpoint" if run.live_attempts else ""
             return "stopping", f"{reason}{saving}"
@@ -60,7 +70,7 @@ def narrate(run: Run, record: Recorded) -> tuple[str, str] | None:
             return "ended", f"{outcome}: {detail}" if detail else str(outcome)
         case StoreDiscarded(why=why, size_bytes=size_bytes):
             return "discarded", f"the store and its {data_size(size_bytes)}: {why}"
-    return _of_attempt(run, record)
+    return None
 
 
 def _decision(choice: Choice) -> tuple[str, str] | None:
