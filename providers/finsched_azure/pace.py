@@ -21,7 +21,7 @@ class Patience:
     read_seconds: float = 20.0
     tries: int = 4
     retry_seconds: float = 1.0
-    operation_seconds: float = 3.0
+    operation_seconds: float = 1.0
     create_seconds: float = 900.0
     delete_seconds: float = 120.0
     settle_seconds: float = 5.0
