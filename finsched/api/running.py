@@ -23,6 +23,7 @@ from finsched.run.journal import Journal, Listener
 from finsched.run.output import OutputReader
 from finsched.run.session import Session, present_moment
 from finsched.run.starting import RehearsalRequest, start
+from finsched.run.submission import unwatched
 
 __all__ = [
     "RehearsalRequest",
@@ -61,7 +62,15 @@ def launch(
     spec = job if isinstance(job, JobSpec) else quoting.read_job(Path(job), chosen)
     spec = quoting.overridden(spec, max_cost_usd=max_cost_usd, max_hourly_usd=max_hourly_usd)
     session = _session(chosen, spec, listener)
-    run_id = start(spec, chosen, session.ledger, request=rehearse, store=store, policy=policy)
+    run_id = start(
+        spec,
+        chosen,
+        session.ledger,
+        request=rehearse,
+        store=store,
+        policy=policy,
+        sending=listener.sending if listener else unwatched,
+    )
     return session.supervise(run_id)
 
 

@@ -18,6 +18,9 @@ from obstore.store import LocalStore, ObjectStore, from_url
 from finsched.node.objects import Missing, StoredObject, StoreError
 from finsched.node.s3_region import bucket_region
 
+PARTS_AT_ONCE = 4
+"""How many parts of an upload, of 5 MiB each, may be on their way: so much is held in memory."""
+
 _CLIENT_OPTIONS = {"allow_http", "allow_invalid_certificates", "proxy_url"}
 _ENDPOINTS = {
     "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
@@ -68,7 +71,7 @@ class RemoteObjects:
     def upload(self, key: str, blocks: Iterable[bytes]) -> None:
         """Write an object of any size, in parts where it is large."""
         with self._in_words("write to"):
-            obstore.put(self._objects, key, iter(blocks))
+            obstore.put(self._objects, key, iter(blocks), max_concurrency=PARTS_AT_ONCE)
 
     def download(self, key: str) -> Iterator[bytes]:
         """Yield an object's content in blocks; raises Missing."""

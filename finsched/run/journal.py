@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import partial
 from typing import Protocol
@@ -21,6 +22,10 @@ class Listener(Protocol):
 
     def looked(self, run: Run, now: datetime) -> None:
         """Take note that the run was looked at and nothing may have changed."""
+        ...
+
+    def sending(self, size_bytes: int) -> AbstractContextManager[Callable[[int], None]]:
+        """Watch the workdir on its way to the store; yields what hears of the bytes that go."""
         ...
 
 

@@ -26,7 +26,7 @@ from finsched.model.run import Placement, Rehearsal
 from finsched.run.clock import anchored, wall_clock
 from finsched.run.placing import placement
 from finsched.run.rehearsing import default_speed
-from finsched.run.submission import Submission, submit
+from finsched.run.submission import Sending, Submission, submit, unwatched
 from finsched.settings import Settings
 
 _ERRORS: dict[Objection, type[FinschedError]] = {
@@ -62,6 +62,7 @@ def start(
     request: RehearsalRequest | None = None,
     store: str | None = None,
     policy: str = DEFAULT,
+    sending: Sending = unwatched,
 ) -> str:
     """Quote a job, admit it, write it down as a run and return the run's id.
 
@@ -94,7 +95,7 @@ def start(
         policy=policy,
     )
     clock = anchored(now, rehearsal.speed) if rehearsal else wall_clock()
-    return submit(ledger, submission, clock)
+    return submit(ledger, submission, clock, sending)
 
 
 def _refuse_without_a_door(job: JobSpec, market: Market) -> None:

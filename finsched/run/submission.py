@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from finsched.run.packing import Package, pack
 
 SCHEMES = ("file", "s3", "gs", "az")
 MARK = "submitted"
+_BLOCK_BYTES = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,17 +34,29 @@ class Submission:
     policy: str = DEFAULT
 
 
-def submit(ledger: Ledger, submission: Submission, clock: AnchoredClock) -> str:
+Sending = Callable[[int], AbstractContextManager[Callable[[int], None]]]
+"""Takes the size of a packed workdir in bytes; while it is entered, hears of the bytes that go."""
+
+
+def unwatched(_size_bytes: int) -> AbstractContextManager[Callable[[int], None]]:
+    """Let nobody watch."""
+    return nullcontext(lambda _: None)
+
+
+def submit(
+    ledger: Ledger, submission: Submission, clock: AnchoredClock, sending: Sending = unwatched
+) -> str:
     """Pack the workdir, try the store, write the run down and return its id.
 
-    Raises `SpecError` for a workdir that cannot be packed or a store of an unknown kind, and
-    `StoreProblem` for a store that cannot be written; the ledger then knows nothing of the run.
+    `sending` watches the workdir's upload. Raises `SpecError` for a workdir that cannot be packed
+    or a store of an unknown kind, and `StoreProblem` for a store that cannot be written; the
+    ledger then knows nothing of the run.
     """
     _refuse_unknown(submission.store_base)
     run_id = f"{submission.job.name}-{secrets.token_hex(3)}"
     store_uri = f"{submission.store_base.rstrip('/')}/{run_id}"
     package = pack(Path(submission.job.workdir)) if submission.job.workdir else None
-    _fill(store_uri, run_id, package)
+    _fill(store_uri, run_id, package, sending)
     submitted = Submitted(
         job=submission.job,
         store_uri=store_uri,
@@ -68,15 +83,23 @@ def _refuse_unknown(store: str) -> None:
     )
 
 
-def _fill(store_uri: str, run_id: str, package: Package | None) -> None:
+def _fill(store_uri: str, run_id: str, package: Package | None, sending: Sending) -> None:
     """Write a mark first: a store that takes it will take checkpoints."""
     try:
         store = Store(store_uri)
         store.create(MARK, run_id.encode())
         if package:
-            store.create(package.key, package.content)
+            with sending(len(package.content)) as passed:
+                store.upload(package.key, _blocks(package.content, passed))
     except StoreError as error:
         raise StoreProblem(
             f"the run's store cannot be used: {error}",
             fix="make the store writable, or choose another with --store",
         ) from error
+
+
+def _blocks(content: bytes, passed: Callable[[int], None]) -> Iterator[bytes]:
+    for start in range(0, len(content), _BLOCK_BYTES):
+        block = content[start : start + _BLOCK_BYTES]
+        passed(len(block))
+        yield block

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from threading import Timer
 from typing import IO
 
 from rich.console import Console, Group
@@ -16,6 +18,7 @@ from rich.text import Text
 from finsched.cli.output import data_size, duration, money
 from finsched.cli.render import words
 from finsched.cli.render.narration import checkpoint_number, narrate
+from finsched.cli.render.outgoing import SILENT_SECONDS, Outgoing
 from finsched.decide.spend import spent_usd
 from finsched.model.event import Recorded
 from finsched.model.run import Attempt, Checkpoint, Direction, Run, Transfer
@@ -46,6 +49,18 @@ class Lines:
 
     def looked(self, run: Run, now: datetime) -> None:
         """Stay silent: a pipe hears of events only."""
+
+    @contextmanager
+    def sending(self, size_bytes: int) -> Iterator[Callable[[int], None]]:
+        """Say that the workdir is on its way, where that takes longer than a second."""
+        said = ("", "workdir", f"sending {data_size(size_bytes)}")
+        timer = Timer(SILENT_SECONDS, self.tell, said)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield lambda _: None
+        finally:
+            timer.cancel()
 
     def tell(self, clock: str, word: str, sentence: str) -> None:
         """Print one line."""
@@ -86,6 +101,16 @@ class Panel(Lines):
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
+
+    @contextmanager
+    def sending(self, size_bytes: int) -> Iterator[Callable[[int], None]]:
+        """Draw a bar while the workdir is on its way."""
+        outgoing = Outgoing(size_bytes)
+        self._live.update(outgoing)
+        try:
+            yield outgoing.passed
+        finally:
+            self._live.update(Text(""))
 
     def looked(self, run: Run, now: datetime) -> None:
         """Draw the panel anew."""

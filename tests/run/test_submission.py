@@ -1,0 +1,69 @@
+"""The workdir on its way to the store: watched, and told where it takes long."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from finsched.cli.render.live import Lines
+from finsched.cli.render.outgoing import Outgoing
+from finsched.ledger import Ledger
+from finsched.run.clock import wall_clock
+from finsched.run.submission import Submission, submit
+from finsched.testing.builders import job
+
+from ..node.cable import cable  # noqa: TID252 - the one slow cable
+from ..node.conftest import S3Lab, s3, s3_url  # noqa: TID252 - the one S3 server
+from .conftest import Machine
+
+__all__ = ["s3", "s3_url"]
+
+MB = 10**6
+
+
+@pytest.mark.slow
+def test_a_large_workdir_on_a_slow_cable_is_told_and_arrives_whole(
+    machine: Machine, s3: S3Lab
+) -> None:
+    path = machine.job(STEPS="2")
+    (machine.folder / "work" / "weights").write_bytes(os.urandom(9 * MB))
+    with cable(s3.url) as slow:
+        slow.most_bytes_per_second = 2 * MB
+        machine.environ["AWS_ENDPOINT_URL"] = slow.url
+        machine.finsched("launch", path, "--store", f"s3://{s3.bucket}/runs")
+    assert "workdir      sending 9 MB" in machine.errors
+    run = machine.run()
+    stored = s3.store(folder=f"runs/{run.id}").list("workdir")
+    assert [each.size_bytes > 9 * MB for each in stored] == [True]
+
+
+def test_a_small_workdir_is_not_worth_a_word(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "a").write_text("a")
+    stream = io.StringIO()
+    lines = Lines(Console(file=stream))
+    spec = job(workdir=str(work))
+    submission = Submission(job=spec, store_base=tmp_path.as_uri(), best_on_demand=None)
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    run = submit(ledger, submission, wall_clock(), lines.sending)
+    assert ledger.run(run).workdir_key
+    time.sleep(1.1)
+    assert stream.getvalue() == ""
+
+
+def test_the_bar_counts_only_what_has_surely_gone() -> None:
+    outgoing = Outgoing(100 * MB)
+    assert outgoing.said(4.0) == "100 MB, 4 s so far"
+    for _ in range(60):
+        outgoing.passed(MB)
+    found = re.fullmatch(r"(\S+) MB of 100 MB, (\S+) MB/s, (\d+) s left", outgoing.said(10.0))
+    assert found
+    assert 30 < float(found[1]) < 60
+    assert float(found[2]) == pytest.approx(float(found[1]) / 10, abs=0.05)
