@@ -136,12 +136,11 @@ class Ledger:
         with self._alone():
             return [row[0] for row in self._connection.execute(query)]
 
-    def news(self, after: int) -> tuple[int, set[str]]:
-        """Return the newest sequence number, and the runs with events behind `after`."""
-        query = "SELECT sequence, run FROM events WHERE sequence > ?"
+    def news(self, after: int) -> dict[str, int]:
+        """Return the runs with events behind a sequence number, each with its newest one."""
+        query = "SELECT run, MAX(sequence) FROM events WHERE sequence > ? GROUP BY run"
         with self._in_place():
-            rows = self._connection.execute(query, (after,)).fetchall()
-        return max([after, *(row[0] for row in rows)]), {row[1] for row in rows}
+            return dict(self._connection.execute(query, (after,)).fetchall())
 
     def newest(self) -> int:
         """Return the newest sequence number; 0 for an empty ledger."""

@@ -14,11 +14,14 @@ from typing import Any
 import platformdirs
 
 from finsched.errors import SpecError
-from finsched.settings_values import absolute_path, names, number, text
+from finsched.model.queue import QueueLimits
+from finsched.settings_notify import Addresses, NotifySettings, read_addresses, read_notify
+from finsched.settings_values import absolute_path, names, number, text, whole
 
 CONFIG_VARIABLE = "FINSCHED_CONFIG"
 STATE_DIR_VARIABLE = "FINSCHED_STATE_DIR"
 CACHE_DIR_VARIABLE = "FINSCHED_CACHE_DIR"
+NOTIFY_VARIABLE = "FINSCHED_NOTIFY_URLS"
 PROVIDERS = "finsched.providers"
 """The entry point group of provider packages; each may have a table of its own in the config."""
 
@@ -39,7 +42,8 @@ class Settings:
     provider to the factor its list prices are multiplied by; `rates` maps a provider to what its
     on-demand machines cost the user per hour, as `machine` or `region/machine`. Empty `providers`
     means every one that is installed. `clouds` are the tables named after providers, unread: what
-    they mean is known to the provider's package alone.
+    they mean is known to the provider's package alone. `queue` limits the per-user process, which
+    ends once it was `idle` for so long.
     """
 
     state_dir: Path
@@ -52,6 +56,9 @@ class Settings:
     local_price_usd_per_hour: float = 0.0
     providers: tuple[str, ...] = ()
     clouds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    notify: NotifySettings = field(default_factory=NotifySettings)
+    queue: QueueLimits = field(default_factory=QueueLimits)
+    idle: timedelta = timedelta(minutes=10)
 
 
 class SecretValues(dict[str, str]):
@@ -96,6 +103,15 @@ def secret_values(names: Iterable[str], environ: Mapping[str, str] | None = None
         message = f"the job declares secrets that are not set in your environment: {listed}"
         raise SpecError(message, fix=f"export {missing[0]}=… in the shell that runs finsched")
     return SecretValues((name, variables[name]) for name in wanted)
+
+
+def notify_urls(settings: Settings, environ: Mapping[str, str] | None = None) -> Addresses:
+    """Return whom to notify: from the environment, or else from the file that the settings name.
+
+    Raises SpecError.
+    """
+    variables = os.environ if environ is None else environ
+    return read_addresses(variables.get(NOTIFY_VARIABLE), settings.notify.urls_file)
 
 
 # --- the config file -----------------------------------------------------------------------
@@ -170,6 +186,39 @@ def _lease(value: Any) -> timedelta:
     return timedelta(seconds=seconds)
 
 
+def _idle(value: Any) -> timedelta:
+    seconds = number(value)
+    if not 1 <= seconds <= 604_800:
+        raise ValueError("is not between a second and a week")
+    return timedelta(seconds=seconds)
+
+
+def _queue(value: Any) -> QueueLimits:
+    if not isinstance(value, dict):
+        raise TypeError("is not a table")
+    if strange := value.keys() - {"total", "per_provider", "per_tag"}:
+        raise ValueError(f"has no {min(strange)}")
+    total = value.get("total")
+    return QueueLimits(
+        total=None if total is None else _limit("total", total),
+        per_provider=_limits(value.get("per_provider", {})),
+        per_tag=_limits(value.get("per_tag", {})),
+    )
+
+
+def _limits(value: Any) -> dict[str, int]:
+    if not isinstance(value, dict):
+        raise TypeError("has limits that are not a table")
+    return {name: _limit(name, limit) for name, limit in value.items()}
+
+
+def _limit(name: str, value: Any) -> int:
+    limit = whole(value)
+    if limit < 0:
+        raise ValueError(f"of {name} is negative")
+    return limit
+
+
 def _discounts(value: Any) -> dict[str, float]:
     if not isinstance(value, dict):
         raise TypeError("is not a table of providers")
@@ -206,6 +255,9 @@ _READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "lease_seconds": ("lease", _lease),
     "local_price_usd_per_hour": ("local_price_usd_per_hour", _price),
     "providers": ("providers", names),
+    "notify": ("notify", read_notify),
+    "queue": ("queue", _queue),
+    "idle_seconds": ("idle", _idle),
 }
 
 _EXAMPLES = {
@@ -218,4 +270,7 @@ _EXAMPLES = {
     "lease_seconds": "lease_seconds = 600",
     "local_price_usd_per_hour": "local_price_usd_per_hour = 0.25",
     "providers": 'providers = ["local"]',
+    "notify": 'notify = {urls_file = "~/.config/finsched/notify-urls", about = ["end"]}',
+    "queue": 'queue = {total = 8, per_provider = {aws = 4}, per_tag = {"team=ai" = 2}}',
+    "idle_seconds": "idle_seconds = 600",
 }

@@ -24,6 +24,7 @@ COMMANDS = (
     "logs",
     "stop",
     "resume",
+    "queue",
     "report",
     "runs",
     "events",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -94,25 +94,48 @@ def launch(
         str | None,
         typer.Option(metavar="URI", help="Where checkpoints go; replaces checkpoint.uri."),
     ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Hand it to the process that holds runs, and return.")
+    ] = False,
+    priority: Annotated[
+        int,
+        typer.Option(metavar="N", help="With --detach: higher ones start first; 0 if left out."),
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
 ) -> int:
     """Run the job on the cheapest offer that can, and carry it to its end."""
+    from finsched.errors import SpecError
+
+    terms = {
+        "rehearse": _request(rehearse, interruptions, hazard, spot_capacity, seed, speed),
+        "max_cost_usd": max_cost,
+        "max_hourly_usd": max_hourly,
+        "store": store,
+        "policy": policy,
+    }
+    if detach:
+        return _hand_over(job, terms, priority, as_json=as_json)
+    if priority:
+        raise SpecError("--priority is a place in the queue", fix="add --detach")
+    return _carry(job, terms, as_json=as_json)
+
+
+def _carry(job: Path, terms: dict[str, Any], *, as_json: bool) -> int:
     from finsched.api import running
     from finsched.cli.render.conclusion import conclude
     from finsched.cli.render.watch import watching
 
-    request = _request(rehearse, interruptions, hazard, spot_capacity, seed, speed)
     with watching() as listener:
-        run = running.launch(
-            job,
-            rehearse=request,
-            max_cost_usd=max_cost,
-            max_hourly_usd=max_hourly,
-            store=store,
-            policy=policy,
-            listener=listener,
-        )
+        run = running.launch(job, **terms, listener=listener)
     return conclude(run, as_json=as_json)
+
+
+def _hand_over(job: Path, terms: dict[str, Any], priority: int, *, as_json: bool) -> int:
+    from finsched.api import hosting
+    from finsched.cli.render.queue import print_handed_over
+
+    print_handed_over(hosting.launch(job, **terms, priority=priority), as_json=as_json)
+    return 0
 
 
 def _request(

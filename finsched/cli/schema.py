@@ -29,6 +29,7 @@ class SchemaName(StrEnum):
     CATALOG_STATUS = "catalog-status"
     SWEEP = "sweep"
     CHECK = "check"
+    QUEUE = "queue"
 
 
 def schema(

@@ -42,8 +42,7 @@ def print_status(run: Run, now: datetime, out: Console, *, supervised: bool) -> 
     if run.outcome is None:
         out.print(panel(run, now))
         if not supervised:
-            told = f"nobody watches over it: go on with `finsched resume {run.id}`"
-            out.print(Text(told, style="bold yellow"))
+            out.print(Text(_unwatched(run), style="bold yellow"))
         return
     spent = money(float(spent_usd(run, now)))
     rehearsed = " there, had it been real" if run.rehearsal else ""
@@ -51,6 +50,12 @@ def print_status(run: Run, now: datetime, out: Console, *, supervised: bool) -> 
     out.print(Text(f"{spent}{rehearsed} in {tries}; finsched report {run.id}"))
     if run.store_discarded_at:
         out.print(Text(f"its store was deleted at {run.store_discarded_at:%F %R} UTC"))
+
+
+def _unwatched(run: Run) -> str:
+    if run.waits_in_queue:
+        return "it waits for its turn: `finsched queue` says what for"
+    return f"nobody watches over it: go on with `finsched resume {run.id}`"
 
 
 def run_document(run: Run, now: datetime) -> dict[str, Any]:

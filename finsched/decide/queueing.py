@@ -1,0 +1,61 @@
+"""Whose turn it is: a pure function from who waits, who runs and the limits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+from finsched.model.queue import Claim, QueueLimits, Turn, Waiting
+
+A_STEP_EVERY = timedelta(hours=1)
+"""A run that waits gains a step of priority so often: nobody waits for ever."""
+
+PATIENCE = timedelta(hours=1)
+"""Who has waited for so long keeps the places that it needs free of those behind it."""
+
+_TOTAL = "all"
+
+
+def turns(
+    waiting: Iterable[Waiting], running: Iterable[Claim], limits: QueueLimits, now: datetime
+) -> Sequence[Turn]:
+    """Return the waiting runs in their order, each with what it waits for.
+
+    A run that a limit holds does not hold those behind it, as long as it has patience.
+    """
+    most = _most(limits)
+    taken = Counter(place for claim in running for place in _places(claim))
+    found = []
+    for each in sorted(waiting, key=lambda one: _order(one, now)):
+        held_by = next(_full(each.claim, taken, most), None)
+        found.append(Turn(run=each.run, held_by=held_by))
+        if held_by is None or now - each.since >= PATIENCE:
+            taken.update(_places(each.claim))
+    return found
+
+
+def _order(waiting: Waiting, now: datetime) -> tuple[float, datetime, str]:
+    steps = max((now - waiting.since) // A_STEP_EVERY, 0)
+    return -(waiting.priority + steps), waiting.since, waiting.run
+
+
+def _most(limits: QueueLimits) -> dict[str, int]:
+    most = {} if limits.total is None else {_TOTAL: limits.total}
+    most |= {f"on {provider}": limit for provider, limit in limits.per_provider.items()}
+    return most | {f"with {tag}": limit for tag, limit in limits.per_tag.items()}
+
+
+def _places(claim: Claim) -> Iterator[str]:
+    yield _TOTAL
+    if claim.provider:
+        yield f"on {claim.provider}"
+    for tag in sorted(claim.tags):
+        yield f"with {tag}"
+
+
+def _full(claim: Claim, taken: Counter[str], most: dict[str, int]) -> Iterator[str]:
+    for place in _places(claim):
+        if place in most and taken[place] >= most[place]:
+            which = "" if place == _TOTAL else f" {place}"
+            yield f"at most {most[place]} at once{which}"

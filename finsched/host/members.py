@@ -1,0 +1,206 @@
+"""The runs of the process: those that wait for their turn, and those that it carries."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from threading import RLock
+from typing import Any
+
+from finsched.decide.queueing import turns
+from finsched.errors import FinschedError, SpecError
+from finsched.host.clouds import SharedClouds
+from finsched.host.held import HeldRun
+from finsched.host.loop import Loop
+from finsched.host.markets import SharedMarkets
+from finsched.host.whereabouts import group_of, likely_provider
+from finsched.model.event import Queued
+from finsched.model.queue import Claim, QueueLimits, Waiting
+from finsched.model.run import QueuePlace, Run
+from finsched.node.clock import utc_now
+from finsched.run.home import open_ledger
+from finsched.run.session import Session, present_moment
+from finsched.settings import SecretValues, Settings
+
+LOG = logging.getLogger("finsched.host")
+QUEUE = "the queue"
+LEDGER = "the ledger"
+_QUEUE_SECONDS = 5.0
+_LEDGER_SECONDS = 0.25
+
+
+@dataclass(slots=True, kw_only=True)
+class _Member:
+    """A run of the process; `held_by` says why it has not started yet."""
+
+    held: HeldRun
+    waiting: Waiting | None = None
+    group: str = ""
+    started: bool = False
+    held_by: str | None = "it has just come"
+
+
+class Members:
+    """Takes runs up, starts those whose turn it is, and hears what others write of them."""
+
+    def __init__(
+        self, chosen: Settings, loop: Loop, read_limits: Callable[[], QueueLimits]
+    ) -> None:
+        self._loop = loop
+        self._read_limits = read_limits
+        self._ledger = open_ledger(chosen.state_dir)
+        self._clouds = SharedClouds(chosen, loop)
+        self._markets = SharedMarkets(chosen, utc_now)
+        self._session = Session(
+            settings=chosen, ledger=self._ledger, secrets={}, market=self._markets.of
+        )
+        self._members: dict[str, _Member] = {}
+        self._one_at_a_time = RLock()
+        self._read_up_to = self._ledger.newest()
+
+    def begin(self) -> None:
+        """Take up what was handed over to an earlier process and has not ended."""
+        for run_id in self._ledger.queued():
+            self._add(run_id, SecretValues())
+        self._loop.hold(LEDGER, self._follow)
+        self._loop.hold(QUEUE, self._call_in)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def take(self, run_id: str, secrets: Mapping[str, str], priority: int) -> None:
+        """Take a run up, or the secrets of one that is here; durable once this returns.
+
+        Raises `SpecError` for a run that is unknown or has ended.
+        """
+        with self._one_at_a_time:
+            if member := self._members.get(run_id):
+                member.held.secrets.update(secrets)
+                self._loop.wake(run_id)
+                return
+            run = self._ledger.run(run_id)
+            if run.outcome is not None:
+                raise SpecError(f"run {run_id} has ended", fix=f"`finsched resume {run_id}`")
+            self._ledger.append(run_id, Queued(priority=priority), present_moment(run))
+            self._add(run_id, SecretValues(secrets))
+        self._loop.wake(QUEUE)
+
+    def listing(self) -> list[dict[str, Any]]:
+        """Return the runs, those that are carried first, as JSON."""
+        with self._one_at_a_time:
+            members = [_document(each) for each in self._members.values()]
+        return sorted(members, key=lambda each: each["state"] == "waiting")
+
+    def let_go(self) -> None:
+        """Let go of all runs; their machines work on as long as their leases last."""
+        for member in list(self._members.values()):
+            member.held.let_go()
+        self._ledger.close()
+
+    def _add(self, run_id: str, secrets: SecretValues) -> None:
+        session = replace(self._session, door=self._clouds.door(run_id))
+        self._members[run_id] = _Member(held=HeldRun(run_id, session, secrets))
+
+    def _remove(self, run_id: str) -> None:
+        with self._one_at_a_time:
+            self._members.pop(run_id, None)
+        self._loop.wake(QUEUE)
+
+    # --- the queue -----------------------------------------------------------------------------
+
+    def _call_in(self) -> float:
+        """Start those whose turn it is."""
+        limits = self._read_limits()
+        for member in list(self._members.values()):
+            if not member.started and member.waiting is None:
+                self._read(member, limits)
+        with self._one_at_a_time:
+            self._start_next(limits)
+        return _QUEUE_SECONDS
+
+    def _start_next(self, limits: QueueLimits) -> None:
+        members = [*self._members.values()]
+        waiting = [each.waiting for each in members if each.waiting and not each.started]
+        if not waiting:
+            return
+        running = [_present_claim(each) for each in members if each.started]
+        for turn in turns(waiting, running, limits, utc_now()):
+            member = self._members[turn.run]
+            member.held_by = turn.held_by
+            if turn.held_by is None:
+                self._start(member)
+
+    def _read(self, member: _Member, limits: QueueLimits) -> None:
+        """Learn what a run is from the ledger; one that was carried before goes on at once."""
+        try:
+            run = self._ledger.run(member.held.id)
+            if run.outcome is not None:
+                self._remove(run.id)
+                return
+            member.group = group_of(run.store_uri)
+            member.waiting = self._place_of(run, limits)
+        except FinschedError as problem:
+            LOG.warning("%s: %s", member.held.id, problem.message)
+            member.held_by = problem.message
+            return
+        if not run.waits_in_queue:
+            self._start(member)
+
+    def _place_of(self, run: Run, limits: QueueLimits) -> Waiting:
+        now = utc_now()
+        place = run.queue_place or QueuePlace(priority=0, since=now)
+        tags = frozenset(f"{key}={value}" for key, value in run.job.tags.items())
+        provider = likely_provider(run, self._markets.of(run, now)) if limits.per_provider else ""
+        claim = Claim(provider=provider, tags=tags)
+        return Waiting(run=run.id, priority=place.priority, since=place.since, claim=claim)
+
+    def _start(self, member: _Member) -> None:
+        member.started, member.held_by = True, None
+        held = member.held
+        LOG.info("%s: taken up", held.id)
+        self._loop.hold(held.id, partial(self._look, held), group=member.group)
+
+    def _look(self, held: HeldRun) -> float | None:
+        wanted_seconds = held.look()
+        if wanted_seconds is None:
+            LOG.info("%s: ended", held.id)
+            self._remove(held.id)
+        return wanted_seconds
+
+    # --- what others write ---------------------------------------------------------------------
+
+    def _follow(self) -> float:
+        """Look at once at runs of which somebody else wrote: a stop, new limits."""
+        news = self._ledger.news(self._read_up_to)
+        self._read_up_to = max([self._read_up_to, *news.values()])
+        for run_id, sequence in news.items():
+            member = self._members.get(run_id)
+            if member and not member.started:
+                member.waiting = None
+                self._loop.wake(QUEUE)
+            elif member and not member.held.has_seen(sequence):
+                self._loop.wake(run_id)
+        return _LEDGER_SECONDS
+
+
+def _present_claim(member: _Member) -> Claim:
+    """The places of a run that is carried: on the provider where it works now."""
+    claim = member.waiting.claim if member.waiting else Claim()
+    run = member.held.run
+    live = run.live_attempt if run else None
+    return replace(claim, provider=live.provider) if live else claim
+
+
+def _document(member: _Member) -> dict[str, Any]:
+    waiting = member.waiting
+    lacks = member.held.lacks_secrets
+    return {
+        "run": member.held.id,
+        "state": "carried" if member.started else "waiting",
+        "priority": waiting.priority if waiting else 0,
+        "since": waiting.since.isoformat() if waiting else None,
+        "provider": _present_claim(member).provider or None,
+        "held_by": f"its secrets: {', '.join(lacks)}" if lacks else member.held_by,
+    }

@@ -1,0 +1,88 @@
+"""The process's side of the socket: who asks, what for, and the answer."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable
+from threading import Lock, Thread
+
+from finsched.errors import FinschedError, MachineProblem
+from finsched.host.place import Place
+from finsched.host.wire import SECONDS, Document, receive, require_own_user, send
+
+LOG = logging.getLogger("finsched.host")
+Answer = Callable[[Document], Document]
+
+
+class Server:
+    """Answers its own user's requests, each in a thread of its own."""
+
+    def __init__(self, place: Place, answers: dict[str, Answer], version: str) -> None:
+        self._place = place
+        self._answers = answers
+        self._about = {"finsched": version, "pid": os.getpid()}
+        self._listening: socket.socket | None = None
+        self._counting = Lock()
+        self._open = 0
+        self.last_request_at = time.monotonic()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody is being answered."""
+        return self._open == 0
+
+    def open(self) -> None:
+        """Listen from now on."""
+        self._listening = self._place.listen()
+        Thread(target=self._accept, args=(self._listening,), name="socket", daemon=True).start()
+
+    def close(self) -> None:
+        """Listen no more; who connects now finds nobody, and starts a process of its own."""
+        self._place.endpoint.unlink(missing_ok=True)
+        if self._listening:
+            self._listening.shutdown(socket.SHUT_RDWR)
+            self._listening.close()
+            self._listening = None
+
+    def _accept(self, listening: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return  # closed
+            self._count(1)
+            Thread(target=self._serve, args=(connection,), name="client", daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            with connection:
+                connection.settimeout(SECONDS)
+                require_own_user(connection)
+                send(connection, {**self._about, **self._answer(receive(connection))})
+        except (OSError, FinschedError) as problem:
+            LOG.warning("a client was not answered: %s", problem)
+        finally:
+            self._count(-1)
+
+    def _answer(self, request: Document) -> Document:
+        """What a request asks for; an error is told as one, and never takes the process down."""
+        try:
+            return {"answer": self._answers[str(request.get("do"))](request)}
+        except FinschedError as problem:
+            return {"error": _told(problem)}
+        except Exception:
+            LOG.exception("answering a client failed")
+            return {"error": _told(MachineProblem("the process failed", fix="read its log"))}
+
+    def _count(self, change: int) -> None:
+        with self._counting:
+            self._open += change
+            self.last_request_at = time.monotonic()
+
+
+def _told(problem: FinschedError) -> Document:
+    kind = type(problem).__name__
+    return {"kind": kind, "message": problem.message, "fix": problem.fix}
