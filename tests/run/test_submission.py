@@ -14,6 +14,8 @@ from rich.console import Console
 from finsched.cli.render.live import Lines
 from finsched.cli.render.outgoing import Outgoing
 from finsched.ledger import Ledger
+from finsched.model.event import Transferred
+from finsched.model.run import Direction
 from finsched.run.clock import wall_clock
 from finsched.run.submission import Submission, submit
 from finsched.testing.builders import job
@@ -67,3 +69,22 @@ def test_the_bar_counts_only_what_has_surely_gone() -> None:
     assert found
     assert 30 < float(found[1]) < 60
     assert float(found[2]) == pytest.approx(float(found[1]) / 10, abs=0.05)
+
+
+@pytest.mark.slow
+def test_a_large_checkpoint_on_a_slow_cable_is_in_the_ledger_while_it_goes(
+    machine: Machine, s3: S3Lab
+) -> None:
+    save = 'mkdir -p ckpt; head -c 60000000 /dev/urandom > "$FINSCHED_CHECKPOINT_DIR/w"'
+    path = machine.job(run=f"|\n  {save}")
+    with cable(s3.url) as slow:
+        slow.most_bytes_per_second = 3 * MB  # for each connection
+        machine.environ["AWS_ENDPOINT_URL"] = slow.url
+        machine.finsched("launch", path, "--store", f"s3://{s3.bucket}/runs")
+    records = Ledger(machine.state_dir / "ledger.sqlite").records(machine.run().id)
+    told = [each.event.transfer for each in records if isinstance(each.event, Transferred)]
+    assert told
+    assert {(each.direction, each.total_bytes) for each in told} == {(Direction.UPLOAD, 60 * MB)}
+    done = [each.done_bytes for each in told]
+    assert done == sorted(done)
+    assert machine.run().attempts[0].transfer is None

@@ -25,8 +25,13 @@ from .test_inventory import INSTALLATION, leave_behind
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "aws.md"
 WITHOUT_A_PERMISSION = {"sts:GetCallerIdentity"}
 """AWS answers it to everybody."""
-WITHOUT_A_CALL = {"ec2:CreateTags", "iam:PassRole", "ssm:AddTagsToResource"}
-"""Permissions that RunInstances, CreateSecurityGroup and PutParameter ask for beside their own."""
+WITHOUT_A_CALL = {
+    "ec2:CreateTags",
+    "iam:PassRole",
+    "s3:AbortMultipartUpload",
+    "ssm:AddTagsToResource",
+}
+"""What RunInstances, CreateSecurityGroup, PutParameter and an upload that broke ask for as well."""
 PERMISSION_OF = {
     "GetProducts": "pricing:GetProducts",
     "GetServiceQuota": "servicequotas:GetServiceQuota",
