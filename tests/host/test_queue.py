@@ -1,0 +1,69 @@
+"""The queue of the background process: limits hold, in order, and what waits can be stopped."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+
+import jsonschema
+import pytest
+
+from finsched.model.run import Outcome, Run
+
+from .conftest import Home, until_true
+
+pytestmark = pytest.mark.slow
+
+
+def finished(run: Run) -> bool:
+    return run.outcome is not None
+
+
+def working(run: Run) -> bool:
+    return bool(run.live_attempt and run.live_attempt.progress)
+
+
+def states(home: Home) -> dict[str, str]:
+    document = home.queue
+    schema = files("finsched").joinpath("schemas/queue.json").read_text("utf-8")
+    jsonschema.validate(document, json.loads(schema))
+    return {each["run"]: each["state"] for each in document["runs"]}
+
+
+def test_runs_wait_for_their_turn_and_higher_priorities_go_first(home: Home) -> None:
+    home.settings("queue = {per_provider = {local = 1}}")
+    first = home.hand_over(home.job(STEPS="60"))
+    home.until(first, working)
+    low = home.hand_over(home.job(STEPS="3"))
+    high = home.hand_over(home.job(STEPS="3"), "--priority", "5")
+    until_true(lambda: states(home).get(high) == "waiting", "it is in the queue")
+    assert states(home) == {first: "carried", low: "waiting", high: "waiting"}
+    assert "waits for its turn" in home.finsched("status", low)
+    assert "at most 1 at once on local" in home.finsched("queue")
+    ended = {run: home.until(run, finished) for run in (first, low, high)}
+    assert {each.outcome for each in ended.values()} == {Outcome.FINISHED}
+    begun = {run: ended[run].attempts[0].intended_at for run in ended}
+    gone = {run: ended[run].attempts[0].ended_at for run in ended}
+    assert begun[first] < begun[high] < begun[low]
+    assert gone[first] <= begun[high]
+    assert gone[high] <= begun[low]
+
+
+def test_a_run_that_waits_can_be_stopped_and_limits_raised(home: Home) -> None:
+    home.settings("queue = {total = 1}")
+    first = home.hand_over(home.job(STEPS="200"))
+    home.until(first, working)
+    second, third = (home.hand_over(home.job(STEPS="3")) for _ in range(2))
+    home.finsched("stop", second)
+    stopped = home.ledger_run(second)
+    assert stopped.outcome is Outcome.STOPPED
+    assert not stopped.attempts
+    home.settings("queue = {total = 2}")
+    assert home.until(third, finished).outcome is Outcome.FINISHED
+    home.finsched("stop", first)
+    until_true(lambda: not states(home), "the queue is empty")
+
+
+def test_a_priority_without_a_queue_is_refused(home: Home) -> None:
+    home.finsched("launch", home.job(STEPS="3"), "--priority", "5", code=2)
+    assert "--detach" in home.errors
