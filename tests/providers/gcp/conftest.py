@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -65,6 +66,14 @@ class Lab:
 
     def instances(self) -> list[Document]:
         return list(self.gce.resources["instances"].values())
+
+    def wait_for_machines(self, most: int) -> None:
+        """Wait until there are no more than so many."""
+        give_up_at = time.monotonic() + 10
+        while len(self.instances()) > most:
+            assert time.monotonic() < give_up_at, f"there are still {len(self.instances())}"
+            self.gce.tick()
+            time.sleep(0.01)
 
     def sell_out(
         self, *zones: str, code: str = "ZONE_RESOURCE_POOL_EXHAUSTED", **told: Any

@@ -72,8 +72,7 @@ def test_a_machine_that_switched_itself_off_is_cleared_away(lab: Lab, compute: C
     status = ended(compute, machine.id)
     assert status.reason is EndReason.ENDED_ITSELF
     assert status.ended_at
-    while lab.instances():
-        compute.poll([machine.id])
+    lab.wait_for_machines(0)
     assert not lab.gce.resources["disks"]
     assert compute.poll([machine.id])[machine.id].reason is EndReason.ENDED_ITSELF
 
@@ -92,8 +91,7 @@ def test_a_host_that_failed_leaves_nothing(lab: Lab, compute: Compute) -> None:
     [machine] = compute.launch(launch_request(offer=on_demand))
     lab.gce.host_error(machine.id)
     assert ended(compute, machine.id).reason is EndReason.FAILED
-    while lab.instances():
-        compute.poll([machine.id])
+    lab.wait_for_machines(0)
 
 
 @slow

@@ -127,8 +127,7 @@ def test_of_a_gang_that_is_not_whole_the_part_ends_at_once(lab: Lab, compute: Co
     with pytest.raises(NoCapacity):
         compute.launch(launch_request(nodes=4))
     assert len(inserts(lab)) == 4
-    while lab.instances():
-        compute.poll(["us-central1-a/x"])
+    lab.wait_for_machines(0)
     assert list(compute.find("r1-1")) == []
 
 
@@ -137,8 +136,7 @@ def test_a_gang_goes_on_in_the_next_zone_as_a_whole(lab: Lab, compute: Compute) 
     launched = compute.launch(launch_request(nodes=4, offer=offer(zone="")))
     assert {each.id.partition("/")[0] for each in launched} == {"us-central1-b"}
     assert list(compute.find("r1-1")) == list(launched)
-    while len(lab.instances()) > 4:
-        compute.poll(["us-central1-a/x"])
+    lab.wait_for_machines(4)
     assert list(compute.find("r1-1")) == list(launched)
 
 
@@ -147,8 +145,7 @@ def test_a_gang_that_is_refused_in_the_middle_ends(lab: Lab, compute: Compute) -
     with pytest.raises(NoQuota):
         compute.launch(launch_request(nodes=4))
     assert len(inserts(lab)) == 3
-    while lab.instances():
-        compute.poll(["us-central1-a/x"])
+    lab.wait_for_machines(0)
 
 
 def test_a_part_of_a_gang_whose_launcher_died_is_ended_and_not_returned(
@@ -161,15 +158,13 @@ def test_a_part_of_a_gang_whose_launcher_died_is_ended_and_not_returned(
     stranger = lab.provider().compute
     assert stranger
     assert list(stranger.find("r1-1")) == []
-    while lab.instances():
-        compute.poll(["us-central1-a/x"])
+    lab.wait_for_machines(0)
 
 
 def test_a_gang_that_lost_a_member_is_still_what_was_launched(lab: Lab, compute: Compute) -> None:
     launched = compute.launch(launch_request(nodes=3))
     lab.gce.preempt(launched[1].id)
-    while len(lab.instances()) == 3:
-        compute.poll([launched[1].id])
+    lab.wait_for_machines(2)
     assert [each.id for each in compute.find("r1-1")] == [each.id for each in launched]
     assert len(lab.instances()) == 2
 
@@ -250,8 +245,7 @@ def test_a_machine_that_was_taken_back_at_once_was_launched_all_the_same(
     """It is billed, and another launch of the token makes no second one."""
     [launched] = compute.launch(launch_request())
     lab.gce.preempt(launched.id)
-    while lab.instances():
-        compute.poll([launched.id])
+    lab.wait_for_machines(0)
     stranger = lab.provider().compute
     assert stranger
     assert [each.id for each in stranger.find("r1-1")] == [launched.id]

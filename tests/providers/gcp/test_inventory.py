@@ -126,8 +126,7 @@ def test_everything_that_is_found_can_be_deleted_in_that_order(
     owned = list(inventory.owned(INSTALLATION))
     for resource in [each for each in owned if each.kind == "instance"]:
         inventory.delete(resource)
-    while lab.instances():
-        compute.poll(["us-central1-a/x"])
+    lab.wait_for_machines(0)
     for resource in owned * times:
         inventory.delete(resource)
     assert list(inventory.owned(INSTALLATION)) == []
