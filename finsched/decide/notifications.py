@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from finsched.decide.spend import spent_usd
 from finsched.model.event import AttemptEnded, BudgetUsed, Ended, Launched, Recorded, Warned
 from finsched.model.market import CapacityType
+from finsched.model.notification import About, Notification
 from finsched.model.run import Attempt, AttemptEnd, Outcome, Run, WarningCause
 
 _MOST_OF_A_DETAIL = 200
-
-
-class About(StrEnum):
-    """What a notification is about."""
-
-    INTERRUPTION = "interruption"  # a machine was lost
-    FALLBACK = "fallback"  # on demand after spot
-    BUDGET = "budget"  # half, most or all of it is spent
-    STALE_CHECKPOINT = "stale_checkpoint"
-    END = "end"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notification:
-    """Something that a person wants to hear of at once; `good` is None for neither good nor bad."""
-
-    about: About
-    run: str
-    title: str
-    text: str
-    good: bool | None = False
 
 
 _LOSSES = {

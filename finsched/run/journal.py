@@ -13,8 +13,8 @@ from finsched.model.event import Event, Recorded, apply, fold
 from finsched.model.run import Run
 
 
-class Listener(Protocol):
-    """Somebody who watches a run: a terminal, a log, a test."""
+class Observer(Protocol):
+    """Somebody who wants to know what happens to a run."""
 
     def heard(self, run: Run, record: Recorded) -> None:
         """Take note of one event; `run` is the state after it."""
@@ -24,6 +24,10 @@ class Listener(Protocol):
         """Take note that the run was looked at and nothing may have changed."""
         ...
 
+
+class Listener(Observer, Protocol):
+    """Somebody who watches a run: a terminal, a log, a test."""
+
     def sending(self, size_bytes: int) -> AbstractContextManager[Callable[[int], None]]:
         """Watch the workdir on its way to the store; yields what hears of the bytes that go."""
         ...
@@ -32,9 +36,9 @@ class Listener(Protocol):
 class Journal:
     """The events of one run, and the run that they fold to."""
 
-    def __init__(self, ledger: Ledger, run_id: str, listener: Listener | None = None) -> None:
+    def __init__(self, ledger: Ledger, run_id: str, *observers: Observer | None) -> None:
         self._ledger = ledger
-        self._listener = listener
+        self._observers = [each for each in observers if each is not None]
         records = ledger.records(run_id)
         self.run = fold(records)
         self._last_sequence = records[-1].sequence
@@ -59,18 +63,17 @@ class Journal:
             self._tell(partial(_heard, self.run, record))
 
     def looked(self, now: datetime) -> None:
-        """Tell the listener that time has passed."""
-        self._tell(lambda listener: listener.looked(self.run, now))
+        """Tell the observers that time has passed."""
+        self._tell(lambda observer: observer.looked(self.run, now))
 
-    def _tell(self, news: Callable[[Listener], None]) -> None:
+    def _tell(self, news: Callable[[Observer], None]) -> None:
         """A terminal that went away must not take the run with it."""
-        if self._listener is None:
-            return
-        try:
-            news(self._listener)
-        except OSError:
-            self._listener = None
+        for observer in list(self._observers):
+            try:
+                news(observer)
+            except OSError:
+                self._observers.remove(observer)
 
 
-def _heard(run: Run, record: Recorded, listener: Listener) -> None:
-    listener.heard(run, record)
+def _heard(run: Run, record: Recorded, observer: Observer) -> None:
+    observer.heard(run, record)

@@ -19,6 +19,7 @@ from finsched.model.event import ClockAnchored, Resumed, StopRequested
 from finsched.model.market import Market
 from finsched.model.run import Outcome, Run
 from finsched.node.store import Store, StoreError
+from finsched.observe.notifier import notified
 from finsched.provider import Provider
 from finsched.run.clock import AnchoredClock, Clock, anchored, wall_clock
 from finsched.run.home import Supervised, installation, supervision
@@ -51,8 +52,11 @@ class Session:
 
         Raises `Supervised` when another process does so already.
         """
-        with supervision(self.settings.state_dir, run_id):
-            journal = Journal(self.ledger, run_id, self.listener)
+        with (
+            supervision(self.settings.state_dir, run_id),
+            notified(self.settings, self.ledger) as notifier,
+        ):
+            journal = Journal(self.ledger, run_id, self.listener, notifier)
             supervisor = Supervisor(journal, self.surroundings(journal))
             with _signals_to(supervisor.interrupt):
                 return supervisor.supervise()
