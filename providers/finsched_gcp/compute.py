@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from finsched.errors import NoAnswer, NoQuota, ProviderProblem
+from finsched.errors import NoAnswer, NoQuota, ProviderProblem, StoreProblem
 from finsched.provider import Instance, InstanceState, InstanceStatus, LaunchRequest
 from finsched_gcp.api import Api
 from finsched_gcp.errors import NotFound, NotReady, StockOut
@@ -93,8 +93,7 @@ class GcpCompute:
         except NoAnswer:  # a machine may be there all the same, and need its secrets
             raise
         except Exception:
-            with suppress(ProviderProblem):
-                self._bootstrap.forget(request)
+            self._forget(request)
             raise
 
     def _create(
@@ -170,8 +169,12 @@ class GcpCompute:
         states = {each.id: each.state for each in statuses.values()}
         for ids in [*self._with_secrets]:
             if all(states.get(each) is InstanceState.TERMINATED for each in ids):
-                with suppress(ProviderProblem):  # a sweep finds what is left
-                    self._bootstrap.forget(self._with_secrets.pop(ids))
+                self._forget(self._with_secrets.pop(ids))
+
+    def _forget(self, request: LaunchRequest) -> None:
+        """What is left of secrets in the store is of no use without the machines' own halves."""
+        with suppress(ProviderProblem, StoreProblem):
+            self._bootstrap.forget(request)
 
     # --- terminate -----------------------------------------------------------------------------
 

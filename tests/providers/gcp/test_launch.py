@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from finsched.errors import InvalidRequest, NoCapacity, NoQuota, NotConfigured
+from finsched.errors import InvalidRequest, NoCapacity, NoQuota, NotConfigured, StoreProblem
 from finsched.model.market import CapacityType
-from finsched.provider import Compute, InstanceState, Provider
+from finsched.provider import Compute, InstanceState, LaunchRequest, Provider
 
 from .conftest import Lab, launch_request, offer
 from .gce import NODE_ACCOUNT
@@ -244,3 +244,19 @@ def test_secrets_of_a_launch_that_made_no_machine_are_forgotten(lab: Lab, comput
     with pytest.raises(NoCapacity):
         compute.launch(launch_request(secrets={"HF_TOKEN": "canary"}))
     assert lab.bootstrap.forgotten == ["r1-1"]
+
+
+def test_a_store_that_cannot_be_cleared_hides_no_refusal_and_stops_no_poll(
+    lab: Lab, compute: Compute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(_: LaunchRequest) -> None:
+        raise StoreProblem("the bucket is gone")
+
+    [machine] = compute.launch(launch_request(secrets={"HF_TOKEN": "canary"}))
+    monkeypatch.setattr(lab.bootstrap, "forget", gone)
+    lab.sell_out("us-central1-a")
+    with pytest.raises(NoCapacity):
+        compute.launch(launch_request("r1-2", secrets={"HF_TOKEN": "canary"}))
+    compute.terminate(machine.id)
+    lab.wait_for_machines(0)
+    assert compute.poll([machine.id])[machine.id].state is InstanceState.TERMINATED
