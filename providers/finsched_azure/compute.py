@@ -64,6 +64,7 @@ class AzureCompute:
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._launched: dict[str, LaunchRequest] = {}  # by group, in this process
         self._reasons: dict[Located, EndReason] = {}
+        self._seen: set[Located] = set()
         self._missed: dict[Located, datetime] = {}
         self._ended: dict[Located, InstanceStatus] = {}
 
@@ -162,6 +163,7 @@ class AzureCompute:
             machine = self._api.call("virtual_machines.get", *which, expand="instanceView")
         except NotFound:
             return self._vanished(which)
+        self._seen.add(which)
         self._missed.pop(which, None)
         if reason := why_to_end(machine):
             self._end(which, reason)
@@ -175,8 +177,8 @@ class AzureCompute:
         now, launched = datetime.now(UTC), datetime.fromisoformat(tags[LAUNCHED])
         missed = self._missed.setdefault(which, now)
         patience = self._api.patience
-        waited = now - missed >= timedelta(seconds=patience.settle_seconds)
-        if not waited or now - launched < timedelta(seconds=patience.grace_seconds):
+        grace = timedelta(seconds=0 if which in self._seen else patience.grace_seconds)
+        if now - missed < timedelta(seconds=patience.settle_seconds) or now - launched < grace:
             return None
         reason = self._reasons.get(which, EndReason.UNKNOWN)
         self._ended[which] = status_of_vanished(str(which), launched, missed, reason)

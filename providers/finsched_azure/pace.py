@@ -14,7 +14,7 @@ class Patience:
 
     `operation_seconds` lie between two looks at an operation that goes on, `create_seconds` are
     the longest that a machine's creation is watched. `settle_seconds` lie between two looks for a
-    machine, and within `grace_seconds` of its launch a machine that is not listed is not gone.
+    machine, and within `grace_seconds` of its launch one that was never listed is not gone.
     """
 
     connect_seconds: float = 5.0

@@ -69,6 +69,7 @@ class Size:
 SIZES = (
     Size("Standard_NC24ads_A100_v4", "standardNCADSA100v4Family", 24, 1),
     Size("Standard_NC4as_T4_v3", "Standard NCASv3_T4 Family", 4, 1, zones=()),
+    Size("Standard_NC8as_T4_v3", "Standard NCASv3_T4 Family", 8, 1, zones=()),
     Size("Standard_D2s_v5", "standardDSv5Family", 2, 0),
 )
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from finsched.errors import InvalidRequest, NoCapacity, NoQuota
+from finsched.errors import InvalidRequest, NoCapacity, NoQuota, NotConfigured
 from finsched.model.market import CapacityType
 from finsched.provider import Compute
+from finsched_azure.assembly import assemble
 from finsched_azure.names import group_of
 
 from .cloud import IDENTITY, NIC, NSG, SUBSCRIPTION, VNET, Size
-from .conftest import Lab, launch_request, offer
+from .conftest import PATIENCE, Lab, launch_request, offer
 
 pytestmark = pytest.mark.slow
 
@@ -213,3 +214,13 @@ def test_a_machine_that_ends_itself_takes_all_with_it(lab: Lab, compute: Compute
     lab.evict(launched.id)
     kept = {"finsched-closed", "finsched-network", GROUP}
     assert lab.left() == kept
+
+
+def test_without_an_identity_nothing_is_launched(lab: Lab) -> None:
+    """With the real bootstrap: such a machine could not delete itself."""
+    compute = assemble(lab.settings(identity=""), patience=PATIENCE).compute
+    assert compute
+    with pytest.raises(NotConfigured, match="no identity") as caught:
+        compute.launch(launch_request())
+    assert "azure.identity" in str(caught.value.fix)
+    assert lab.calls("PUT") == []

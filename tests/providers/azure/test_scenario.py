@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 LAUNCHER_TOKEN = "token-of-the-launcher"
 SECRET = "canary-of-a-secret"
-STEPS = 1000
+STEPS = 500
 SIZES = tuple(
     cloud.Size(f"Standard_NC{vcpus}as_T4_v3", "Standard NCASv3_T4 Family", vcpus, 1)
     for vcpus in (4, 8, 16)
@@ -62,7 +62,8 @@ class User(Machine):
             "TOKEN": SECRET,
         }
         self.settings(
-            f'[azure]\nsubscription = "{SUBSCRIPTION}"\nendpoint = "{lab.arm.url}"\n'
+            f'store = "az://acme/runs"\n[azure]\nsubscription = "{SUBSCRIPTION}"\n'
+            f'endpoint = "{lab.arm.url}"\n'
             f'regions = ["eastus"]\nidentity = "{IDENTITY}"\n'
         )
         (folder / "work").mkdir()
@@ -127,15 +128,8 @@ def test_a_job_survives_what_azure_does_to_it_and_leaves_nothing(
     lab.deny("ZonalAllocationFailed", "later", zone="1")
     lab.arm.fault("PUT", "/virtualMachines/", after=True)
     launch = user.start("launch", user.job_file, "--json")
-    first = live_machine(user, 1)
-    let_the_grace_pass(lab)
-    fleet.take_back(first)
-    second = live_machine(user, 2)
-    let_the_grace_pass(lab)
-    fleet.take_back(second, notice_seconds=5)
-    until(lambda: len(fleet.machines) == 3)
-    live_machine(user, 3)
-    let_the_grace_pass(lab)
+    fleet.take_back(live_machine(user, 1))
+    fleet.take_back(live_machine(user, 2), notice_seconds=5)
     out, err = launch.communicate(timeout=240)
     assert launch.returncode == 0, err
     document = json.loads(out)
@@ -175,3 +169,10 @@ def test_a_machine_deletes_itself_where_nobody_watches(lab: Lab, user: User, fle
     user.finsched("resume", seconds=150)
     assert user.run().outcome is Outcome.FINISHED
     lab.wait_for_nothing()
+
+
+def test_a_live_smoke_buys_a_machine_and_leaves_nothing(lab: Lab, user: User, fleet: Fleet) -> None:
+    told = user.finsched("check", "azure", "--live-smoke", "--yes", seconds=240)
+    assert re.search(r"ok +live smoke", told), told
+    assert "at most $" in user.errors
+    assert len(fleet.machines) == 1
