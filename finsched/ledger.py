@@ -8,10 +8,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
 from typing import NamedTuple
 
 from finsched.errors import LedgerProblem, SpecError
+from finsched.model.budget import Entry
 from finsched.model.codec import decode, encode
 from finsched.model.event import Event, Recorded, fold
 from finsched.model.run import Run
@@ -27,11 +29,28 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE INDEX IF NOT EXISTS events_of_run ON events (run, sequence);
 CREATE INDEX IF NOT EXISTS turns_of_run ON events (run, sequence, kind)
     WHERE kind IN ('Queued', 'Resumed', 'Ended');
+CREATE TABLE IF NOT EXISTS reservations (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    run TEXT NOT NULL,
+    budget TEXT NOT NULL,
+    month TEXT NOT NULL,
+    microdollars INTEGER NOT NULL,
+    settles INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS reservations_of_budget
+    ON reservations (budget, month, run, microdollars);
+CREATE INDEX IF NOT EXISTS reservations_of_run ON reservations (run, sequence, settles);
+CREATE TRIGGER IF NOT EXISTS reservations_stay BEFORE UPDATE ON reservations
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS reservations_remain BEFORE DELETE ON reservations
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS events_stay BEFORE UPDATE ON events
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS events_remain BEFORE DELETE ON events
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 """
+_MICRO = 10**6
 _FIX = "use the finsched that wrote it; `finsched runs` lists the runs that can be read"
 _KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__args__}
 _PAGE_ROWS = 1000
@@ -126,6 +145,23 @@ class Ledger:
         with self._alone():
             return [row[0] for row in self._connection.execute(query)]
 
+    def alive(self, ended_since: datetime) -> list[str]:
+        """Return the runs that have not ended, or not before a moment.
+
+        From name to name through an index: a hundred thousand old runs take a blink.
+        """
+        query = (
+            "WITH RECURSIVE names(run) AS (SELECT MIN(run) FROM events UNION ALL"
+            " SELECT (SELECT MIN(run) FROM events WHERE run > names.run) FROM names"
+            " WHERE run IS NOT NULL)"
+            " SELECT run FROM names WHERE run IS NOT NULL AND coalesce((SELECT kind <> 'Ended'"
+            " OR at >= ? FROM events AS turn WHERE turn.run = names.run"
+            " AND kind IN ('Queued', 'Resumed', 'Ended') ORDER BY sequence DESC LIMIT 1), 1)"
+        )
+        with self._alone():
+            rows = self._connection.execute(query, (ended_since.astimezone(UTC).isoformat(),))
+            return [row[0] for row in rows]
+
     def queued(self) -> list[str]:
         """Return the runs that the per-user process holds: handed over, and not ended since."""
         query = (
@@ -168,6 +204,78 @@ class Ledger:
             return matches[0]
         found = f"could be {', '.join(matches[:5])}" if matches else "is no run of this ledger"
         raise SpecError(f"{prefix} {found}", fix="`finsched runs` lists the runs")
+
+    # --- budgets of many runs ------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Read and write as one: no other process writes meanwhile; an error undoes all of it."""
+        with self._in_place():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def reserve(self, entry: Entry, at: datetime) -> None:
+        """Write one line of a budget."""
+        microdollars = int((entry.usd * _MICRO).to_integral_value(ROUND_CEILING))
+        row = (at.isoformat(), entry.run, entry.budget, entry.month, microdollars, entry.settles)
+        with self._in_place():
+            self._connection.execute(
+                "INSERT INTO reservations (at, run, budget, month, microdollars, settles)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                row,
+            )
+
+    def counted(self, budget: str, month: str) -> dict[str, Decimal]:
+        """Return what each run takes of a budget in a month, in USD."""
+        query = (
+            "SELECT run, SUM(microdollars) FROM reservations WHERE budget = ? AND month = ?"
+            " GROUP BY run"
+        )
+        with self._in_place():
+            rows = self._connection.execute(query, (budget, month)).fetchall()
+        return {run: Decimal(microdollars) / _MICRO for run, microdollars in rows}
+
+    def reservations(self, run: str) -> list[tuple[datetime, Entry]]:
+        """Return the lines of a run in all budgets, oldest first, with the moments of writing."""
+        query = (
+            "SELECT at, budget, month, microdollars, settles FROM reservations WHERE run = ?"
+            " ORDER BY sequence"
+        )
+        with self._in_place():
+            rows = self._connection.execute(query, (run,)).fetchall()
+        return [
+            (
+                datetime.fromisoformat(at),
+                Entry(
+                    run=run,
+                    budget=budget,
+                    month=month,
+                    usd=Decimal(microdollars) / _MICRO,
+                    settles=bool(settles),
+                ),
+            )
+            for at, budget, month, microdollars, settles in rows
+        ]
+
+    def unsettled(self) -> list[str]:
+        """Return the runs for which more may be set aside than they have spent, and that rest.
+
+        Such a run has ended, or was never submitted.
+        """
+        query = (
+            "SELECT run FROM (SELECT run, settles, MAX(sequence) FROM reservations GROUP BY run)"
+            " AS reserved WHERE NOT settles AND coalesce((SELECT kind FROM events"
+            " WHERE events.run = reserved.run AND kind IN ('Queued', 'Resumed', 'Ended')"
+            " ORDER BY sequence DESC LIMIT 1) = 'Ended',"
+            " NOT EXISTS (SELECT 1 FROM events WHERE events.run = reserved.run))"
+        )
+        with self._alone():
+            return [row[0] for row in self._connection.execute(query)]
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -43,7 +43,7 @@ class Settings:
     on-demand machines cost the user per hour, as `machine` or `region/machine`. Empty `providers`
     means every one that is installed. `clouds` are the tables named after providers, unread: what
     they mean is known to the provider's package alone. `queue` limits the per-user process, which
-    ends once it was `idle` for so long.
+    ends once it was `idle` for so long. `budgets` are USD a calendar month, by tag or `total`.
     """
 
     state_dir: Path
@@ -59,6 +59,7 @@ class Settings:
     notify: NotifySettings = field(default_factory=NotifySettings)
     queue: QueueLimits = field(default_factory=QueueLimits)
     idle: timedelta = timedelta(minutes=10)
+    budgets: Mapping[str, float] = field(default_factory=dict)
 
 
 class SecretValues(dict[str, str]):
@@ -206,6 +207,14 @@ def _queue(value: Any) -> QueueLimits:
     )
 
 
+def _budgets(value: Any) -> dict[str, float]:
+    if not isinstance(value, dict):
+        raise TypeError("is not a table of tags")
+    if strange := [name for name in value if name != "total" and "=" not in name]:
+        raise ValueError(f"has {strange[0]}, which is neither total nor a tag such as team=ai")
+    return {name: _price(usd) for name, usd in value.items()}
+
+
 def _limits(value: Any) -> dict[str, int]:
     if not isinstance(value, dict):
         raise TypeError("has limits that are not a table")
@@ -258,6 +267,7 @@ _READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "notify": ("notify", read_notify),
     "queue": ("queue", _queue),
     "idle_seconds": ("idle", _idle),
+    "budgets": ("budgets", _budgets),
 }
 
 _EXAMPLES = {
@@ -273,4 +283,5 @@ _EXAMPLES = {
     "notify": 'notify = {urls_file = "~/.config/finsched/notify-urls", about = ["end"]}',
     "queue": 'queue = {total = 8, per_provider = {aws = 4}, per_tag = {"team=ai" = 2}}',
     "idle_seconds": "idle_seconds = 600",
+    "budgets": 'budgets = {total = 20000, "team=ai" = 1000}',
 }

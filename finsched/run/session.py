@@ -18,6 +18,7 @@ from finsched.ledger import Ledger
 from finsched.model.event import ClockAnchored, Resumed, StopRequested
 from finsched.model.market import Market
 from finsched.model.run import Outcome, Run
+from finsched.node.clock import utc_now
 from finsched.node.store import Store, StoreError
 from finsched.observe.notifier import notified
 from finsched.provider import Provider
@@ -26,6 +27,7 @@ from finsched.run.home import Supervised, installation, supervision
 from finsched.run.journal import Journal, Listener
 from finsched.run.launching import LaunchTerms
 from finsched.run.outlook import Outlook
+from finsched.run.reserving import reserve
 from finsched.run.supervisor import Supervisor, Surroundings
 from finsched.settings import Settings
 
@@ -79,8 +81,15 @@ class Session:
                 kept = f"the store of run {run_id} was deleted, and its checkpoints with it"
                 raise SpecError(kept, fix="launch the job again")
             until = now + deadline if deadline else None
+            self._reserve(run, max_cost_usd)
             resumed = Resumed(max_cost_usd=max_cost_usd, deadline=until)
             self.ledger.append(run_id, resumed, now)
+
+    def _reserve(self, run: Run, max_cost_usd: float | None) -> None:
+        """Set aside what the run may cost from here on."""
+        if run.rehearsal is None:
+            job = quoting.overridden(run.job, max_cost_usd=max_cost_usd)
+            reserve(self.ledger, run.id, job, self.settings.budgets, utc_now())
 
     def stop(self, run_id: str) -> Run:
         """Ask the run to end; carry it there, or wait for the supervisor that does."""

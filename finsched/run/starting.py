@@ -26,6 +26,7 @@ from finsched.model.run import Placement, Rehearsal
 from finsched.run.clock import anchored, wall_clock
 from finsched.run.placing import placement
 from finsched.run.rehearsing import default_speed
+from finsched.run.reserving import reserve
 from finsched.run.submission import Sending, Submission, submit, unwatched
 from finsched.settings import Settings
 
@@ -95,7 +96,12 @@ def start(
         policy=policy,
     )
     clock = anchored(now, rehearsal.speed) if rehearsal else wall_clock()
-    return submit(ledger, submission, clock, sending)
+
+    def set_aside(run_id: str) -> None:
+        if rehearsal is None:
+            reserve(ledger, run_id, job, settings.budgets, now)
+
+    return submit(ledger, submission, clock, sending, reserve=set_aside)
 
 
 def _refuse_without_a_door(job: JobSpec, market: Market) -> None:

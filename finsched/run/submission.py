@@ -44,13 +44,18 @@ def unwatched(_size_bytes: int) -> AbstractContextManager[Callable[[int], None]]
 
 
 def submit(
-    ledger: Ledger, submission: Submission, clock: AnchoredClock, sending: Sending = unwatched
+    ledger: Ledger,
+    submission: Submission,
+    clock: AnchoredClock,
+    sending: Sending = unwatched,
+    *,
+    reserve: Callable[[str], None] = lambda _: None,
 ) -> str:
     """Pack the workdir, try the store, write the run down and return its id.
 
-    `sending` watches the workdir's upload. Raises `SpecError` for a workdir that cannot be packed
-    or a store of an unknown kind, and `StoreProblem` for a store that cannot be written; the
-    ledger then knows nothing of the run.
+    `sending` watches the workdir's upload, `reserve` sets aside what the run may cost. Raises
+    `SpecError` for a workdir that cannot be packed or a store of an unknown kind, and
+    `StoreProblem` for a store that cannot be written; the ledger then knows nothing of the run.
     """
     _refuse_unknown(submission.store_base)
     run_id = f"{submission.job.name}-{secrets.token_hex(3)}"
@@ -65,6 +70,7 @@ def submit(
         best_on_demand=submission.best_on_demand,
         policy=submission.policy,
     )
+    reserve(run_id)
     ledger.append(run_id, submitted, clock.now())
     if submission.rehearsal:
         ledger.append(run_id, ClockAnchored(anchor=clock.anchor), clock.now())
