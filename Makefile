@@ -6,12 +6,15 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: demo test azurite check bench clean
+.PHONY: demo demo-clouds test azurite check bench clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 demo: .venv/demo.stamp
 	@examples/digits/demo.sh $(CURDIR)/$(BIN)
+
+demo-clouds: .venv/test.stamp
+	@$(BIN)/python -m tests.clouds.demo  # three emulated clouds on this machine, two to three minutes
 
 test: .venv/test.stamp $(if $(shell command -v npm),azurite)
 	@$(BIN)/pytest -n 4 --dist loadgroup -q  # most of them wait, for machines that boot and are lost

@@ -89,11 +89,16 @@ class Machine:
         """Return the argv of a finsched command."""
         return [sys.executable, "-m", "finsched", *map(str, arguments)]
 
+    @property
+    def whole_environment(self) -> dict[str, str]:
+        """Return the environment of a command."""
+        return {**os.environ, **self.environ}
+
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
         """Start a finsched command."""
         return subprocess.Popen(
             self.command(*arguments),
-            env={**os.environ, **self.environ},
+            env=self.whole_environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

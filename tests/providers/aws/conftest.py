@@ -9,6 +9,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -155,10 +156,16 @@ def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with moto(tmp_path_factory.mktemp("moto")) as lab:
+        yield lab
+
+
+@contextmanager
+def moto(folder: Path) -> Iterator[Lab]:
+    """Serve the emulated AWS from a process of its own while the block runs."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    folder = tmp_path_factory.mktemp("moto")
     log = folder / "log"
     with log.open("wb") as stream:
         command = [sys.executable, str(Path(__file__).with_name("moto_lab.py")), str(port)]
