@@ -102,7 +102,8 @@ def _rule(name: str, kind: type[_Rule], table: Any) -> _Rule:
 
 def is_lent(rules: AccessRules, cloud: str, scheme: str) -> bool:
     """Say whether a cloud's machines reach a kind of store by credentials that are lent to them."""
-    return bool(OWNERS[scheme] != cloud and getattr(rules, scheme) is None and rules.mailbox)
+    elsewhere = scheme in OWNERS and OWNERS[scheme] != cloud
+    return bool(elsewhere and getattr(rules, scheme) is None and rules.mailbox)
 
 
 def access_document(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from finsched.bootstrap.access import AccessRules, is_lent
 from finsched.bootstrap.minting import (
@@ -40,9 +41,9 @@ def lend(
     nothing, so any process may call it, as often as it renews the lease. Raises NotConfigured,
     StoreProblem.
     """
-    place = store_place(store_uri, options)
-    if not is_lent(rules, cloud, place.scheme):
+    if not is_lent(rules, cloud, urlsplit(store_uri).scheme):
         return False
+    place = store_place(store_uri, options)
     mailbox = Store(rules.mailbox)
     try:
         if not _is_fresh(mailbox, letter):

@@ -99,8 +99,9 @@ def test_they_are_renewed_once_half_of_their_time_is_over(
 
 
 def test_nothing_is_lent_to_who_needs_nothing(rules: AccessRules, mailbox: FakeLab) -> None:
-    assert not lend(rules, "aws", "s3://acme/runs/r1", {"region": "us-east-1"}, LETTER)
-    assert not lend(AccessRules(), "gcp", "s3://acme/runs/r1", {"region": "us-east-1"}, LETTER)
+    assert not lend(rules, "aws", "s3://acme/runs/r1", {}, LETTER)
+    assert not lend(rules, "aws", "file:///runs/r1", {}, LETTER)
+    assert not lend(AccessRules(), "gcp", "s3://acme/runs/r1", {}, LETTER)
     assert not mailbox.calls()
 
 
