@@ -28,6 +28,7 @@ COMMANDS = (
     "report",
     "runs",
     "events",
+    "metrics",
     "sweep",
     "check",
     "gpus",

@@ -19,6 +19,7 @@ from finsched.cli.output import data_size, duration, money
 from finsched.cli.render import words
 from finsched.cli.render.narration import checkpoint_number, narrate
 from finsched.cli.render.outgoing import SILENT_SECONDS, Outgoing
+from finsched.decide.at_risk import at_risk
 from finsched.decide.spend import spent_usd
 from finsched.model.event import Recorded
 from finsched.model.run import Attempt, Checkpoint, Direction, Run, Transfer
@@ -142,17 +143,6 @@ def panel(run: Run, now: datetime) -> Group:
     rows.add_row("spent", _money(run, attempt, now))
     rows.add_row("at risk", _risk(run, now))
     return Group(rows)
-
-
-def at_risk(run: Run, now: datetime) -> tuple[float, timedelta]:
-    """Return the USD and the time since the last commit: what a loss right now would cost."""
-    attempt = run.live_attempt
-    if attempt is None or attempt.started_at is None:
-        return 0.0, timedelta(0)
-    last = run.last_checkpoint
-    since = last.at if last and last.attempt == attempt.number else attempt.started_at
-    age = max(now - since, timedelta(0))
-    return attempt.placement.usd_per_hour * age.total_seconds() / 3600, age
 
 
 def _since_submission(run: Run, at: datetime) -> str:

@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from finsched.cli.output import money
-from finsched.cli.render.live import at_risk, panel
+from finsched.cli.render.live import panel
+from finsched.decide.at_risk import at_risk
 from finsched.decide.spend import spent_usd
 from finsched.model.run import Run, Transfer
 
