@@ -34,6 +34,13 @@ bench: .venv/test.stamp .venv-bench/skypilot.stamp
 	@$(BIN)/python -m benchmarks.bench_refresh
 	@$(BIN)/python benchmarks/bench_cli.py --sky-python .venv-bench/bin/python
 
+SEED ?= 1
+RUNS ?= 1
+
+# Replay one seed of the simulated clouds: make chaos SEED=17. Many: make chaos SEED=1 RUNS=10000.
+chaos: .venv/test.stamp
+	@$(BIN)/python -m finsched.testing.chaos --seed $(SEED) --runs $(RUNS)
+
 clean:
 	rm -rf .venv .venv-bench
 

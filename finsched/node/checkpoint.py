@@ -185,5 +185,5 @@ class Committer:
     def _pause_seconds(self) -> float:
         if self._failures:
             longest = 0.5 if self._hurried else _LONGEST_PAUSE_SECONDS
-            return min(0.5 * 2.0**self._failures, longest)
+            return min(0.5 * 2.0 ** min(self._failures, 10), longest)
         return min(max(self._quiet_seconds / 4, 0.02), 0.5)

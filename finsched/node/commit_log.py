@@ -116,11 +116,7 @@ class CommitWriter:
 
     def open(self) -> None:
         """Append `opened`; raises Fenced where this attempt or a higher one was opened before."""
-        for entry in self._log.newest_first():
-            self._end = max(self._end, entry.number)
-            if not isinstance(entry, Unreadable):  # attempts never fall, so one entry is enough
-                self._check(entry, self._attempt)
-                break
+        with_retries(self._go_to_end)
         self._append({"kind": "opened"}, lowest_foreign=self._attempt)
 
     def commit(self, files: tuple[CommittedFile, ...], progress: float | None) -> Committed:
@@ -142,13 +138,20 @@ class CommitWriter:
             size_bytes=size_bytes,
         )
 
+    def _go_to_end(self) -> None:
+        for entry in self._log.newest_first():
+            self._end = max(self._end, entry.number)
+            if not isinstance(entry, Unreadable):  # attempts never fall, so one entry is enough
+                self._check(entry, self._attempt)
+                break
+
     def _append(self, document: Mapping[str, Any], *, lowest_foreign: int) -> datetime:
         at = utc_now()
         content = json.dumps({**document, "attempt": self._attempt, "at": to_iso(at)}).encode()
         self._require_not_overtaken()
         while not with_retries(lambda: self._objects.create(self._end + 1, content)):
             self._end += 1
-            self._check(self._log.read(self._end), lowest_foreign)
+            self._check(with_retries(lambda: self._log.read(self._end)), lowest_foreign)
         self._end += 1
         return at
 

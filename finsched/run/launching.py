@@ -190,10 +190,14 @@ def _by_age(cadence: Sequence[tuple[float, float]], clock: Clock) -> list[dict[s
 
 
 def reserve_seconds(run: Run, clock: Clock) -> float:
-    """Return the real seconds kept free before a limit, so that a last checkpoint fits."""
-    spec = run.job.checkpoint
+    """Return the real seconds kept free before a limit, so that a last checkpoint fits.
+
+    Saving takes what is declared, the upload half as long again as the last one took.
+    """
+    spec, last = run.job.checkpoint, run.last_checkpoint
     save_seconds = spec.save_time.total_seconds() if spec else 0.0
-    return max(save_seconds / clock.speed, LEAST_RESERVE_SECONDS)
+    upload_seconds = 1.5 * last.upload_seconds if last else 0.0
+    return max(save_seconds / clock.speed + upload_seconds, LEAST_RESERVE_SECONDS)
 
 
 def _stop_at(run: Run, attempt: Attempt, clock: Clock) -> list[dict[str, str]]:

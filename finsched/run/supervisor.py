@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from finsched.decide.budget_steps import step_passed
-from finsched.decide.freshness import stale
+from finsched.decide.freshness import in_vain, stale
 from finsched.decide.limits import over
 from finsched.decide.next_step import next_step
 from finsched.decide.prospects import Prospects
@@ -33,7 +33,7 @@ from finsched.run.attendant import SLACK_SECONDS, Attendant, Means
 from finsched.run.clock import Clock
 from finsched.run.journal import Journal
 from finsched.run.launching import LaunchTerms, launch, reserve_seconds
-from finsched.run.watching import MOVED
+from finsched.run.watching import IN_VAIN, MOVED
 
 _ORDERS = {Outcome.BUDGET: "limit", Outcome.DEADLINE: "limit", Outcome.STOPPED: "stopped"}
 _BETWEEN_ATTEMPTS_SECONDS = 1.0
@@ -231,12 +231,23 @@ class Supervisor:
             if attempt.promoted_at and attempt.started_at is None:
                 attendant.take_over()
         self._warn_of_stale_checkpoint()
+        self._stop_what_is_in_vain()
+
+    def _stop_what_is_in_vain(self) -> None:
+        """What was warned of goes on: the machine is given up before more money burns."""
+        run, clock = self._journal.run, self._around.clock
+        if run.live_attempt and in_vain(run, clock.now(), self._latency):
+            self._attendant(run.live_attempt).wind_down(IN_VAIN, patient=self._patient)
+
+    @property
+    def _latency(self) -> timedelta:
+        """What starting and committing take at best, in the run's own time."""
+        return timedelta(seconds=SLACK_SECONDS * self._around.clock.speed)
 
     def _warn_of_stale_checkpoint(self) -> None:
         """Say once per attempt and commit that nothing was kept for two intervals."""
         run = self._journal.run
-        latency = timedelta(seconds=SLACK_SECONDS * self._around.clock.speed)
-        age = stale(run, self._around.clock.now(), latency)
+        age = stale(run, self._around.clock.now(), self._latency)
         if age is None or run.standing == run.stale_after or run.live_attempt is None:
             return
         text = f"nothing was kept for {age.total_seconds() / 3600:.1f} h, more than two intervals"

@@ -31,6 +31,7 @@ LEAST_PROGRESS = 0.005
 _HINT = "the provider may take the machine back soon: saving now"
 VANISHED = "the provider knows nothing of the machine any more; its cost is an estimate"
 MOVED = "moved"  # the order to an attempt whose run goes on elsewhere
+IN_VAIN = "in_vain"  # the order to an attempt of which nothing is kept
 Document = Mapping[str, Any]
 
 
@@ -111,6 +112,8 @@ def _farewell(document: Document) -> Farewell:
     end, detail = AttemptEnd(document["end"]), _detail(document)
     if end is AttemptEnd.STOPPED and detail == MOVED:
         return Farewell(end=AttemptEnd.MOVED, detail="")
+    if end is AttemptEnd.STOPPED and detail == IN_VAIN:
+        return Farewell(end=AttemptEnd.NODE_FAILED, detail="nothing of its work was kept")
     return Farewell(end=end, detail=detail)
 
 

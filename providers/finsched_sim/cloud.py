@@ -187,7 +187,7 @@ class SimCloud:
 
     def _terminate(self, instance_id: str) -> None:
         machine = self._by_id.get(instance_id)
-        if machine:
+        if machine and not machine.unlisted:
             machine.end(EndReason.TERMINATED_BY_US)
 
     def _quota(self, offer: Offer, nodes: int) -> Quota | None:

@@ -31,7 +31,7 @@ class Keeper:
 
     def restore(self) -> Restored:
         """Return the newest checkpoint whose parts are what the log says; raises StoreError."""
-        damaged = []
+        damaged: list[str] = []
         entries = CommitLog(self._store).newest_first()
         for entry in entries:
             if isinstance(entry, Unreadable):

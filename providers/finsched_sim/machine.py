@@ -40,7 +40,7 @@ class Machine:
     timeline: Timeline
     frozen: bool = False
     thawed_s: float = 0.0
-    unlisted: bool = False  # the API says nothing of it, though it is there
+    unlisted: bool = False  # its cloud knows nothing of it, though it is there
     tenant: Tenant | None = None
     history: list[tuple[float, InstanceStatus]] = field(default_factory=list)
 

@@ -20,7 +20,7 @@ from finsched.node.config import NodeConfig
 from finsched.node.ending import Cause, End, Watch
 from finsched.node.notice import InterruptionNotice, NoticeWatch
 from finsched.node.orders import OrderReader, Orders
-from finsched.node.store import Store, StoreError
+from finsched.node.store import Store, StoreError, with_retries
 from finsched.provider import EndReason
 from finsched_sim.keeping import Keeper, Restored
 from finsched_sim.letters import Letters
@@ -61,9 +61,11 @@ class SimNode:
         self.config = NodeConfig.from_document(made_of.machine.request.node_config)
         self.restored: Restored | None = None
         self.ended: End | None = None
+        self.asked_to_end_at: float | None = None  # the fraction that was done by then
         self._machine = made_of.machine
         self._store = made_of.store
-        self._workload = made_of.workload
+        self.workload = made_of.workload
+        self.was_frozen = False
         self._dice = made_of.dice
         self._loses_notices = made_of.loses_notices
         self._timeline = made_of.machine.timeline
@@ -105,6 +107,7 @@ class SimNode:
 
     def freeze(self) -> None:
         """Nothing happens here until it thaws; the machine is paid all the same."""
+        self.was_frozen = True
         self._machine.frozen = True
 
     def thaw(self) -> None:
@@ -125,7 +128,7 @@ class SimNode:
         if self._working_since_s is None:
             return self._done
         worked_s = self._timeline.now_s - self._working_since_s
-        return min(self._done + worked_s / self._workload.work_s, 1.0)
+        return min(self._done + worked_s / self.workload.work_s, 1.0)
 
     # --- one thing after the other -----------------------------------------------------------
 
@@ -133,12 +136,12 @@ class SimNode:
         config = self.config
         self._orders = OrderReader(self._store, config.attempt, lease_seconds=config.lease_seconds)
         self._watch = Watch(config, self._notices, cast("Orders", self._orders))
-        self._after(self._workload.fetch_s, self._stage if config.standby else self._prepare)
+        self._after(self.workload.fetch_s, self._stage if config.standby else self._prepare)
         self._after(config.lease_seconds / 3, self._show_life)
         self._watch_on()
 
     def _stage(self) -> None:
-        self._after(self._workload.setup_s, self._is_ready)
+        self._after(self.workload.setup_s, self._is_ready)
 
     def _is_ready(self) -> None:
         self._post("ready", sequence=None, size_bytes=0, downloaded_bytes=0)
@@ -153,15 +156,15 @@ class SimNode:
 
     def _open(self, *, then: Callable[[], None]) -> None:
         self._writer.open()
-        self.restored = self._keeper.restore()
+        self.restored = with_retries(self._keeper.restore)
         for text in self.restored.damaged:
             self._post("warning", text=f"{text}; falling back to the one before")
-        self._after(self._workload.fetch_s, then)
+        self._after(self.workload.fetch_s, then)
 
     def _set_up(self) -> None:
         if self.config.setup:
             self._post("setup")
-        self._after(self._workload.setup_s, self._start)
+        self._after(self.workload.setup_s, self._start)
 
     def _start(self) -> None:
         restored = self.restored or Restored()
@@ -179,13 +182,13 @@ class SimNode:
         )
         self._work()
         self._plan_save()
-        self._after(self._workload.report_every_s, self._report)
+        self._after(self.workload.report_every_s, self._report)
 
     def _work(self) -> None:
         """The job works from now on, until it saves or is done."""
         self._working_since_s = self._timeline.now_s
-        stop_at = min(1.0, self._workload.fails_at or 1.0)
-        left_s = (stop_at - self._done) * self._workload.work_s
+        stop_at = min(1.0, self.workload.fails_at or 1.0)
+        left_s = (stop_at - self._done) * self.workload.work_s
         self._after(max(left_s, 0.0), self._come_to_an_end)
 
     def _rest(self) -> None:
@@ -194,19 +197,19 @@ class SimNode:
     def _report(self) -> None:
         if self._cause is None and self.ended is None:
             self._post("progress", progress=round(self.progress, 6))
-            self._after(self._workload.report_every_s, self._report)
+            self._after(self.workload.report_every_s, self._report)
 
     def _come_to_an_end(self) -> None:
         """The work is done, unless the job has been saving meanwhile: then it is not yet."""
         if self._working_since_s is None or self.ended or self._cause:
             return
-        if self._workload.fails_at is not None and self.progress >= self._workload.fails_at - 1e-9:
+        if self.workload.fails_at is not None and self.progress >= self.workload.fails_at - 1e-9:
             self._end(End.JOB_FAILED, 1, "the command exited with 1")
         elif self.progress >= 1.0 - 1e-9:
             self._rest()
             self._done = 1.0
             self._post("progress", progress=1.0)
-            self._after(self._workload.save_s, self._keep_all)
+            self._after(self.workload.save_s, self._keep_all)
 
     def _keep_all(self) -> None:
         """The job has ended by itself; its last save is kept, or else nothing is done."""
@@ -228,7 +231,7 @@ class SimNode:
             return
         self._rest()
         self._saving = True
-        self._after(self._workload.save_s, self._saved)
+        self._after(self.workload.save_s, self._saved)
 
     def _saved(self) -> None:
         self._saving = False
@@ -242,13 +245,13 @@ class SimNode:
 
     def _upload(self) -> None:
         save = self._in_flight = _Save(self._done, self._timeline.now_s)
-        self._after(self._workload.upload_s, lambda: self._commit(save))
+        self._after(self.workload.upload_s, lambda: self._commit(save))
 
     def _commit(self, save: _Save) -> None:
         if self.ended or save is not self._in_flight:
             return
         try:
-            commit = self._keeper.commit(self._writer, save.progress, self._workload.size_bytes)
+            commit = self._keeper.commit(self._writer, save.progress, self.workload.size_bytes)
         except StoreError as error:
             self._try_again(save, error)
             return
@@ -264,7 +267,7 @@ class SimNode:
         )
         if save.progress >= 1.0:
             self._end(End.FINISHED, 0)
-        elif self._cause:
+        elif self._cause and not self._saving:
             self._end(self._cause.end, 0, self._cause.detail)
 
     def _try_again(self, save: _Save, error: StoreError) -> None:
@@ -275,7 +278,7 @@ class SimNode:
             detail = "the job is done, but its last checkpoint could not be stored"
             self._end(End.NODE_FAILED, 0, detail)
             return
-        pause_s = min(0.5 * 2.0**self._failures, _LONGEST_RETRY_S)
+        pause_s = min(0.5 * 2.0 ** min(self._failures, 10), _LONGEST_RETRY_S)
         self._after(pause_s, lambda: self._commit(save))
 
     def _is_too_late(self) -> bool:
@@ -329,7 +332,7 @@ class SimNode:
 
     def _end_by(self, cause: Cause) -> None:
         """Ask the job to save; what fits before the end is kept."""
-        self._cause = cause
+        self._cause, self.asked_to_end_at = cause, self.progress
         if cause.end is End.INTERRUPTED:
             self._post("notice", ends_at=to_iso(cause.ends_at))
         if not (self._working_since_s or self._saving or self._in_flight or self._done >= 1.0):
@@ -339,9 +342,9 @@ class SimNode:
         kill_s = left_s - (cause.ends_at - cause.kill_at(self._upload_s)).total_seconds()
         if self._working_since_s is not None:
             self._rest()
-            if self._workload.heeds_signal and self._workload.save_s <= kill_s:
+            if self.workload.heeds_signal and self.workload.save_s <= kill_s:
                 self._saving = True
-                self._after(self._workload.save_s, self._saved)
+                self._after(self.workload.save_s, self._saved)
         self._after(max(left_s, _SHORTEST_COMMIT_S), lambda: self._give_up(cause))
 
     def _give_up(self, cause: Cause) -> None:

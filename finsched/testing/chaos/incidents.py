@@ -51,6 +51,12 @@ def _crash_in_a_call(scene: Scene) -> None:
     scene.weather.crash_next = scene.dice.choice(("before", "after"))
 
 
+def _crash_in_a_launch(scene: Scene) -> None:
+    """The next machine is made, or not, and nobody lives who could write it down."""
+    scene.weather.crash_at_launch = scene.dice.choice(("before", "after"))
+    _lose(scene)
+
+
 def _kill(scene: Scene) -> None:
     if scene.process and scene.process.alive:
         scene.weather.note("supervisor killed")
@@ -77,7 +83,7 @@ def _second(scene: Scene) -> None:
 
 def _jump(scene: Scene) -> None:
     scene.weather.note("clock jumps")
-    scene.time.skew_s = scene.dice.choice((-300.0, -20.0, 0.0, 0.0, 20.0, 300.0))
+    scene.time.skew_s = scene.dice.choice((-120.0, -20.0, 0.0, 0.0, 20.0, 120.0))
 
 
 def _freeze(scene: Scene) -> None:
@@ -156,6 +162,7 @@ _INCIDENTS: Mapping[str, Callable[[Scene], None]] = {
     "checkpoint damaged": _damage,
     "clock jumps": _jump,
     "crash in a call": _crash_in_a_call,
+    "crash in a launch": _crash_in_a_launch,
     "lost at an upload": _lose_while("upload"),
     "lost at a commit": _lose_while("create"),
     "lost at a read": _lose_while("get"),

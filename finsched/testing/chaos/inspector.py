@@ -8,14 +8,16 @@ from datetime import timedelta
 from decimal import Decimal
 
 from finsched.ledger import Ledger
+from finsched.model.event import Intended, fold
 from finsched.model.market import CapacityType
-from finsched.model.run import Run
+from finsched.model.run import AttemptState, Run
 from finsched.provider import EndReason
 from finsched.testing.chaos import invariants
 from finsched.testing.chaos.office import Process
 from finsched.testing.chaos.truth import LogTruth
-from finsched.testing.chaos.weather import LEDGER, STORE, Weather
+from finsched.testing.chaos.weather import LEDGER, NODE_PARTS, NODE_STORE, STORE, Weather
 from finsched_sim.machine import Machine
+from finsched_sim.node import SimNode
 from finsched_sim.world import World
 
 _SHUTDOWN_S = 30.0
@@ -40,11 +42,14 @@ class Case:
     process: Process | None = None
     machines: list[Machine] = field(default_factory=list)
     seen_entries: int = 0
+    intents: set[str] = field(default_factory=set)
+    read_to: int = 0
     ended_s: float | None = None
     kept_s: float = 0.0
     disturbed_s: float = 0.0
     is_disturbed: bool = False
     watched_s: float = 0.0
+    is_watched: bool = False
     excused_usd: float = 0.0
     excused_until_s: float = 0.0
     excused_usd_per_s: float = 0.0
@@ -74,7 +79,7 @@ class Inspector:
         self._skew_s = skew_s
         self._seen_machines = 0
         self._restored: set[str] = set()
-        self._checked_nodes = 0
+        self._ended: set[str] = set()
 
     def open(self, run_id: str) -> Case:
         """Begin to look at a run."""
@@ -92,22 +97,22 @@ class Inspector:
         for case in self.cases.values():
             self._look_at(case)
 
-    def look_at_end_of(self, process: Process, why: str) -> None:
+    def look_at_end_of(self, process: Process, why: str) -> Run:
         """A process has ended: it had a reason, and what it knew is what the ledger folds to."""
-        run = self._ledger.run(process.run_id)
+        records = self._ledger.records(process.run_id)
+        run = fold(records)
         disk_is_full = self._weather.storm_over(LEDGER) is not None or process.met_full_disk
         said = invariants.stays(why, run, disk_is_full=disk_is_full)
         self._require("stays", process.run_id, said)
-        journal = process.journal
-        if journal is None:
-            return
-        records = self._ledger.records(process.run_id)
-        heard = [record for record in records if record.sequence <= journal.last_sequence]
-        self._require("folds", process.run_id, invariants.folds(journal.run, heard))
+        if journal := process.journal:
+            heard = [record for record in records if record.sequence <= journal.last_sequence]
+            told = run if len(heard) == len(records) else fold(heard)
+            self._require("folds", process.run_id, invariants.folds(journal.run, told))
+        return run
 
-    def close(self, case: Case) -> None:
+    def close(self, case: Case, run: Run) -> None:
         """Everything of a run is over: the sums have to agree."""
-        case.run = self._ledger.run(case.run_id)
+        case.run = run
         now_s = self._world.timeline.now_s
         said = invariants.the_bill(case.run, case.machines, now_s)
         self._require("the_bill", case.run_id, said)
@@ -121,8 +126,16 @@ class Inspector:
             self._seen_machines += 1
             case = self.cases[machine.request.run]
             case.machines.append(machine)
-            said = invariants.known(machine, self._ledger.run(case.run_id))
+            said = invariants.known(machine, self._intents(case))
             self._require("known", case.run_id, said)
+
+    def _intents(self, case: Case) -> set[str]:
+        """The tokens that stand in the ledger by now."""
+        for record in self._ledger.records(case.run_id, after=case.read_to):
+            case.read_to = record.sequence
+            if isinstance(record.event, Intended):
+                case.intents.add(record.event.token)
+        return case.intents
 
     def _look_at_restores(self) -> None:
         for machine_id, node in self._world.nodes.items():
@@ -131,6 +144,20 @@ class Inspector:
                 case = self.cases[node.config.run]
                 said = invariants.nothing_lost(node, case.truth)
                 self._require("nothing_lost", case.run_id, said)
+            if machine_id not in self._ended and node.ended is not None:
+                self._ended.add(machine_id)
+                self._look_at_last_save(node)
+
+    def _look_at_last_save(self, node: SimNode) -> None:
+        """How long an upload takes is known from the first on, and a deaf job saves nothing."""
+        case = self.cases[node.config.run]
+        number, job = node.config.attempt, case.run.job
+        uploaded = any(e.progress is not None and e.attempt < number for e in case.truth.entries)
+        honest = job.checkpoint and job.checkpoint.save_time.total_seconds() >= node.workload.save_s
+        stormy = self._weather.storm_over(NODE_STORE) or self._weather.storm_over(NODE_PARTS)
+        if uploaded and honest and node.workload.heeds_signal and not (stormy or node.was_frozen):
+            said = invariants.kept_at_the_limit(node, case.truth)
+            self._require("kept_at_the_limit", case.run_id, said)
 
     def _look_at(self, case: Case) -> None:
         now_s = self._world.timeline.now_s
@@ -144,7 +171,8 @@ class Inspector:
         if case.run.outcome is None:
             case.ended_s = None
             self._look_at_living(case, now_s)
-        elif any(machine.runs for machine in case.machines):
+        else:
+            case.disturbed_s = now_s
             self._look_at_ended(case, now_s)
 
     def _look_at_living(self, case: Case, now_s: float) -> None:
@@ -173,7 +201,8 @@ class Inspector:
 
     def _look_at_leases(self, case: Case, now_s: float) -> None:
         """Without a supervisor that is awake every node ends itself when its lease does."""
-        if case.process is not None and case.process.awake:
+        was, case.is_watched = case.is_watched, case.process is not None and case.process.awake
+        if was or case.is_watched:
             case.watched_s = now_s
         for machine in case.machines:
             if machine.runs and not machine.frozen:
@@ -224,9 +253,10 @@ class Inspector:
         case.excused_until_s, case.excused_usd_per_s = now_s, 0.0
         watched = case.process is not None and case.process.awake
         for machine in case.machines:
-            if not machine.runs or not machine.frozen or machine.cloud.has_timer:
+            denied = machine.runs and machine.unlisted
+            if not denied and (not machine.runs or not machine.frozen or machine.cloud.has_timer):
                 continue
-            reached = watched and not self._weather.storm_over(machine.cloud.name)
+            reached = watched and not self._weather.storm_over(machine.cloud.name) and not denied
             if not reached or self._weather.storm_over(STORE) or self._weather.storm_over(LEDGER):
                 usd_per_second = float(machine.meter.tariff.usd_per_hour) / 3600
                 case.excused_usd_per_s += usd_per_second
@@ -239,11 +269,16 @@ class Inspector:
         self._require("never_below_the_bill", case.run_id, said)
 
     def _slack_usd(self, case: Case) -> Decimal:
-        """What the wrong clock may have taken off of ends that only the supervisor tells."""
-        guessed = {each.token for each in case.run.attempts if invariants.is_estimate(each)}
+        """What machines cost whose beginning or end nobody but a wrong clock can tell."""
+        guessed = {
+            each.token
+            for each in case.run.attempts
+            if invariants.is_estimate(each) or each.state is AttemptState.INTENDED
+        }
         tariffs = [m.meter.tariff for m in case.machines if m.request.token in guessed]
         usd_per_hour = sum((tariff.usd_per_hour for tariff in tariffs), Decimal(0))
-        return usd_per_hour * Decimal(_CALL_S + abs(self._skew_s())) / 3600
+        seconds = _CALL_S + abs(self._skew_s()) + 2 * self._lease_s
+        return usd_per_hour * Decimal(seconds) / 3600
 
     def _look_at_ended(self, case: Case, now_s: float) -> None:
         if case.ended_s is None:

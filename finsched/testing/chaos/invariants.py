@@ -5,18 +5,19 @@ docs/explanation/chaos.md says in words what each one promises, and what it leav
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from finsched.decide.spend import attempt_usd, compute_usd
-from finsched.model.event import Recorded, fold
 from finsched.model.run import Attempt, Run
+from finsched.node.ending import End
 from finsched.run.watching import VANISHED
 from finsched.testing.chaos.truth import LogEntry, LogTruth
 from finsched_sim.machine import Machine
 from finsched_sim.node import SimNode
 
+_LEAST_PROGRESS = 1e-4
 CENT = Decimal("0.01")
 
 
@@ -39,9 +40,20 @@ def nothing_lost(node: SimNode, truth: LogTruth) -> str | None:
     return f"attempt {node.config.attempt} restored {number}, and {best.number} is whole"
 
 
-def known(machine: Machine, run: Run) -> str | None:
-    """Whatever bills was written down before it was made."""
-    if any(attempt.token == machine.request.token for attempt in run.attempts):
+def kept_at_the_limit(node: SimNode, truth: LogTruth) -> str | None:
+    """Budget and deadline end a machine early enough for what it has done to be kept."""
+    done, number = node.asked_to_end_at, node.config.attempt
+    if node.ended is not End.LIMIT or done is None:
+        return None
+    kept = max((e.progress or 0.0 for e in truth.entries if e.attempt <= number), default=0.0)
+    if kept >= done - _LEAST_PROGRESS:
+        return None
+    return f"attempt {number} had done {done:.4f} when its limit came, and {kept:.4f} is kept"
+
+
+def known(machine: Machine, intents: Collection[str]) -> str | None:
+    """Whatever bills was written down before it was made; `intents` are the tokens by then."""
+    if machine.request.token in intents:
         return None
     return f"{machine.id} bills, and the ledger knows nothing of {machine.request.token}"
 
@@ -105,9 +117,9 @@ def is_estimate(attempt: Attempt) -> bool:
     return attempt.detail == VANISHED
 
 
-def folds(run: Run, records: Iterable[Recorded]) -> str | None:
+def folds(live: Run, folded: Run) -> str | None:
     """The state folded from the ledger is the live state."""
-    return None if fold(records) == run else "the ledger folds to another run than the live one"
+    return None if folded == live else "the ledger folds to another run than the live one"
 
 
 def stays(why: str, run: Run, *, disk_is_full: bool) -> str | None:

@@ -45,7 +45,7 @@ def scenario(seed: int) -> Scenario:
         job=_job(dice, hours),
         policy=dice.choice(_POLICIES),
         workload=_workload(dice, hours),
-        lease=timedelta(seconds=dice.choice((600, 600, 1800, 7200))),
+        lease=timedelta(seconds=dice.choice((900, 900, 1800, 7200))),
         hazards_per_hour={plan.name: dice.uniform(0.01, 0.2) for plan in plans},
     )
 

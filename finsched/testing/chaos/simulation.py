@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,6 +49,7 @@ class Report:
 
 def simulate(seed: int) -> Report:
     """Run one seed and return what it came to; a violation ends it."""
+    gc.freeze()  # what is imported stays: looking through it again and again takes a tenth
     with _folder() as folder:
         return Simulation(seed, folder).run()
 
@@ -107,6 +109,7 @@ class Simulation:
             self._plan()
             while not self._over:
                 self.timeline.run_until(self.timeline.now_s + HOURS)
+                self.inspector.look()
                 self._require_an_end()
         except Violated as violation:
             self.report.violation = str(violation)
@@ -146,8 +149,7 @@ class Simulation:
 
     def _process_ended(self, process: Process, why: str) -> None:
         self.report.decisions += process.ticks
-        self.inspector.look_at_end_of(process, why)
-        run = self.ledger.run(process.run_id)
+        run = self.inspector.look_at_end_of(process, why)
         self._tell(f"{process.run_id}: supervisor {why}, outcome {run.outcome}")
         if why == "done":
             self._later(self._allowed_s, lambda: self._close(process.run_id))
@@ -162,8 +164,8 @@ class Simulation:
     def _close(self, run_id: str) -> None:
         """The run is over and a lease has passed: settle it, and begin something new."""
         case = self.inspector.cases[run_id]
-        self.inspector.close(case)
         run = self.ledger.run(run_id)
+        self.inspector.close(case, run)
         self.report.outcomes.append(str(run.outcome))
         if self.timeline.now_s >= DAY_S and self.report.decisions >= _LEAST_DECISIONS:
             self._over = True

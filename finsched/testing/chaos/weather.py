@@ -26,7 +26,7 @@ from finsched_sim.timeline import Timeline
 from finsched_sim.trouble import Gone
 
 Result = TypeVar("Result")
-STORE, NODE_STORE, LEDGER = "store", "node's store", "ledger"
+STORE, NODE_STORE, NODE_PARTS, LEDGER = "store", "node's store", "node's parts", "ledger"
 
 _ANY_CALL: tuple[type[Exception], ...] = (Throttled, NoAnswer, ProviderError)
 _LAUNCH_ONLY: tuple[type[Exception], ...] = (NoCapacity, NoCapacity, NoQuota, PriceTooLow)
@@ -55,15 +55,17 @@ class Weather:
         self.faults_until_s = float("inf")
         self.fault_chance = 0.015
         self.crash_next: str | None = None  # `before` or `after` the effect of the next call
+        self.crash_at_launch: str | None = None
         self.lose_machine_at: str | None = None  # the operation of a node that will be its last
         self.timeline = timeline
         self.dice = dice
         self._storms = storms
 
-    def note(self, fault: str) -> None:
-        """Count a fault, whoever has caused it."""
+    def note(self, fault: str, *, passing: bool = False) -> None:
+        """Count a fault; one that passes at once is no excuse for anything later."""
         self.faults[fault] += 1
-        self.last_fault_s = self.timeline.now_s
+        if not passing:
+            self.last_fault_s = self.timeline.now_s
 
     @property
     def storms_now(self) -> bool:
@@ -94,6 +96,8 @@ class Weather:
 
     def around(self, place: str, operation: str, effect: Callable[[], Result]) -> Result:
         """Do what a call is for: with latency, and with whatever the weather has for it."""
+        if operation == "launch" and self.crash_at_launch:
+            self._crash_in_launch(effect)
         self._crash_if("before")
         if place != LEDGER:
             self.timeline.let_pass(self.dice.uniform(0.02, 1.5))
@@ -109,7 +113,7 @@ class Weather:
         if place == LEDGER or not self.strikes():
             return effect()
         kind = self.dice.choice(("before", "before", "after", "twice", "slow"))
-        self.note(f"{place} {operation} {kind}")
+        self.note(f"{place} {operation} {kind}", passing=True)
         if kind == "before":
             raise self._error(place, operation)
         result = effect()
@@ -126,6 +130,14 @@ class Weather:
         errors = _ANY_CALL + _LAUNCH_ONLY if operation == "launch" else _ANY_CALL
         error = self.dice.choice(errors)
         return error(f"{place}: {error.__name__} as the dice have it")
+
+    def _crash_in_launch(self, effect: Callable[[], object]) -> NoReturn:
+        """The process dies in the call that makes a machine, which may be made all the same."""
+        when, self.crash_at_launch = self.crash_at_launch, None
+        self.note(f"crash {when} a launch")
+        if when == "after":
+            effect()
+        raise Crash
 
     def _crash_if(self, when: str) -> None:
         if self.crash_next == when:
@@ -144,14 +156,15 @@ class NodeWeather:
     def around(self, place: str, operation: str, effect: Callable[[], Result]) -> Result:
         """Do what a call is for, or fail before or after; no time passes."""
         weather = self._weather
-        if weather.storm_over(NODE_STORE):
+        is_down = weather.storm_over(NODE_STORE)
+        if is_down or (operation == "upload" and weather.storm_over(NODE_PARTS)):
             weather.note(f"node's {place} down")
             raise StoreError("the store cannot be reached")
         if weather.lose_machine_at == operation:
             return self._lose_machine(operation, effect)
         if not weather.strikes():
             return effect()
-        weather.note(f"node's {operation}")
+        weather.note(f"node's {operation}", passing=True)
         if weather.dice.random() < 0.5:
             raise StoreError("the store cannot be reached")
         effect()
@@ -171,16 +184,18 @@ def draw_storms(dice: Random, clouds: tuple[str, ...], until_s: float) -> tuple[
     """Draw the storms of a run."""
     storms = []
     for _ in range(dice.randint(2, 6)):
-        place = dice.choice((*clouds, *clouds, STORE, NODE_STORE, LEDGER))
+        place = dice.choice((*clouds, *clouds, STORE, NODE_STORE, NODE_PARTS, LEDGER))
         begins_s = dice.uniform(0.0, until_s)
         lasts_s = dice.choice((60.0, 300.0, 1800.0)) * dice.uniform(0.5, 2.0)
+        if place == NODE_PARTS:
+            lasts_s *= 20
         error = _storm_error(dice, place)
         storms.append(Storm(place=place, begins_s=begins_s, ends_s=begins_s + lasts_s, error=error))
     return tuple(storms)
 
 
 def _storm_error(dice: Random, place: str) -> type[Exception]:
-    if place in {STORE, NODE_STORE}:
+    if place in {STORE, NODE_STORE, NODE_PARTS}:
         return StoreError
     if place == LEDGER:
         return LedgerProblem

@@ -1,0 +1,226 @@
+"""One line of the production code broken at a time; each names the invariant that must notice."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from unittest import mock
+
+from finsched.decide import next_step, spend
+from finsched.decide.step import Wait
+from finsched.model.event import AttemptEnded, Ended, Progressed
+from finsched.model.run import AttemptEnd, AttemptState, Choice
+from finsched.node.commit_log import CommitLog, CommitWriter
+from finsched.node.ending import Watch
+from finsched.run import attendant, home, journal, launching
+from finsched.run.attendant import Attendant
+from finsched.run.launching import Launched
+from finsched.run.supervisor import Supervisor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Break:
+    """A broken line: what it is, where, what stands there instead, and what must notice."""
+
+    what: str
+    where: Any
+    name: str
+    instead: Any
+    noticed_by: str
+    seeds: tuple[int, ...] = ()
+
+    @contextlib.contextmanager
+    def made(self) -> Iterator[None]:
+        """Break it for a while."""
+        with mock.patch.object(self.where, self.name, self.instead):
+            yield
+
+
+def _nothing(*_args: Any, **_kwargs: Any) -> None:
+    return None
+
+
+def _oldest_first(log: CommitLog) -> Iterator[Any]:
+    return iter(log.entries())
+
+
+_request = launching._request
+_apply = journal.apply
+
+
+def _other_token(*args: Any) -> Any:
+    request = _request(*args)
+    return replace(request, token=f"{request.token}-again")
+
+
+def _refuse_at_once(journal: Any, attempt: Any, _provider: Any, clock: Any) -> None:
+    if attempt.state is AttemptState.INTENDED:
+        end = AttemptEnded(attempt=attempt.number, end=AttemptEnd.NOT_LAUNCHED)
+        journal.record(end, clock.now())
+
+
+def _look_once(compute: Any, request: Any) -> Any:
+    found = compute.find(request.token)
+    if not found:
+        raise launching.NoCapacity("no answer")
+    return found
+
+
+def _confirm_from_now(journal: Any, number: int, instances: Any, clock: Any) -> None:
+    ids = tuple(instance.id for instance in instances)
+    launched = Launched(attempt=number, instance_ids=ids, billing_from=clock.now())
+    journal.record(launched, clock.now())
+
+
+def _forgetful(run: Any, record: Any) -> Any:
+    return run if isinstance(record.event, Progressed) else _apply(run, record)
+
+
+def _end_at_once(self: Any, outcome: Any, why: str) -> None:
+    self._record(Ended(outcome=outcome, detail=why))
+
+
+def _switch_off(self: Any) -> None:
+    for instance_id in self._attempt.instance_ids:
+        self._means.provider.compute.terminate(instance_id)
+
+
+def _wait_for_ever(run: Any, now: Any, _wanted: Any) -> Any:
+    if not run.attempts:
+        return None
+    return Wait(until=now + timedelta(days=30), choice=Choice(step="wait", why="broken"))
+
+
+def _whole_seconds(attempt: Any, now: Any) -> int:
+    if attempt.billing_from is None:
+        return 0
+    return int(((attempt.ended_at or now) - attempt.billing_from).total_seconds())
+
+
+def _reserve_without_upload(run: Any, clock: Any) -> float:
+    return run.job.checkpoint.save_time.total_seconds() / clock.speed
+
+
+BREAKS = (
+    Break(
+        what="no time is kept free for the last upload",
+        where=launching,
+        name="reserve_seconds",
+        instead=_reserve_without_upload,
+        noticed_by="kept_at_the_limit",
+        seeds=(28,),
+    ),
+    Break(
+        what="a writer that is overtaken goes on",
+        where=CommitWriter,
+        name="_check",
+        instead=_nothing,
+        noticed_by="one_writer",
+        seeds=(27,),
+    ),
+    Break(
+        what="the oldest checkpoint is restored",
+        where=CommitLog,
+        name="newest_first",
+        instead=_oldest_first,
+        noticed_by="nothing_lost",
+        seeds=(1,),
+    ),
+    Break(
+        what="the machine carries another token than the intent",
+        where=launching,
+        name="_request",
+        instead=_other_token,
+        noticed_by="known",
+        seeds=(1,),
+    ),
+    Break(
+        what="a run ends while its machines still run",
+        where=Supervisor,
+        name="_end",
+        instead=_end_at_once,
+        noticed_by="over_with_the_run",
+    ),
+    Break(
+        what="the node does not heed its lease",
+        where=Watch,
+        name="_lease_expired",
+        instead=_nothing,
+        noticed_by="leased",
+        seeds=(2,),
+    ),
+    Break(
+        what="the node is not told of the limits",
+        where=launching,
+        name="_stop_at",
+        instead=lambda *_: [],
+        noticed_by="within_budget",
+        seeds=(33,),
+    ),
+    Break(
+        what="an unsettled launch is given up at once",
+        where=attendant,
+        name="reconcile",
+        instead=_refuse_at_once,
+        noticed_by="never_below_the_bill",
+        seeds=(28,),
+    ),
+    Break(
+        what="a launch without an answer is looked for only once",
+        where=launching,
+        name="_ask_again",
+        instead=_look_once,
+        noticed_by="never_below_the_bill",
+        seeds=(17,),
+    ),
+    Break(
+        what="a machine counts from when it was written down",
+        where=launching,
+        name="confirm",
+        instead=_confirm_from_now,
+        noticed_by="the_bill",
+        seeds=(15,),
+    ),
+    Break(
+        what="minimum and step of the meter are forgotten",
+        where=spend,
+        name="billed_seconds",
+        instead=_whole_seconds,
+        noticed_by="never_below_the_bill",
+        seeds=(2,),
+    ),
+    Break(
+        what="the live state forgets an event",
+        where=journal,
+        name="apply",
+        instead=_forgetful,
+        noticed_by="folds",
+        seeds=(2,),
+    ),
+    Break(
+        what="after a refusal nothing is asked for any more",
+        where=next_step,
+        name="_back_off",
+        instead=_wait_for_ever,
+        noticed_by="goes_on",
+    ),
+    Break(
+        what="a refused terminate is not caught",
+        where=Attendant,
+        name="switch_off",
+        instead=_switch_off,
+        noticed_by="stays",
+        seeds=(27,),
+    ),
+    Break(
+        what="the lock of a run keeps nobody out",
+        where=home.fcntl,
+        name="flock",
+        instead=_nothing,
+        noticed_by="one_supervisor",
+        seeds=(16,),
+    ),
+)
