@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from finsched.errors import ProviderProblem
+from finsched.errors import NotConfigured, ProviderProblem
 from finsched_azure.errors import ExpiredCredentials, problem_of
 from finsched_azure.pace import Patience, TokenBucket
 
@@ -137,6 +137,11 @@ class Api:
 
     def token(self) -> str:
         """Return a token for Resource Manager. Raises a `ProviderProblem`."""
+        if not self.sends_tokens:
+            raise NotConfigured(
+                f"azure: {self.endpoint} gets no token, as it has no TLS",
+                fix="set azure.endpoint to an address with https://",
+            )
         with self._guarded():
             return str(self.credential().get_token(self.scope).token)
 

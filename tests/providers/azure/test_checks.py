@@ -12,6 +12,7 @@ import pytest
 from azure.core.credentials import AccessToken
 
 from finsched.bootstrap.access import AccessRules, AwsRole
+from finsched.errors import NotConfigured
 from finsched.model.job import CheckpointSpec, JobSpec
 from finsched.provider import Finding, Verdict
 from finsched.testing.builders import job
@@ -62,7 +63,7 @@ def test_a_subscription_that_is_set_up_has_no_problem(lab: Lab) -> None:
     }
     assert SUBSCRIPTION in findings["subscription"].detail
     assert "22.04.2026010101" in findings["image in eastus"].detail
-    assert "2 sizes with GPUs" in findings["machines in eastus"].detail
+    assert "sizes with GPUs are open" in findings["machines in eastus"].detail
     assert "400 vCPUs on spot" in findings["quota in eastus"].detail
 
 
@@ -77,6 +78,8 @@ def test_without_tls_no_token_is_sent(lab: Lab) -> None:
     finding = found(lab)["credentials"]
     assert finding.verdict is Verdict.UNKNOWN
     assert "no TLS" in finding.detail
+    with pytest.raises(NotConfigured, match="no TLS"):
+        Api(lab.settings(), PATIENCE, credential=Credential()).token()
 
 
 def test_whose_token_it_is_is_told_without_the_token() -> None:
