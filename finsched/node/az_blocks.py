@@ -6,7 +6,6 @@ Blocks that no list names are free of charge to look at, and Azure drops them af
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -41,11 +40,12 @@ class BlockUploads:
     def _send_block(self, key: str, sent: set[str], numbered: tuple[int, bytes]) -> str:
         """Send a block and return its id, which is made of its place and its content."""
         number, part = numbered
-        name = f"{number:06d}-{hashlib.sha256(part).hexdigest()[:32]}"
+        headers = md5_header(part)
+        name = f"{number:06d}-{headers['content-md5']}"
         block_id = base64.b64encode(name.encode()).decode()
         if block_id not in sent:
             query = {"comp": "block", "blockid": block_id}
-            _require(self._call("PUT", key, query, headers=md5_header(part), body=part))
+            _require(self._call("PUT", key, query, headers=headers, body=part))
             sent.add(block_id)
         return block_id
 

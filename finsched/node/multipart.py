@@ -6,7 +6,6 @@ The words are those of S3, which Google's Cloud Storage takes as well.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ PartHeaders = Callable[[bytes], Mapping[str, str]]
 
 @dataclass(slots=True)
 class _Upload:
-    """An upload that has begun; `parts` are those that S3 has: number -> (SHA-256, ETag)."""
+    """An upload that has begun; `parts` are those that S3 has: number -> (digest, ETag)."""
 
     id: str
     parts: dict[int, tuple[str, str]] = field(default_factory=dict)
@@ -35,8 +34,8 @@ class _Upload:
 class MultipartUploads:
     """The multipart uploads of one bucket, by key; one is sent at a time.
 
-    `ask` is `(method, key, query, headers, body) -> Answer`; `part_headers` let the store refuse a
-    part that was damaged on its way.
+    `ask` is `(method, key, query, headers, body) -> Answer`; `part_headers` are the digest of a
+    part, by which the store refuses one that was damaged on its way.
     """
 
     def __init__(self, ask: Ask, part_headers: PartHeaders) -> None:
@@ -73,15 +72,16 @@ class MultipartUploads:
 
     def _send_part(self, key: str, upload: _Upload, numbered: tuple[int, bytes]) -> None:
         number, part = numbered
-        sha256 = hashlib.sha256(part).hexdigest()
-        if upload.parts.get(number, ("", ""))[0] == sha256:
+        headers = self._part_headers(part)
+        digest = "".join(headers.values())
+        if upload.parts.get(number, ("", ""))[0] == digest:
             return
         query = {"partNumber": str(number), "uploadId": upload.id}
-        answer = self._ask("PUT", key, query, self._part_headers(part), part)
+        answer = self._ask("PUT", key, query, headers, part)
         if error_code(answer) == "NoSuchUpload":
             self._unfinished.pop(key, None)  # the next try begins anew
         self._require(answer)
-        upload.parts[number] = (sha256, answer.headers["etag"])
+        upload.parts[number] = (digest, answer.headers["etag"])
 
     def _complete(self, key: str, upload: _Upload, count: int) -> None:
         parts = "".join(
