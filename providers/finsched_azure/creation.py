@@ -13,7 +13,7 @@ from finsched.errors import NoAnswer, NoCapacity, ProviderProblem, Throttled
 from finsched.provider import LaunchRequest
 from finsched_azure import groups
 from finsched_azure.api import Api, Waiting, first_problem
-from finsched_azure.errors import AlreadyThere, Busy, problem_from
+from finsched_azure.errors import AlreadyThere, problem_from
 from finsched_azure.image import Images
 from finsched_azure.machine import Node, description
 from finsched_azure.names import LAUNCHED, node_name, tags_of
@@ -125,7 +125,7 @@ class Creator:
         )
 
         again = Retrying(
-            retry=retry_if_exception_type((NoAnswer, Throttled, Busy)),
+            retry=retry_if_exception_type((NoAnswer, Throttled)),
             wait=wait_random_exponential(self._api.patience.retry_seconds, max=30),
             stop=stop_after_attempt(_MOST_TRIES),
             reraise=True,

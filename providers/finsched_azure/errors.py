@@ -34,8 +34,8 @@ class AlreadyThere(ProviderError):
     """It was made before, by another launch or by a call whose answer was lost."""
 
 
-class Busy(ProviderError):
-    """Another operation on the same resource goes on: it passes."""
+class Busy(Throttled):
+    """Another operation on the same resource goes on: it passes, and then it may be asked again."""
 
 
 class ExpiredCredentials(NotAuthorized):
