@@ -12,16 +12,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from finsched.api.looking import status as status
     from finsched.api.pricing import quote as quote
     from finsched.api.running import launch as launch
     from finsched.api.running import report as report
-    from finsched.api.running import status as status
     from finsched.api.running import stop as stop
 
 _HOMES = {
     "quote": "finsched.api.pricing",
     "launch": "finsched.api.running",
-    "status": "finsched.api.running",
+    "status": "finsched.api.looking",
     "stop": "finsched.api.running",
     "report": "finsched.api.running",
 }

@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE INDEX IF NOT EXISTS events_of_run ON events (run, sequence);
 CREATE INDEX IF NOT EXISTS turns_of_run ON events (run, sequence, kind)
     WHERE kind IN ('Queued', 'Resumed', 'Ended');
+CREATE INDEX IF NOT EXISTS beginnings ON events (sequence, run) WHERE kind = 'Submitted';
 CREATE TABLE IF NOT EXISTS reservations (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     at TEXT NOT NULL,
@@ -145,18 +146,6 @@ class Ledger:
         with self._alone():
             return [row[0] for row in self._connection.execute(query)]
 
-    def alive(self, ended_since: datetime) -> list[str]:
-        """Return the runs that have not ended, or not before a moment, the oldest first."""
-        query = (
-            "SELECT DISTINCT run FROM events AS beginning WHERE kind = 'Submitted'"
-            " AND coalesce((SELECT kind <> 'Ended' OR at >= ? FROM events AS turn"
-            " WHERE turn.run = beginning.run AND kind IN ('Queued', 'Resumed', 'Ended')"
-            " ORDER BY sequence DESC LIMIT 1), 1) ORDER BY sequence"
-        )
-        with self._alone():
-            rows = self._connection.execute(query, (ended_since.astimezone(UTC).isoformat(),))
-            return [row[0] for row in rows]
-
     def queued(self) -> list[str]:
         """Return the runs that the per-user process holds: handed over, and not ended since."""
         query = (
@@ -189,16 +178,30 @@ class Ledger:
 
     def resolve(self, prefix: str | None) -> str:
         """Return the one run whose id starts so; without a prefix, the newest."""
-        ids = self.run_ids()
-        if not ids:
+        newest = self._newest_run()
+        if newest is None:
             raise SpecError("there are no runs yet", fix="`finsched launch JOB` makes the first")
-        if prefix is None or prefix in ids:
-            return prefix or ids[0]
-        matches = [run for run in ids if run.startswith(prefix)]
-        if len(matches) == 1:
-            return matches[0]
+        if prefix is None:
+            return newest
+        matches = self._beginning_with(prefix)
+        if prefix in matches or len(matches) == 1:
+            return prefix if prefix in matches else matches[0]
         found = f"could be {', '.join(matches[:5])}" if matches else "is no run of this ledger"
         raise SpecError(f"{prefix} {found}", fix="`finsched runs` lists the runs")
+
+    def _newest_run(self) -> str | None:
+        """The run that was submitted last."""
+        query = "SELECT run FROM events WHERE kind = 'Submitted' ORDER BY sequence DESC LIMIT 1"
+        with self._alone():
+            row = self._connection.execute(query).fetchone()
+        return row[0] if row else None
+
+    def _beginning_with(self, prefix: str) -> list[str]:
+        """The first runs, by name, whose id starts so."""
+        query = "SELECT DISTINCT run FROM events WHERE run >= ? AND run < ? ORDER BY run LIMIT 6"
+        with self._alone():
+            rows = self._connection.execute(query, (prefix, prefix + "\U0010ffff"))
+            return [row[0] for row in rows]
 
     # --- budgets of many runs ------------------------------------------------------------------
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from finsched import quoting, settings
@@ -13,15 +12,15 @@ from finsched.accounting.account import Account, account
 from finsched.accounting.verdict import Verdict
 from finsched.accounting.verdict import verdict as judge
 from finsched.api.durations import read_duration
+from finsched.api.looking import events, follow, runs, status, supervised
 from finsched.decide.spot.policies import DEFAULT
-from finsched.errors import LedgerProblem, SpecError
-from finsched.model.event import Recorded
+from finsched.errors import SpecError
 from finsched.model.job import JobSpec
 from finsched.model.run import Run
-from finsched.run.home import is_supervised, open_ledger
-from finsched.run.journal import Journal, Listener
+from finsched.run.home import open_ledger
+from finsched.run.journal import Listener
 from finsched.run.output import OutputReader
-from finsched.run.session import Session, present_moment
+from finsched.run.session import Session
 from finsched.run.starting import RehearsalRequest, start
 from finsched.run.submission import unwatched
 
@@ -103,46 +102,6 @@ def stop(run: str | None = None, *, listener: Listener | None = None) -> Run:
     return Session(settings=chosen, ledger=ledger, secrets={}, listener=listener).stop(run_id)
 
 
-def status(run: str | None = None) -> tuple[Run, datetime]:
-    """Return a run as it stands and its present moment (a rehearsal's time is compressed)."""
-    ledger = open_ledger(settings.load().state_dir)
-    return _at_present(ledger.run(ledger.resolve(run)))
-
-
-def supervised(run_id: str) -> bool:
-    """Return whether a process carries this run right now."""
-    return is_supervised(settings.load().state_dir, run_id)
-
-
-def runs(limit: int) -> list[tuple[Run, datetime]]:
-    """Return the newest runs, each with its present moment; stderr names what is unreadable."""
-    ledger = open_ledger(settings.load().state_dir)
-    found = []
-    for run_id in ledger.run_ids()[:limit]:
-        try:
-            found.append(_at_present(ledger.run(run_id)))
-        except LedgerProblem as problem:
-            print(f"finsched: {problem.message}", file=sys.stderr)
-    return found
-
-
-def events(run: str | None = None) -> list[Recorded]:
-    """Return every event of a run, oldest first."""
-    ledger = open_ledger(settings.load().state_dir)
-    return ledger.records(ledger.resolve(run))
-
-
-def follow(run: str | None, listener: Listener) -> Run:
-    """Tell a listener of a run's events, past and coming, until the run has ended."""
-    ledger = open_ledger(settings.load().state_dir)
-    journal = Journal(ledger, ledger.resolve(run), listener)
-    while journal.run.outcome is None:
-        journal.looked(_at_present(journal.run)[1])
-        time.sleep(_LOOK_AGAIN_SECONDS)
-        journal.catch_up()
-    return journal.run
-
-
 def report(run: str | None = None) -> Account:
     """Return the account of a run: every attempt, every dollar."""
     return account(*status(run))
@@ -213,7 +172,3 @@ def _session(chosen: settings.Settings, job: JobSpec, listener: Listener | None)
         secrets=settings.secret_values(job.secrets),
         listener=listener,
     )
-
-
-def _at_present(run: Run) -> tuple[Run, datetime]:
-    return run, present_moment(run)

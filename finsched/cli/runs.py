@@ -12,11 +12,11 @@ def runs(
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many, newest first.")] = 20,
 ) -> int:
     """List the runs, newest first."""
-    from finsched.api import running
+    from finsched.api import looking
     from finsched.cli.output import console, print_json
     from finsched.cli.render.status import print_runs, run_document
 
-    found = running.runs(limit)
+    found = looking.runs(limit)
     if as_json:
         print_json({"runs": [run_document(run, now) for run, now in found]})
     else:

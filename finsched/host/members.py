@@ -21,7 +21,8 @@ from finsched.model.queue import Claim, QueueLimits, Waiting
 from finsched.model.run import QueuePlace, Run
 from finsched.node.clock import utc_now
 from finsched.run.home import open_ledger
-from finsched.run.session import Session, present_moment
+from finsched.run.present import present_moment
+from finsched.run.session import Session
 from finsched.settings import SecretValues, Settings
 
 LOG = logging.getLogger("finsched.host")

@@ -27,6 +27,7 @@ from finsched.run.home import Supervised, installation, supervision
 from finsched.run.journal import Journal, Listener
 from finsched.run.launching import LaunchTerms
 from finsched.run.outlook import Outlook
+from finsched.run.present import present_moment
 from finsched.run.reserving import reserve
 from finsched.run.supervisor import Supervisor, Surroundings
 from finsched.settings import Settings
@@ -138,17 +139,6 @@ class Session:
 
     def _provider(self, name: str) -> Provider:
         return plugins.load(name, self.settings)
-
-
-def present_moment(run: Run) -> datetime:
-    """Return the run's own now: a rehearsal's compressed time stands still between attempts."""
-    if run.outcome is not None and run.ended_at is not None:
-        return run.ended_at
-    if run.anchor is None:
-        return wall_clock().now()
-    if not run.live_attempts and run.attempts and run.attempts[-1].ended_at:
-        return run.attempts[-1].ended_at
-    return AnchoredClock(run.anchor).now()
 
 
 def _store(uri: str) -> Store:

@@ -13,7 +13,7 @@ from finsched.api.hosting import Queue
 from finsched.cli.output import console, print_json
 from finsched.cli.render.status import run_document
 from finsched.model.run import Run
-from finsched.run.session import present_moment
+from finsched.run.present import present_moment
 
 
 def print_handed_over(run: Run, *, as_json: bool) -> None:
