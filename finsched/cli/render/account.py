@@ -98,11 +98,16 @@ def _table(account: Account) -> Table:
     table.add_column("USD", justify="right")
     table.add_column("end")
     for line in account.lines:
-        table.add_row(*_cells(line))
+        table.add_row(*_cells(line, _digits(account)))
     return table
 
 
-def _cells(line: Line) -> tuple[str, ...]:
+def _digits(account: Account) -> int:
+    """Cents are enough for people, unless the whole run costs less than a dollar."""
+    return 4 if account.total_usd < 1 else 2
+
+
+def _cells(line: Line, digits: int) -> tuple[str, ...]:
     offer = line.placement.offer
     end = str(line.end).replace("_", " ") if line.end else "running"
     return (
@@ -111,7 +116,7 @@ def _cells(line: Line) -> tuple[str, ...]:
         f"{line.placement.usd_per_hour:,.2f}",
         duration(line.billed_seconds / 3600),
         duration(line.lost_seconds / 3600) if line.lost_seconds else "",
-        f"{line.usd:,.2f}",
+        f"{line.usd:,.{digits}f}",
         end,
     )
 
@@ -121,13 +126,15 @@ def _parts(account: Account) -> Table:
     rows.add_column()
     rows.add_column(justify="right")
     rows.add_column(style="dim")
-    lost = money(float(account.lost_usd))
-    rows.add_row("compute", money(float(account.compute_usd)), f"metered; {lost} of it lost work")
-    rows.add_row(
-        "transfer", money(float(account.transfer_usd)), "estimated from the declared sizes"
-    )
-    rows.add_row("storage", money(float(account.storage_usd)), "of checkpoints, estimated")
-    rows.add_row("total", money(float(account.total_usd)), "", style="bold")
+
+    def amount(usd: Decimal) -> str:
+        return f"${usd:,.{_digits(account)}f}"
+
+    lost = amount(account.lost_usd)
+    rows.add_row("compute", amount(account.compute_usd), f"metered; {lost} of it lost work")
+    rows.add_row("transfer", amount(account.transfer_usd), "estimated from the declared sizes")
+    rows.add_row("storage", amount(account.storage_usd), "of checkpoints, estimated")
+    rows.add_row("total", amount(account.total_usd), "", style="bold")
     return rows
 
 
