@@ -42,7 +42,7 @@ def problems(document: Any) -> dict[str, Any]:
 
 
 def test_a_folder_is_no_store_for_machines_of_a_cloud() -> None:
-    folder, bucket = "file:///home/me/runs", "s3://acme/runs"
+    folder, bucket = "file:///srv/runs/runs", "s3://acme/runs"
     here = job(where=Where(clouds=("local",)))
     [hint] = reach_of_store("aws", folder, None)
     [told] = reach_of_store("aws", folder, job(where=Where(clouds=("aws", "local"))))
