@@ -146,6 +146,18 @@ class Ledger:
         with self._alone():
             return [row[0] for row in self._connection.execute(query)]
 
+    def alive(self, ended_since: datetime) -> list[str]:
+        """Return the runs that have not ended, or not before a moment, the oldest first."""
+        query = (
+            "SELECT DISTINCT run FROM events AS beginning WHERE kind = 'Submitted'"
+            " AND coalesce((SELECT kind <> 'Ended' OR at >= ? FROM events AS turn"
+            " WHERE turn.run = beginning.run AND kind IN ('Queued', 'Resumed', 'Ended')"
+            " ORDER BY sequence DESC LIMIT 1), 1) ORDER BY sequence"
+        )
+        with self._alone():
+            rows = self._connection.execute(query, (ended_since.astimezone(UTC).isoformat(),))
+            return [row[0] for row in rows]
+
     def queued(self) -> list[str]:
         """Return the runs that the per-user process holds: handed over, and not ended since."""
         query = (
