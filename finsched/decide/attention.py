@@ -10,6 +10,8 @@ QUIET_LOOKS = 8
 LONGEST_STRETCH = 4.0
 LONGEST_SECONDS = 60.0
 LOOKS_IN_A_LEASE = 6.0
+LOOKS_PER_SECOND = 300.0
+"""What all calm runs of a process may take together; their machines are polled all the same."""
 
 
 def seconds_to_next_look(
@@ -17,22 +19,25 @@ def seconds_to_next_look(
     wanted_seconds: float,
     *,
     quiet_looks: int,
+    runs: int,
     lease_seconds: float,
     now: datetime,
     limit_at: datetime | None = None,
 ) -> float:
     """Return in how many seconds to look at a run again, at most what it asked for where it stirs.
 
-    A run that works and had no news for some looks is looked at less often: up to four times less,
-    six times a lease at least, and in time for `limit_at`, its own next limit.
+    A run that works is looked at as often as so many `runs` leave time for. One that had no news
+    for some looks is looked at up to four times less often. That is six times a lease at least,
+    and in time for `limit_at`, its own next limit.
     """
-    if quiet_looks < QUIET_LOOKS or not _works_calmly(run):
+    if not _works_calmly(run):
         return wanted_seconds
-    stretch = min(quiet_looks / QUIET_LOOKS, LONGEST_STRETCH)
+    stretch = min(max(quiet_looks / QUIET_LOOKS, 1.0), LONGEST_STRETCH)
+    wished = max(wanted_seconds * stretch, runs / LOOKS_PER_SECOND)
     longest = min(LONGEST_SECONDS, lease_seconds / LOOKS_IN_A_LEASE)
     if limit_at is not None:
         longest = min(longest, (limit_at - now).total_seconds())
-    return max(min(wanted_seconds * stretch, longest), wanted_seconds)
+    return max(min(wished, longest), wanted_seconds)
 
 
 def _works_calmly(run: Run) -> bool:

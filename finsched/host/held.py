@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sized
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -30,11 +31,14 @@ class HeldRun:
     """Looks at a run until it has an outcome.
 
     A look that fails lets go of the run and begins anew from the ledger after a pause, which grows
-    as long as it fails.
+    as long as it fails. `runs` are all that share the process with it.
     """
 
-    def __init__(self, run_id: str, session: Session, secrets: SecretValues) -> None:
+    def __init__(
+        self, run_id: str, session: Session, secrets: SecretValues, runs: Sized = ()
+    ) -> None:
         self.id = run_id
+        self._runs = runs
         self.secrets = secrets
         self._session = replace(session, secrets=secrets)
         self._grip = ExitStack()
@@ -126,6 +130,7 @@ class HeldRun:
             run,
             wanted_seconds,
             quiet_looks=self._quiet_looks,
+            runs=len(self._runs),
             lease_seconds=self._session.settings.lease.total_seconds(),
             now=now,
             limit_at=min((each for each in limits if each), default=None),

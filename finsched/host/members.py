@@ -102,7 +102,7 @@ class Members:
 
     def _add(self, run_id: str, secrets: SecretValues) -> None:
         session = replace(self._session, door=self._clouds.door(run_id))
-        self._members[run_id] = _Member(held=HeldRun(run_id, session, secrets))
+        self._members[run_id] = _Member(held=HeldRun(run_id, session, secrets, self))
 
     def _remove(self, run_id: str) -> None:
         with self._one_at_a_time:
