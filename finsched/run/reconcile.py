@@ -11,8 +11,7 @@ from finsched.run.clock import Clock
 from finsched.run.journal import Journal
 from finsched.run.launching import confirm
 
-_LONGEST_PATIENCE = timedelta(minutes=5)
-_PATIENCE_LOOKS = 20
+_PATIENCE_LOOKS = 4
 
 
 def reconcile(journal: Journal, attempt: Attempt, provider: Provider, clock: Clock) -> None:
@@ -34,5 +33,8 @@ def reconcile(journal: Journal, attempt: Attempt, provider: Provider, clock: Clo
 
 
 def _patience(provider: Provider) -> timedelta:
-    """How long after an intent a cloud's lists may not tell yet of the machine that it made."""
-    return min(_PATIENCE_LOOKS * provider.poll_interval, _LONGEST_PATIENCE)
+    """How long after an intent a cloud's lists may not tell yet of the machine that it made.
+
+    One that shows up later is fenced, has no lease, and is found by a sweep.
+    """
+    return _PATIENCE_LOOKS * provider.poll_interval
