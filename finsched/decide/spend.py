@@ -128,6 +128,8 @@ def _checkpoints_usd(
     moved_gb: Callable[[Run, Attempt], float],
 ) -> float:
     """Tiers are marginal: what moved over one way is priced together."""
+    if not any(tiers_of(attempt.placement) for attempt in run.attempts):
+        return 0.0
     moved: dict[tuple[str, str], float] = defaultdict(float)
     tiers: dict[tuple[str, str], tuple[EgressTier, ...]] = {}
     for attempt in run.attempts:

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
-from random import Random
 from typing import cast
 
 from finsched.node.clock import time_from, to_iso
@@ -20,38 +18,17 @@ from finsched.node.config import NodeConfig
 from finsched.node.ending import Cause, End, Watch
 from finsched.node.notice import InterruptionNotice, NoticeWatch
 from finsched.node.orders import OrderReader, Orders
-from finsched.node.store import Store, StoreError, with_retries
+from finsched.node.store import StoreError, with_retries
 from finsched.provider import EndReason
+from finsched_sim.furnishing import Furnishing, Save
 from finsched_sim.keeping import Keeper, Restored
 from finsched_sim.letters import Letters
-from finsched_sim.machine import Machine
 from finsched_sim.node_time import NodeTime
 from finsched_sim.timeline import Appointment
 from finsched_sim.trouble import Gone
-from finsched_sim.workload import Workload
 
 _LONGEST_RETRY_S = 30.0
 _SHORTEST_COMMIT_S = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Furnishing:
-    """What a node is made of: its machine, store, job, dice, and how its clock differs."""
-
-    machine: Machine
-    store: Store
-    workload: Workload
-    dice: Random
-    skew_s: float = 0.0
-    loses_notices: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Save:
-    """A state of the job that is being uploaded."""
-
-    progress: float
-    ready_s: float
 
 
 class SimNode:
@@ -83,7 +60,7 @@ class SimNode:
         self._working_since_s: float | None = None
         self._done = 0.0
         self._saving = False
-        self._in_flight: _Save | None = None
+        self._in_flight: Save | None = None
         self._next_save: Appointment | None = None
         self._upload_s = 0.0
         self._posted_s = 0.0
@@ -244,10 +221,10 @@ class SimNode:
             self._plan_save()
 
     def _upload(self) -> None:
-        save = self._in_flight = _Save(self._done, self._timeline.now_s)
+        save = self._in_flight = Save(self._done, self._timeline.now_s)
         self._after(self.workload.upload_s, lambda: self._commit(save))
 
-    def _commit(self, save: _Save) -> None:
+    def _commit(self, save: Save) -> None:
         if self.ended or save is not self._in_flight:
             return
         try:
@@ -270,7 +247,7 @@ class SimNode:
         elif self._cause and not self._saving:
             self._end(self._cause.end, 0, self._cause.detail)
 
-    def _try_again(self, save: _Save, error: StoreError) -> None:
+    def _try_again(self, save: Save, error: StoreError) -> None:
         self._failures += 1
         if self._failures == 1:
             self._post("warning", text=f"a checkpoint is not stored yet, trying on: {error}")

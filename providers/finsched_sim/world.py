@@ -10,9 +10,10 @@ from finsched.node.objects import Objects
 from finsched.node.store import Store
 from finsched.provider import EndReason
 from finsched_sim.cloud import SimCloud
+from finsched_sim.furnishing import Furnishing
 from finsched_sim.machine import Machine
 from finsched_sim.market import CloudPlan
-from finsched_sim.node import Furnishing, SimNode
+from finsched_sim.node import SimNode
 from finsched_sim.objects import Bucket
 from finsched_sim.timeline import Timeline
 from finsched_sim.trouble import Calm, Trouble, TroubledObjects

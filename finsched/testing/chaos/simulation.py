@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from finsched.model.event import Resumed, StopRequested, Submitted
 from finsched.model.run import Outcome
-from finsched.provider import LaunchRequest
+from finsched.provider import EndReason, LaunchRequest
 from finsched.testing.chaos import incidents
 from finsched.testing.chaos.inspector import Inspector, Violated
 from finsched.testing.chaos.office import OfficeTime, Premises, Process, TroubledLedger, is_locked
@@ -29,6 +29,7 @@ _MEMORY = Path("/dev/shm")  # noqa: S108 - a disk in memory, where there is one
 _FAULTS_END_S = 40 * HOURS
 _LEAST_INCIDENTS = 8
 _LEAST_DECISIONS = 200
+_LEAST_FAULTS = 10
 _ENDLESS_S = 400 * HOURS
 
 
@@ -70,7 +71,6 @@ class Simulation:
         names = tuple(plan.name for plan in self.drawn.plans)
         storms = draw_storms(self.dice, names, _FAULTS_END_S)
         self.weather = Weather(self.timeline, Random(f"weather {seed}"), storms)  # noqa: S311
-        self.weather.faults_until_s = _FAULTS_END_S
         self.weather.fault_chance = self.dice.choice((0.005, 0.015, 0.04))
         self.world = World(
             self.drawn.plans,
@@ -167,12 +167,20 @@ class Simulation:
         run = self.ledger.run(run_id)
         self.inspector.close(case, run)
         self.report.outcomes.append(str(run.outcome))
-        if self.timeline.now_s >= DAY_S and self.report.decisions >= _LEAST_DECISIONS:
+        if self._has_met_enough:
             self._over = True
         elif run.outcome in {Outcome.FINISHED, Outcome.JOB_FAILED}:
             self._submit()
         else:
             self._resume(run_id)
+
+    @property
+    def _has_met_enough(self) -> bool:
+        lost = sum(machine.status.reason is EndReason.INTERRUPTED for machine in self.world.made)
+        self.weather.faults["machine taken back"] = lost
+        faults = self.weather.faults.total()
+        enough = faults >= _LEAST_FAULTS and self.report.decisions >= _LEAST_DECISIONS
+        return enough and self.timeline.now_s >= DAY_S
 
     def _resume(self, run_id: str) -> None:
         """A person lets the run go on, with more money where that had run out."""

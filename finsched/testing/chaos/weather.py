@@ -52,7 +52,6 @@ class Weather:
     def __init__(self, timeline: Timeline, dice: Random, storms: tuple[Storm, ...]) -> None:
         self.faults: Counter[str] = Counter()
         self.last_fault_s = 0.0
-        self.faults_until_s = float("inf")
         self.fault_chance = 0.015
         self.crash_next: str | None = None  # `before` or `after` the effect of the next call
         self.crash_at_launch: str | None = None
@@ -85,8 +84,7 @@ class Weather:
 
     def strikes(self) -> bool:
         """Say by chance whether something goes wrong with one call."""
-        calm = self.timeline.now_s > self.faults_until_s
-        return not calm and self.dice.random() < self.fault_chance
+        return self.dice.random() < self.fault_chance
 
     def storm_over(self, place: str) -> Storm | None:
         """Return the storm that rages over a place now."""
