@@ -22,6 +22,6 @@ def refusal(quota: Quota, provider: str) -> NoQuota:
     return NoQuota(
         f"{provider}/{quota.region}: the quota {quota.name!r} ({quota.code}) allows {have}, and"
         f" {quota.need:g} {quota.unit}s are needed",
-        fix=f"ask for {quota.need:g} or more in Service Quotas of {quota.region}, or allow more"
+        fix=f"ask {provider} to raise it to {quota.need:g} or more in {quota.region}, or allow more"
         " regions or GPUs",
     )
