@@ -91,12 +91,12 @@ class Members:
     def listing(self) -> list[dict[str, Any]]:
         """Return the runs, those that are carried first, as JSON."""
         with self._one_at_a_time:
-            members = [_document(each) for each in self._members.values()]
+            members = [_document(each) for each in self._members.copy().values()]
         return sorted(members, key=lambda each: each["state"] == "waiting")
 
     def let_go(self) -> None:
         """Let go of all runs; their machines work on as long as their leases last."""
-        for member in list(self._members.values()):
+        for member in self._members.copy().values():
             member.held.let_go()
         self._ledger.close()
 
@@ -114,7 +114,7 @@ class Members:
     def _call_in(self) -> float:
         """Start those whose turn it is."""
         limits = self._read_limits()
-        for member in list(self._members.values()):
+        for member in self._members.copy().values():
             if not member.started and member.waiting is None:
                 self._read(member, limits)
         with self._one_at_a_time:

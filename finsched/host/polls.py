@@ -80,24 +80,24 @@ class SharedPolls:
 
     def _ask(self) -> None:
         """Ask for all; a refusal stands for the whole interval, so that nobody asks in vain."""
-        wanted = self._still_wanted()
-        before, self._asked, self._asked_at = self._answers, frozenset(wanted), self._now()
+        wanted, before = self._still_wanted(), self._answers
         try:
-            self._answers = self._compute.poll(tuple(wanted))
+            self._answers, self._problem = self._compute.poll(tuple(wanted)), None
         except ProviderProblem as problem:
             self._problem = problem
-            return
-        self._problem = None
+        self._asked, self._asked_at = frozenset(wanted), self._now()
         for instance_id, run in wanted.items():
             if instance_id in before and before[instance_id] != self._answers.get(instance_id):
                 self._changed(run)
 
     def _still_wanted(self) -> dict[str, str]:
+        """The machines to ask for, each with its run; others may ask for more meanwhile."""
         oldest = self._now() - FORGOTTEN_AFTER_SECONDS
-        for instance_id, (_, at) in list(self._wanted.items()):
-            if at < oldest:
-                del self._wanted[instance_id]
-        return {each: run for each, (run, _) in list(self._wanted.items())}
+        wanted = self._wanted.copy()
+        for instance_id in [each for each, (_, at) in wanted.items() if at < oldest]:
+            self._wanted.pop(instance_id, None)
+            del wanted[instance_id]
+        return {each: run for each, (run, _) in wanted.items()}
 
 
 @dataclass(frozen=True, slots=True)

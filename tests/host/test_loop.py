@@ -203,6 +203,7 @@ def test_a_calm_run_is_looked_at_less_often_within_its_lease_and_limits(
         Story().launched().run,
         wanted,
         quiet_looks=quiet,
+        runs=runs,
         lease_seconds=lease,
         now=now,
         limit_at=limit_at,
@@ -217,4 +218,7 @@ def test_a_run_that_stirs_is_looked_at_as_often_as_it_asked() -> None:
     story = Story().launched()
     stirring = story.tell(Noticed(attempt=1)).run
     now = story.now
-    assert seconds_to_next_look(stirring, 15, quiet_looks=99, runs=9999, lease_seconds=600, now=now) == 15
+    assert (
+        seconds_to_next_look(stirring, 15, quiet_looks=99, runs=9999, lease_seconds=600, now=now)
+        == 15
+    )
