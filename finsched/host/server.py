@@ -11,7 +11,7 @@ from threading import Lock, Thread
 
 from finsched.errors import FinschedError, MachineProblem
 from finsched.host.place import Place
-from finsched.host.wire import SECONDS, Document, receive, require_own_user, send
+from finsched.host.wire import SECONDS, Document, WireProblem, receive, require_own_user, send
 
 LOG = logging.getLogger("finsched.host")
 Answer = Callable[[Document], Document]
@@ -61,11 +61,20 @@ class Server:
             with connection:
                 connection.settimeout(SECONDS)
                 require_own_user(connection)
-                send(connection, {**self._about, **self._answer(receive(connection))})
+                send(connection, {**self._about, **self._answer_next(connection)})
         except (OSError, FinschedError) as problem:
             LOG.warning("a client was not answered: %s", problem)
         finally:
             self._count(-1)
+
+    def _answer_next(self, connection: socket.socket) -> Document:
+        """The answer to what comes next; who speaks another protocol learns which we are."""
+        try:
+            request = receive(connection)
+        except WireProblem as problem:
+            LOG.warning("a client was not understood: %s", problem)
+            return {"error": _told(problem)}
+        return self._answer(request)
 
     def _answer(self, request: Document) -> Document:
         """What a request asks for; an error is told as one, and never takes the process down."""

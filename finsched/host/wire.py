@@ -41,11 +41,10 @@ def receive(connection: socket.socket) -> Document:
         document = json.loads(_exactly(connection, length))
     except ValueError as error:
         raise WireProblem("a message was not JSON") from error
-    if not isinstance(document, dict) or document.get("protocol") != PROTOCOL:
-        raise WireProblem(
-            "the other side speaks another protocol: it is another version of finsched",
-            fix="end the process that `finsched queue` names; the next command starts it anew",
-        )
+    if not isinstance(document, dict):
+        raise WireProblem("a message was no object")
+    if document.get("protocol") != PROTOCOL:
+        raise _another_version(document)
     return document
 
 
@@ -60,6 +59,15 @@ def require_own_user(connection: socket.socket) -> None:
     _, user, _ = _CREDENTIALS.unpack(told)
     if user != os.getuid():
         raise WireProblem(f"the other side is user {user}, not you")
+
+
+def _another_version(document: Document) -> WireProblem:
+    pid = document.get("pid", "PID")
+    return WireProblem(
+        f"the background process {pid} is of finsched {document.get('finsched', 'unknown')},"
+        " which speaks another protocol",
+        fix=f"end it with `kill {pid}`: the next command starts it anew, and its runs go on",
+    )
 
 
 def _exactly(connection: socket.socket, size: int) -> bytes:

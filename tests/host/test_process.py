@@ -9,10 +9,14 @@ import socket
 import stat
 import struct
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
+from finsched.errors import MachineProblem
+from finsched.host.client import Client
+from finsched.host.place import Place
 from finsched.model.run import AttemptState, Outcome, Run
 from finsched_local.compute import LocalCompute
 
@@ -130,6 +134,34 @@ def test_only_its_user_is_answered_and_nonsense_hurts_nobody(home: Home) -> None
         _say(home, nonsense)
     _say(home, struct.pack(">I", 30) + b'{"protocol": 99, "do": "list"}')
     assert home.until(run_id, finished).outcome is Outcome.FINISHED
+
+
+def test_another_version_is_told_apart_and_how_to_replace_it(tmp_path: Path) -> None:
+    listening = Place.of(tmp_path).listen()
+
+    def answer() -> None:
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(65_536)
+            content = json.dumps({"protocol": 99, "finsched": "9.9", "pid": 4711}).encode()
+            connection.sendall(struct.pack(">I", len(content)) + content)
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    with pytest.raises(MachineProblem, match=r"4711 is of finsched 9\.9") as caught:
+        Client(tmp_path).listing()
+    assert "kill 4711" in str(caught.value.fix)
+    thread.join()
+    listening.close()
+
+
+def test_a_state_directory_with_a_long_path_has_a_socket(tmp_path: Path) -> None:
+    place = Place.of(tmp_path / ("long" * 30))
+    with place.listen() as listening, place.connect(5) as connection:
+        accepted, _ = listening.accept()
+        accepted.close()
+        assert connection.recv(1) == b""
+    assert stat.S_IMODE(place.endpoint.stat().st_mode) == 0o600
 
 
 def test_it_ends_when_it_has_nothing_to_do(home: Home) -> None:
