@@ -330,8 +330,9 @@ def recorded(sequence: int, run: str, at: str, kind: str, body: str) -> Recorded
     """Return what a row of the ledger says; raises `LedgerProblem` for one that says nothing."""
     try:
         event = decode(_kind(kind), json.loads(body))
-        return Recorded(sequence=sequence, run=run, at=datetime.fromisoformat(at), event=event)
-    except ValueError as error:  # DocumentError and JSONDecodeError are such
+        moment: datetime = decode(datetime, at)
+        return Recorded(sequence=sequence, run=run, at=moment, event=event)
+    except (ValueError, RecursionError) as error:  # DocumentError and JSONDecodeError are such
         message = f"the ledger's row {sequence}, of run {run}, cannot be read: {error}"
         raise LedgerProblem(message, fix=_FIX) from error
 
@@ -340,7 +341,7 @@ def recorded(sequence: int, run: str, at: str, kind: str, body: str) -> Recorded
 def _explained(path: Path) -> Iterator[None]:
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # the last of a damaged file
         raise LedgerProblem(
             f"the ledger {path} cannot be used: {error}",
             fix="free disk space or mend its permissions; nothing in it was changed",

@@ -79,9 +79,14 @@ def to_iso(moment: datetime) -> str:
 
 def from_iso(text: str) -> datetime:
     """Return the moment that a text names; one without an offset is UTC. Raises ValueError."""
+    if not isinstance(text, str):  # it may come from a document of others
+        raise ValueError("no moment is named")  # noqa: TRY004
     # Python 3.10 reads no Z, which is how clouds write their moments.
     moment = datetime.fromisoformat(f"{text[:-1]}+00:00" if text.endswith("Z") else text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as error:  # in UTC it is before year 1 or after year 9999
+        raise ValueError(f"{text} is out of range") from error
 
 
 def from_timestamp(seconds: float) -> datetime:

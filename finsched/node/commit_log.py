@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from finsched.node.clock import from_iso, to_iso, utc_now
+from finsched.node.documents import count, read_document, share, text
 from finsched.node.numbered import NumberedObjects
 from finsched.node.store import Missing, Store, with_retries
 
@@ -99,8 +100,8 @@ class CommitLog:
     def read(self, number: int) -> Entry:
         """Return one entry."""
         try:
-            return _entry(number, json.loads(self._objects.read(number)))
-        except (Missing, ValueError, KeyError, TypeError):
+            return _entry(number, read_document(self._objects.read(number)))
+        except (Missing, AttributeError, KeyError, TypeError, ValueError):
             return Unreadable(number=number)
 
 
@@ -166,16 +167,29 @@ class CommitWriter:
 
 
 def _entry(number: int, document: Mapping[str, Any]) -> Entry:
-    attempt, at = int(document["attempt"]), from_iso(document["at"])
+    attempt, at = count(document["attempt"]), from_iso(document["at"])
     if document["kind"] == "opened":
         return Opened(number=number, attempt=attempt, at=at)
+    if document["kind"] != "committed":
+        raise ValueError("it is of no known kind")
     return Committed(
         number=number,
         attempt=attempt,
         at=at,
-        progress=document["progress"],
-        files=tuple(CommittedFile(**file) for file in document["files"]),
-        size_bytes=int(document["size_bytes"]),
+        progress=share(document["progress"]),
+        files=tuple(file_from(file) for file in document["files"]),
+        size_bytes=count(document["size_bytes"]),
+    )
+
+
+def file_from(document: Mapping[str, Any]) -> CommittedFile:
+    """Read what `file_document` wrote; raises KeyError, TypeError or ValueError."""
+    return CommittedFile(
+        name=text(document["name"]),
+        size=count(document["size"]),
+        sha256=text(document["sha256"]),
+        key=text(document["key"]),
+        rank=count(document.get("rank", 0)),
     )
 
 

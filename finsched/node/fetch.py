@@ -78,6 +78,8 @@ class Fetcher:
 
 def _target(file: CommittedFile, directory: Path) -> Path:
     name = PurePosixPath(file.name)
+    if not name.name or "\0" in file.name:
+        raise Damaged(f"{file.name!r} is no name of a file")
     if name.is_absolute() or ".." in name.parts:
         raise Damaged(f"{file.name} would be written outside of the directory")
     return directory / name

@@ -13,15 +13,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from finsched.node.clock import to_iso, utc_now
+from finsched.node.documents import read_document
 from finsched.node.numbered import NumberedObjects
 from finsched.node.store import Store, StoreError
+
+UNREADABLE = "unreadable"
+"""The kind of a message that holds no document."""
 
 _WAITING_AT_MOST = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of an attempt; `document` has at least `kind` and `at`."""
+    """One message of an attempt; `document` is as it was found."""
 
     number: int
     document: Mapping[str, Any]
@@ -29,13 +33,13 @@ class Message:
     @property
     def kind(self) -> str:
         """What the message is about."""
-        return str(self.document["kind"])
+        return str(self.document.get("kind", UNREADABLE))
 
 
 def read_messages(store: Store, attempt: int, *, after: int = 0) -> list[Message]:
     """Return an attempt's messages behind number `after`, oldest first."""
     objects = _objects(store, attempt)
-    return [Message(n, json.loads(objects.read(n))) for n in objects.numbers(after=after)]
+    return [Message(n, _document(objects.read(n))) for n in objects.numbers(after=after)]
 
 
 class Mailbox:
@@ -89,6 +93,13 @@ class Mailbox:
                 if not self._changed.wait(self._alive_every_seconds):
                     return {"kind": "alive", "at": to_iso(utc_now())}
             return self._waiting.popleft() if self._waiting else None
+
+
+def _document(content: bytes) -> dict[str, Any]:
+    try:
+        return read_document(content)
+    except ValueError:
+        return {"kind": UNREADABLE}
 
 
 def _objects(store: Store, attempt: int) -> NumberedObjects:

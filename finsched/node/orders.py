@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from finsched.node.clock import from_iso, to_iso, utc_now
+from finsched.node.documents import read_document
 from finsched.node.numbered import NumberedObjects
 from finsched.node.store import Store, StoreError
 
@@ -54,7 +56,7 @@ class OrderReader:
 
     def _obey(self, content: bytes) -> None:
         try:
-            order = json.loads(content)
+            order = read_document(content)
             if order["kind"] == "lease":
                 self.lease_until = max(self.lease_until, from_iso(order["until"]))
             elif order["kind"] == "go":
@@ -92,9 +94,10 @@ def lease_until(store: Store, attempt: int) -> datetime | None:
     """Return the end of the newest lease that an attempt was given, if any; raises StoreError."""
     objects = _objects(store, attempt)
     for number in reversed(objects.numbers()):
-        order = json.loads(objects.read(number))
-        if order["kind"] == "lease":
-            return from_iso(order["until"])
+        with suppress(KeyError, ValueError):  # a lease that nobody can read was not followed
+            order = read_document(objects.read(number))
+            if order["kind"] == "lease":
+                return from_iso(order["until"])
     return None
 
 

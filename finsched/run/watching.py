@@ -21,6 +21,7 @@ from finsched.model.event import (
 from finsched.model.market import CapacityType
 from finsched.model.run import Attempt, AttemptEnd, Checkpoint, Direction, Restore, Transfer
 from finsched.node.clock import from_iso
+from finsched.node.documents import count, seconds, share, text
 from finsched.provider import EndReason, InstanceState, InstanceStatus, Provider
 from finsched.run import gangs
 from finsched.run.clock import Clock
@@ -33,6 +34,8 @@ VANISHED = "the provider knows nothing of the machine any more; its cost is an e
 MOVED = "moved"  # the order to an attempt whose run goes on elsewhere
 IN_VAIN = "in_vain"  # the order to an attempt of which nothing is kept
 Document = Mapping[str, Any]
+_SENSELESS = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
+"""What reading a message raises that is not as a node writes them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,7 @@ def watch(
     over = farewell is not None or gangs.is_broken(attempt, statuses, clock.real(clock.now()))
     if over and _any_running(statuses):
         _switch_off(attempt, provider)
-    ended_at = _ended_at(attempt, statuses)
+    ended_at = _ended_at(attempt, statuses, clock.real(clock.now()))
     if ended_at is not None:
         end, detail = _ending(attempt, statuses, farewell)
         if silent and end is AttemptEnd.STOPPED:
@@ -98,14 +101,25 @@ def _hear(
 ) -> Farewell | None:
     farewell = None
     for letter in post.letters(after=attempt.mailbox_position):
-        at = clock.at(from_iso(letter.document["at"]))
-        if letter.kind == "ended":
-            farewell = _farewell(letter.document)
-            continue
-        event = _event(journal, attempt.number, letter.number, letter.document, at)
+        try:
+            at = clock.at(from_iso(letter.document["at"]))
+            if letter.kind == "ended":
+                farewell = _farewell(letter.document)
+                continue
+            event = _event(journal, attempt.number, letter.number, letter.document, at)
+        except _SENSELESS:
+            at, event = clock.now(), _unreadable(attempt, letter.number)
         if event is not None:
             journal.record(event, at)
     return farewell
+
+
+def _unreadable(attempt: Attempt, number: int) -> Event | None:
+    """Said once; the last words are looked at every time."""
+    if number <= attempt.mailbox_position:
+        return None
+    said = f"message {number} of the machine cannot be read"
+    return Warned(attempt=attempt.number, text=said, message=number)
 
 
 def _farewell(document: Document) -> Farewell:
@@ -126,8 +140,8 @@ def _event(
             return Started(attempt=attempt, restore=restore, message=number)
         case "ready":
             return Ready(attempt=attempt, message=number)
-        case "progress" if _moved(journal, message["progress"]):
-            return Progressed(attempt=attempt, progress=message["progress"], message=number)
+        case "progress" if _moved(journal, progress := _share(message["progress"])):
+            return Progressed(attempt=attempt, progress=progress, message=number)
         case "uploading" | "restoring":
             return Transferred(attempt=attempt, transfer=_transfer(message), message=number)
         case "committed":
@@ -136,7 +150,7 @@ def _event(
         case "notice":
             return Noticed(attempt=attempt, message=number)
         case "rebalance" | "warning":
-            return Warned(attempt=attempt, text=message.get("text", _HINT), message=number)
+            return Warned(attempt=attempt, text=text(message.get("text", _HINT)), message=number)
     return None
 
 
@@ -144,9 +158,9 @@ def _transfer(message: Document) -> Transfer:
     uploads = message["kind"] == "uploading"
     return Transfer(
         direction=Direction.UPLOAD if uploads else Direction.RESTORE,
-        done_bytes=message["done_bytes"],
-        total_bytes=message["total_bytes"],
-        seconds=message["seconds"],
+        done_bytes=count(message["done_bytes"]),
+        total_bytes=count(message["total_bytes"]),
+        seconds=seconds(message["seconds"]),
     )
 
 
@@ -156,31 +170,37 @@ def _moved(journal: Journal, progress: float) -> bool:
     return known is None or progress >= 1.0 or abs(progress - known) >= LEAST_PROGRESS
 
 
+def _share(value: object) -> float:
+    if (given := share(value)) is None:
+        raise ValueError("it tells of no progress")
+    return given
+
+
 def _restore(attempt: int, document: Document, at: datetime) -> Restore:
     return Restore(
-        sequence=document["sequence"],
+        sequence=None if document["sequence"] is None else count(document["sequence"]),
         attempt=attempt,
         at=at,
-        size_bytes=document["size_bytes"],
-        damaged=document["damaged"],
-        progress=document["progress"],
+        size_bytes=count(document["size_bytes"]),
+        damaged=count(document["damaged"]),
+        progress=share(document["progress"]),
     )
 
 
 def _checkpoint(attempt: int, message: Document, at: datetime) -> Checkpoint:
     return Checkpoint(
-        sequence=message["sequence"],
+        sequence=count(message["sequence"]),
         attempt=attempt,
         at=at,
-        size_bytes=message["size_bytes"],
-        progress=message["progress"],
-        upload_seconds=message["upload_seconds"],
+        size_bytes=count(message["size_bytes"]),
+        progress=share(message["progress"]),
+        upload_seconds=seconds(message["upload_seconds"]),
     )
 
 
 def _detail(message: Document) -> str:
     code = message.get("exit_code")
-    return message.get("detail") or (f"exit status {code}" if code else "")
+    return text(message.get("detail", "")) or (f"exit status {code}" if code else "")
 
 
 def _any_running(statuses: Mapping[str, InstanceStatus]) -> bool:
@@ -194,16 +214,20 @@ def _switch_off(attempt: Attempt, provider: Provider) -> None:
             provider.compute.terminate(instance_id)
 
 
-def _ended_at(attempt: Attempt, statuses: Mapping[str, InstanceStatus]) -> datetime | None:
-    """When the last instance ended, or None while any is alive or unknown."""
+def _ended_at(
+    attempt: Attempt, statuses: Mapping[str, InstanceStatus], now: datetime
+) -> datetime | None:
+    """When the last instance ended, or None while any is alive or unknown.
+
+    An end that nobody dates is now: it is billed no less than it was.
+    """
     moments = []
     for instance_id in attempt.instance_ids:
         status = statuses.get(instance_id)
         if status is None or status.state is not InstanceState.TERMINATED:
             return None
-        moments.append(status.ended_at)
-    known = [moment for moment in moments if moment is not None]
-    return max(known) if known else None
+        moments.append(status.ended_at or now)
+    return max(moments, default=None)
 
 
 def _ending(
