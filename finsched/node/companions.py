@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from finsched.node.commit_log import CommittedFile
+from finsched.node.commit_log import CommittedFile, file_from
 from finsched.node.gang import Gang, Round
 from finsched.node.parts import Changed
 
@@ -33,14 +33,16 @@ class Share:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Share:
-        """Read an answer; raises KeyError, TypeError."""
-        files = tuple(CommittedFile(**file) for file in document["files"])
-        return cls(
-            files=files,
-            fresh=document["fresh"],
-            settled=document["settled"],
-            whole=document["whole"],
-        )
+        """Read an answer; raises Apart where it is none."""
+        try:
+            return cls(
+                files=tuple(file_from(file) for file in document["files"]),
+                fresh=document["fresh"] is True,
+                settled=document["settled"] is True,
+                whole=document["whole"] is True,
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise Apart("a node's answer cannot be read") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,13 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from finsched.node.clock import from_iso, to_iso
+from finsched.node.documents import count, read_document, text
 from finsched.node.numbered import NumberedObjects
 from finsched.node.store import Store, StoreError, with_retries
 
@@ -150,9 +152,10 @@ class Gang:
     def _new_answers(self, question: str, known: Mapping[int, Any]) -> dict[int, Mapping[str, Any]]:
         found = {}
         for stored in self._store.list(f"{self._folder}/answers/{question}"):
-            rank = int(stored.key.rpartition("/")[2].removesuffix(".json"))
-            if rank not in known:
-                found[rank] = json.loads(self._store.get(stored.key))
+            name = stored.key.rpartition("/")[2].removesuffix(".json")
+            rank = int(name) if name.isdecimal() else LEADER
+            if rank not in known and rank in range(1, self.nodes):
+                found[rank] = _answer(self._store.get(stored.key))
         return found
 
     # --- reading ---------------------------------------------------------------------------------
@@ -165,29 +168,43 @@ class Gang:
         while not self._closed.wait(self._poll_seconds):
             try:
                 self._read_new()
-            except (StoreError, ValueError, KeyError, TypeError):
+            except StoreError:
                 continue  # the next look tries again; the lease ends what never comes back
 
     def _read_new(self) -> None:
         for number in self._board.numbers(after=self._last_number):
-            self._hear(json.loads(self._board.read(number)))
+            content = self._board.read(number)
+            with suppress(KeyError, TypeError, ValueError):  # it never gets better: the next counts
+                self._hear(read_document(content))
             self._last_number = number
 
     def _hear(self, told: Mapping[str, Any]) -> None:
         if told["kind"] == "begin":
-            self.begun = Begun(leader_address=told["address"], checkpoint=told["checkpoint"])
+            checkpoint = None if told["checkpoint"] is None else count(told["checkpoint"])
+            self.begun = Begun(leader_address=text(told["address"]), checkpoint=checkpoint)
         elif told["kind"] == "round":
             self.round = Round(
-                number=told["number"],
-                accepted=told["accepted"],
-                newer_than_ns=told["newer_than_ns"],
-                last=told["last"],
-                hurry=told["hurry"],
+                number=count(told["number"]),
+                accepted=count(told["accepted"]),
+                newer_than_ns=count(told["newer_than_ns"]),
+                last=told["last"] is True,
+                hurry=told["hurry"] is True,
             )
         elif told["kind"] == "end" and self.end is None and told["by"] != self.rank:
             ends_at = from_iso(told["ends_at"]) if told["ends_at"] else None
             self.end = PeerEnd(
-                rank=told["rank"], end=told["end"], detail=told["detail"], ends_at=ends_at
+                rank=count(told["rank"]),
+                end=text(told["end"]),
+                detail=text(told["detail"]),
+                ends_at=ends_at,
             )
         elif told["kind"] == "over":
             self.is_over = True
+
+
+def _answer(content: bytes) -> Mapping[str, Any]:
+    """What cannot be read is an answer without content: whoever needs some, finds none."""
+    try:
+        return read_document(content)
+    except ValueError:
+        return {}
