@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from finsched.model.job import CheckpointSpec, GpuRequest, JobSpec, Requirements, Where, Work
+from finsched.model.job import CheckpointSpec, GpuRequest, JobSpec, Where, Work
 from finsched.provider import Finding, Verdict
 from finsched.run.checking import Check
 from finsched.settings import Settings
@@ -129,8 +129,6 @@ def test_what_the_settings_name_must_be_there(lab: Lab) -> None:
     roleless = found(lab, regions=("us-west-2",), instance_profile="empty")
     assert "no role" in roleless["instance profile"].detail
     assert found(lab, regions=("us-west-2",))["instance profile"].verdict is Verdict.PROBLEM
-    gang = job(requirements=Requirements(nodes=2))
-    assert found(lab, gang, regions=("us-west-2",))["nodes"].verdict is Verdict.PROBLEM
     missing = job(checkpoint=CheckpointSpec(uri="s3://nobody-made-this/x"))
     assert found(lab, missing, regions=("us-west-2",))["bucket"].verdict is Verdict.PROBLEM
 
