@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from unittest import mock
 
@@ -95,6 +96,11 @@ def _wait_for_ever(run: Any, now: Any, _wanted: Any) -> Any:
     return Wait(until=now + timedelta(days=30), choice=Choice(step="wait", why="broken"))
 
 
+def _cost_of_the_living(run: Any, now: Any) -> Decimal:
+    living = (spend.attempt_usd(attempt, now) for attempt in run.live_attempts)
+    return sum(living, Decimal(0))
+
+
 def _whole_seconds(attempt: Any, now: Any) -> int:
     if attempt.billing_from is None:
         return 0
@@ -164,12 +170,19 @@ BREAKS = (
         seeds=(2,),
     ),
     Break(
+        what="what ended attempts have cost is forgotten",
+        where=spend,
+        name="compute_usd",
+        instead=_cost_of_the_living,
+        noticed_by="within_budget",
+    ),
+    Break(
         what="the node is not told of the limits",
         where=launching,
         name="_stop_at",
         instead=lambda *_: [],
         noticed_by="within_budget",
-        seeds=(33,),
+        seeds=(395,),
     ),
     Break(
         what="an unsettled launch is given up at once",

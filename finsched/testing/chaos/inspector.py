@@ -204,6 +204,8 @@ class Inspector:
         was, case.is_watched = case.is_watched, case.process is not None and case.process.awake
         if was or case.is_watched:
             case.watched_s = now_s
+        if now_s == case.watched_s:
+            return
         for machine in case.machines:
             if machine.runs and not machine.frozen:
                 booted_s = machine.meter.began_s + machine.cloud.boot_s[1]
@@ -263,10 +265,16 @@ class Inspector:
 
     def _look_at_sums(self, case: Case, now_s: float) -> None:
         moment = self._world.timeline.now()
+        machines = [each for each in case.machines if not self._is_out_of_reach(each, case)]
         said = invariants.never_below_the_bill(
-            case.run, case.machines, now_s, moment, self._slack_usd(case)
+            case.run, machines, now_s, moment, self._slack_usd(case)
         )
         self._require("never_below_the_bill", case.run_id, said)
+
+    def _is_out_of_reach(self, machine: Machine, case: Case) -> bool:
+        """A frozen machine that its own cloud denies: nobody at all can end it, or know of it."""
+        guessed = {each.token for each in case.run.attempts if invariants.is_estimate(each)}
+        return machine.request.token in guessed and self._world.nodes[machine.id].was_frozen
 
     def _slack_usd(self, case: Case) -> Decimal:
         """What machines cost whose beginning or end nobody but a wrong clock can tell."""
@@ -284,6 +292,8 @@ class Inspector:
         if case.ended_s is None:
             case.ended_s = now_s
         for machine in case.machines:
+            if self._is_out_of_reach(machine, case):
+                continue
             since_s = now_s - case.ended_s
             said = invariants.over_with_the_run(
                 machine, case.run, since_s, self._allowed_s(machine)

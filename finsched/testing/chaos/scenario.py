@@ -95,7 +95,7 @@ def _cloud(dice: Random, name: str) -> CloudPlan:
         list_lag_s=dice.choice((0.0, 0.0, 4.0, 30.0)),
         has_timer=dice.random() < 0.4,
         quota={CapacityType.SPOT: 4} if dice.random() < 0.1 else {},
-        poll_s=dice.uniform(200.0, 400.0),
+        poll_s=dice.uniform(330.0, 420.0),
     )
 
 
