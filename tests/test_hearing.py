@@ -23,8 +23,8 @@ from finsched.model.market import (
     ProviderTerms,
     Tier,
 )
-from finsched.price_list import PriceList, live_price
 from finsched.provider import PriceAnswer, Provider
+from finsched.toolbox.price_list import PriceList, live_price
 
 SOON = timedelta(seconds=0.5)
 LATE_SECONDS = 30.0

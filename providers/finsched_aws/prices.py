@@ -18,7 +18,7 @@ from finsched.model.market import (
     Tier,
 )
 from finsched.provider import PriceAnswer, PriceChange
-from finsched.side_by_side import as_answered
+from finsched.toolbox.side_by_side import as_answered
 from finsched_aws import prices_fetch as fetch
 from finsched_aws import prices_parse as parse
 from finsched_aws.api import Api

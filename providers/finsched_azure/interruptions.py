@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from finsched.errors import ProviderError
-from finsched.json_api import OTHER_FORM, JsonApi, Patience
 from finsched.model.evidence import Evidence, Quality
 from finsched.model.interruption import HazardPrior
 from finsched.settings_values import text
+from finsched.toolbox.json_api import OTHER_FORM, JsonApi, Patience
 from finsched_azure.prices_fetch import EVICTION_RATES, graph_rows
 from finsched_azure.prices_parse import size_name
 from finsched_azure.settings import PUBLIC_CLOUD

@@ -11,7 +11,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from finsched.errors import ProviderProblem
-from finsched.json_api import OTHER_FORM, JsonApi
 from finsched.model.evidence import Evidence, Quality
 from finsched.model.market import (
     Accelerator,
@@ -23,7 +22,8 @@ from finsched.model.market import (
     Tier,
 )
 from finsched.provider import PriceAnswer, PriceChange, Provider
-from finsched.side_by_side import as_answered
+from finsched.toolbox.json_api import OTHER_FORM, JsonApi
+from finsched.toolbox.side_by_side import as_answered
 from finsched_azure import prices_fetch as fetch
 from finsched_azure import prices_parse as parse
 from finsched_azure.interruptions import Token, graph_api

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from finsched.json_api import JsonApi
+from finsched.toolbox.json_api import JsonApi
 
 RETAIL_PATH = "/api/retail/prices"
 RETAIL_VERSION = "2023-01-01-preview"

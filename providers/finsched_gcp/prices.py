@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from finsched.errors import NotAuthorized, NotConfigured, ProviderError
-from finsched.json_api import OTHER_FORM, JsonApi, Patience
 from finsched.model.evidence import Evidence, Quality
 from finsched.model.market import Accelerator, BillingRule, InstanceType, Offer, ProviderTerms
 from finsched.provider import PriceAnswer, Provider
+from finsched.toolbox.json_api import OTHER_FORM, JsonApi, Patience
 from finsched_gcp import prices_fetch as fetch
 from finsched_gcp import prices_parse as parse
 from finsched_gcp.credentials import are_configured

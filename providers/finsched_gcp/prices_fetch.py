@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from finsched.json_api import JsonApi
+from finsched.toolbox.json_api import JsonApi
 
 COMPUTE_ENGINE = "/v1/services/6F81-5844-456A/skus"
 SKUS_PER_PAGE = 5000

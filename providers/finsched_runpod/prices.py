@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from finsched.errors import ProviderError
-from finsched.json_api import OTHER_FORM, JsonApi
 from finsched.model.evidence import Evidence
 from finsched.model.market import (
     ANY_REGION,
@@ -17,9 +16,10 @@ from finsched.model.market import (
     ProviderTerms,
     Tier,
 )
-from finsched.price_list import PriceList, live_price
 from finsched.provider import PriceAnswer, Provider
 from finsched.settings_values import number, read_table, text, whole
+from finsched.toolbox.json_api import OTHER_FORM, JsonApi
+from finsched.toolbox.price_list import PriceList, live_price
 
 URL = "https://api.runpod.io"
 PATH = "/graphql"

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from finsched.errors import ProviderError
-from finsched.json_api import OTHER_FORM, JsonApi
 from finsched.model.evidence import Evidence
 from finsched.model.market import (
     ANY_REGION,
@@ -23,9 +22,10 @@ from finsched.model.market import (
     ProviderTerms,
     Tier,
 )
-from finsched.price_list import PriceList, live_price
 from finsched.provider import PriceAnswer, Provider
 from finsched.settings_values import number, read_table, text, whole
+from finsched.toolbox.json_api import OTHER_FORM, JsonApi
+from finsched.toolbox.price_list import PriceList, live_price
 
 URL = "https://console.vast.ai"
 PATH = "/api/v0/bundles/"

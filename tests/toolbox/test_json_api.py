@@ -15,9 +15,9 @@ from finsched.errors import (
     ProviderProblem,
     Throttled,
 )
-from finsched.json_api import JsonApi, Patience
-from finsched.side_by_side import as_answered
 from finsched.testing.web import Reply, Site, served
+from finsched.toolbox.json_api import JsonApi, Patience
+from finsched.toolbox.side_by_side import as_answered
 
 QUICK = Patience(seconds=1.0, silent_seconds=0.3, tries=3, retry_seconds=0.01)
 KEY = "canary-key"
