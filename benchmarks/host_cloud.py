@@ -177,7 +177,9 @@ class BenchCloud:
                 self._happen(what, name)
             if time.monotonic() - told_at > 1.0:
                 told_at = time.monotonic()
-                self._cost_file.write_text(str(time.thread_time()))
+                part = self._cost_file.with_suffix(".part")
+                part.write_text(str(time.thread_time()))
+                part.replace(self._cost_file)
 
     def _happen(self, what: int, name: str) -> None:
         machine = self._machines[name]
