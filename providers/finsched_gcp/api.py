@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
 from finsched.errors import NoAnswer, ProviderProblem, Throttled
+from finsched.toolbox.token_bucket import TokenBucket
 from finsched_gcp.errors import ExpiredCredentials, problem_of, problem_of_operation
 from finsched_gcp.names import last_part
-from finsched_gcp.pace import Patience, TokenBucket
+from finsched_gcp.pace import Patience
 from finsched_gcp.sdk import module
 from finsched_gcp.settings import ENDPOINT
 

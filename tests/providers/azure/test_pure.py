@@ -1,4 +1,4 @@
-"""Names, tags, sizes, disks and the pace: what needs no Azure."""
+"""Names, tags, sizes and disks: what needs no Azure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from finsched_azure.names import (
     rank_of,
     tags_of,
 )
-from finsched_azure.pace import TokenBucket
 from finsched_azure.skus import read_size
 
 from .conftest import launch_request, offer
@@ -78,16 +77,3 @@ def test_a_disk_has_room_for_what_was_asked_for(asked_gb: float | None, size_gib
 def test_a_size_without_anything_is_read() -> None:
     size = read_size({"name": "Standard_X"})
     assert (size.zones, size.is_open, size.gpus, size.has_fast_network) == ((), True, 0, False)
-
-
-def test_calls_are_paced_after_a_burst() -> None:
-    time, waits = [0.0], []
-
-    def sleep(seconds: float) -> None:
-        waits.append(seconds)
-        time[0] += seconds
-
-    bucket = TokenBucket(capacity=3, per_second=2, now=lambda: time[0], sleep=sleep)
-    for _ in range(5):
-        bucket.take()
-    assert waits == [0.5, 0.5]

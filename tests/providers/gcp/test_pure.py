@@ -1,4 +1,4 @@
-"""Names, labels, machine types, disks and pace: nothing that needs a cloud."""
+"""Names, labels, machine types and disks: nothing that needs a cloud."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ from finsched_gcp.names import (
     tags_of,
 )
 from finsched_gcp.networks import Network
-from finsched_gcp.pace import TokenBucket
 
 from .conftest import launch_request, offer
 
@@ -264,25 +263,3 @@ def test_on_demand_without_an_end_has_no_action() -> None:
         "on_host_maintenance": "TERMINATE",
         "automatic_restart": False,
     }
-
-
-# --- pace ----------------------------------------------------------------------------------------
-
-
-@given(st.lists(st.floats(0, 3), max_size=60))
-def test_never_more_calls_than_the_burst_and_the_rate(pauses: list[float]) -> None:
-    clock = [0.0]
-    bucket = TokenBucket(
-        capacity=5,
-        per_second=2,
-        now=lambda: clock[0],
-        sleep=lambda seconds: clock.__setitem__(0, clock[0] + seconds),
-    )
-    taken = []
-    for pause in pauses:
-        clock[0] += pause
-        bucket.take()
-        taken.append(clock[0])
-    for index, start in enumerate(taken):
-        within = sum(start <= moment <= start + 1.0 for moment in taken[index:])
-        assert within <= 5 + 2 + 1
