@@ -15,7 +15,7 @@ from finsched.errors import FinschedError
 from finsched.model.run import Run
 from finsched.run.clock import Clock
 from finsched.run.home import Supervised, supervision
-from finsched.run.journal import Journal
+from finsched.run.journal import Journal, Observer
 from finsched.run.launching import reserve_seconds
 from finsched.run.session import Session
 from finsched.run.supervisor import Supervisor, Surroundings
@@ -35,10 +35,16 @@ class HeldRun:
     """
 
     def __init__(
-        self, run_id: str, session: Session, secrets: SecretValues, runs: Sized = ()
+        self,
+        run_id: str,
+        session: Session,
+        secrets: SecretValues,
+        runs: Sized = (),
+        observer: Observer | None = None,
     ) -> None:
         self.id = run_id
         self._runs = runs
+        self._observer = observer
         self.secrets = secrets
         self._session = replace(session, secrets=secrets)
         self._grip = ExitStack()
@@ -99,7 +105,7 @@ class HeldRun:
         if self._session.ledger.run(self.id).outcome is not None:
             return None
         self._grip.enter_context(supervision(self._session.settings.state_dir, self.id))
-        self._journal = Journal(self._session.ledger, self.id, self._session.listener)
+        self._journal = Journal(self._session.ledger, self.id, self._session.observer)
         around = self._session.surroundings(self._journal)
         self._clock = around.clock
         self._supervisor = Supervisor(self._journal, self._with_secrets_only(around))

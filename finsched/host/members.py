@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import RLock
@@ -20,6 +22,8 @@ from finsched.model.event import Queued
 from finsched.model.queue import Claim, QueueLimits, Waiting
 from finsched.model.run import QueuePlace, Run
 from finsched.node.clock import utc_now
+from finsched.observe.notifier import notified
+from finsched.observe.notifier import notified
 from finsched.run.home import open_ledger
 from finsched.run.present import present_moment
 from finsched.run.session import Session
@@ -54,9 +58,17 @@ class Members:
         self._ledger = open_ledger(chosen.state_dir)
         self._clouds = SharedClouds(chosen, loop)
         self._markets = SharedMarkets(chosen, utc_now)
+        self._until_let_go = ExitStack()
+        notifier = self._until_let_go.enter_context(notified(chosen, self._ledger))
         self._session = Session(
-            settings=chosen, ledger=self._ledger, secrets={}, market=self._markets.of
+            settings=chosen,
+            ledger=self._ledger,
+            secrets={},
+            market=self._markets.of,
+            observer=notifier,
         )
+        self._open = ExitStack()
+        self._notifier = self._open.enter_context(notified(chosen, self._ledger))
         self._members: dict[str, _Member] = {}
         self._one_at_a_time = RLock()
         self._read_up_to = self._ledger.newest()
@@ -98,11 +110,13 @@ class Members:
         """Let go of all runs; their machines work on as long as their leases last."""
         for member in self._members.copy().values():
             member.held.let_go()
+        self._until_let_go.close()
         self._ledger.close()
 
     def _add(self, run_id: str, secrets: SecretValues) -> None:
         session = replace(self._session, door=self._clouds.door(run_id))
-        self._members[run_id] = _Member(held=HeldRun(run_id, session, secrets, self))
+        held = HeldRun(run_id, session, secrets, self, self._notifier)
+        self._members[run_id] = _Member(held=held)
 
     def _remove(self, run_id: str) -> None:
         with self._one_at_a_time:

@@ -24,7 +24,7 @@ from finsched.observe.notifier import notified
 from finsched.provider import Provider
 from finsched.run.clock import AnchoredClock, Clock, anchored, wall_clock
 from finsched.run.home import Supervised, installation, supervision
-from finsched.run.journal import Journal, Listener
+from finsched.run.journal import Journal, Listener, Observer
 from finsched.run.launching import LaunchTerms
 from finsched.run.outlook import Outlook
 from finsched.run.present import present_moment
@@ -40,7 +40,8 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Session:
     """One process that supervises runs: its settings, its ledger, its secrets, its listener.
 
-    A process with many runs shares the doors to the clouds and what is known of the market.
+    A process with many runs shares the doors to the clouds, what is known of the market, and the
+    `observer` that tells people of them.
     """
 
     settings: Settings
@@ -49,6 +50,7 @@ class Session:
     listener: Listener | None = None
     door: Callable[[str], Provider] | None = None
     market: Callable[[Run, datetime], Market] | None = None
+    observer: Observer | None = None
 
     def supervise(self, run_id: str) -> Run:
         """Carry a run to its end; Ctrl-C, SIGTERM and SIGHUP stop it cleanly.

@@ -15,7 +15,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-EXAMPLES = int(os.environ.get("FINSCHED_FUZZ_EXAMPLES") or 60)
+EXAMPLES = int(os.environ.get("FINSCHED_FUZZ_EXAMPLES") or 25)
 SEED = int(os.environ.get("FINSCHED_FUZZ_SEED") or secrets.randbelow(2**32))
 REPEAT = f"FINSCHED_FUZZ_SEED={SEED} FINSCHED_FUZZ_EXAMPLES={EXAMPLES}"
 
