@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from finsched.errors import InvalidRequest, NotConfigured
 from finsched.provider import LaunchRequest
 from finsched.testing.builders import offer
+from finsched.testing.machine import EmulatedMachine, Host
 from finsched_aws.api import Api
 from finsched_aws.bootstrap import NodeBootstrap, parameter_name
 from finsched_aws.settings import AwsSettings
@@ -116,13 +118,35 @@ def action_of(call: dict[str, Any]) -> str:
     return f"s3:{names[call['method']]}"
 
 
-def test_a_gang_reads_its_secrets_together_and_the_launcher_deletes_them(
+def test_a_gang_reads_its_secrets_together_and_its_first_node_deletes_them(
+    cloud: Cloud, bootstrap: NodeBootstrap
+) -> None:
+    plain = request(cloud, "printf %s $TOKEN | sha256sum", nodes=2)
+    launched = replace(plain, node_config={**plain.node_config, "nodes": 2})
+    script, environment = bootstrap(launched), {"AWS_ENDPOINT_URL": cloud.s3.url}
+
+    def boot(rank: int) -> EmulatedMachine:
+        names = {"name": f"i-{rank}", "launch_index": str(rank)}
+        return cloud.boot(script, environment=environment, host=Host(names=names))
+
+    first = boot(0)
+    give_up_at = time.monotonic() + 60
+    while not (first.files / "scratch" / "job").exists():  # it has its secrets by then
+        assert time.monotonic() < give_up_at, first.log
+        time.sleep(0.05)
+    assert parameters(cloud.s3) == [parameter_name(launched)], "the second node needs them too"
+    second = boot(1)
+    first.wait_until_off()
+    second.wait_until_off()
+    assert hashlib.sha256(CANARY.encode()).hexdigest() in cloud.output(1)
+    assert not parameters(cloud.s3)
+
+
+def test_secrets_that_were_left_for_a_gang_are_deleted_twice_without_harm(
     cloud: Cloud, bootstrap: NodeBootstrap
 ) -> None:
     launched = request(cloud, "true", nodes=2)
-    machine = cloud.boot(bootstrap(launched), environment={"AWS_ENDPOINT_URL": cloud.s3.url})
-    machine.wait_until_off()
-    assert parameters(cloud.s3) == [parameter_name(launched)]
+    bootstrap(launched)
     bootstrap.forget(launched)
     bootstrap.forget(launched)
     assert not parameters(cloud.s3)
