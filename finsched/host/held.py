@@ -15,7 +15,7 @@ from finsched.errors import FinschedError
 from finsched.model.run import Run
 from finsched.run.clock import Clock
 from finsched.run.home import Supervised, supervision
-from finsched.run.journal import Journal, Observer
+from finsched.run.journal import Journal
 from finsched.run.launching import reserve_seconds
 from finsched.run.session import Session
 from finsched.run.supervisor import Supervisor, Surroundings
@@ -35,16 +35,10 @@ class HeldRun:
     """
 
     def __init__(
-        self,
-        run_id: str,
-        session: Session,
-        secrets: SecretValues,
-        runs: Sized = (),
-        observer: Observer | None = None,
+        self, run_id: str, session: Session, secrets: SecretValues, runs: Sized = ()
     ) -> None:
         self.id = run_id
         self._runs = runs
-        self._observer = observer
         self.secrets = secrets
         self._session = replace(session, secrets=secrets)
         self._grip = ExitStack()

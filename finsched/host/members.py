@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import RLock
@@ -22,7 +21,6 @@ from finsched.model.event import Queued
 from finsched.model.queue import Claim, QueueLimits, Waiting
 from finsched.model.run import QueuePlace, Run
 from finsched.node.clock import utc_now
-from finsched.observe.notifier import notified
 from finsched.observe.notifier import notified
 from finsched.run.home import open_ledger
 from finsched.run.present import present_moment
@@ -67,8 +65,6 @@ class Members:
             market=self._markets.of,
             observer=notifier,
         )
-        self._open = ExitStack()
-        self._notifier = self._open.enter_context(notified(chosen, self._ledger))
         self._members: dict[str, _Member] = {}
         self._one_at_a_time = RLock()
         self._read_up_to = self._ledger.newest()
@@ -115,7 +111,7 @@ class Members:
 
     def _add(self, run_id: str, secrets: SecretValues) -> None:
         session = replace(self._session, door=self._clouds.door(run_id))
-        held = HeldRun(run_id, session, secrets, self, self._notifier)
+        held = HeldRun(run_id, session, secrets, self)
         self._members[run_id] = _Member(held=held)
 
     def _remove(self, run_id: str) -> None:

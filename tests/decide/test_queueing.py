@@ -64,6 +64,7 @@ def start(queue: list[Waiting], running: list[Claim], of: QueueLimits, now: date
     return called
 
 
+@settings(deadline=None)  # others may use the processor
 @given(queues(), limits)
 def test_limits_are_never_passed(queue: list[Waiting], of: QueueLimits) -> None:
     running: list[Claim] = []
@@ -71,6 +72,7 @@ def test_limits_are_never_passed(queue: list[Waiting], of: QueueLimits) -> None:
     assert not passed(running, of)
 
 
+@settings(deadline=None)  # others may use the processor
 @given(queues(), limits)
 def test_all_are_told_and_a_place_that_is_free_for_a_patient_queue_is_used(
     queue: list[Waiting], of: QueueLimits
@@ -85,6 +87,7 @@ def test_all_are_told_and_a_place_that_is_free_for_a_patient_queue_is_used(
             assert passed([*running, by_run[turn.run].claim], of)
 
 
+@settings(deadline=None)  # others may use the processor
 @given(queues(), limits)
 def test_nobody_waits_without_a_limit_that_is_met(queue: list[Waiting], of: QueueLimits) -> None:
     assert all(turn.held_by is None for turn in turns(queue, [], QueueLimits(), NOW))

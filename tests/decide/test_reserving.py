@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finsched.decide.reserving import budgets_of, lacking, more_usd, settlement
@@ -51,6 +51,7 @@ steps = st.lists(
 )
 
 
+@settings(deadline=None)  # others may use the processor
 @given(usd, steps)
 def test_what_is_set_aside_and_spent_never_passes_the_budget(
     limit_usd: Decimal, told: list[tuple[str, Decimal, Decimal | None]]
@@ -69,6 +70,7 @@ def test_what_is_set_aside_and_spent_never_passes_the_budget(
         assert book.budget.left_usd >= 0
 
 
+@settings(deadline=None)  # others may use the processor
 @given(usd, usd, usd)
 def test_a_run_is_refused_only_where_it_does_not_fit(
     limit_usd: Decimal, first_usd: Decimal, second_usd: Decimal
@@ -79,6 +81,7 @@ def test_a_run_is_refused_only_where_it_does_not_fit(
     assert book.reserve("b", second_usd) == (second_usd <= limit_usd - taken)
 
 
+@settings(deadline=None)  # others may use the processor
 @given(usd, usd)
 def test_what_was_settled_is_not_settled_again(worst_usd: Decimal, spent_usd: Decimal) -> None:
     book = Book(Decimal(10_000))

@@ -57,13 +57,13 @@ class Home(Machine):
         finally:
             ledger.close()
 
-    def until(self, run_id: str, what: Callable[[Run], object], seconds: float = 40) -> Run:
+    def until(self, run_id: str, what: Callable[[Run], object], seconds: float = 90) -> Run:
         """Wait until a run satisfies a condition."""
         until_true(lambda: what(self.ledger_run(run_id)), f"{run_id} {what}", seconds)
         return self.ledger_run(run_id)
 
 
-def until_true(what: Callable[[], object], words: str, seconds: float = 30) -> None:
+def until_true(what: Callable[[], object], words: str, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end, f"not in {seconds} s: {words}"

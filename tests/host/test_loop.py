@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finsched.decide.attention import LONGEST_SECONDS, LOOKS_PER_SECOND, seconds_to_next_look
@@ -187,6 +187,7 @@ def test_machines_that_no_run_asks_for_are_forgotten(watch: Watch) -> None:
 # --- how often to look -------------------------------------------------------------------------
 
 
+@settings(deadline=None)  # others may use the processor
 @given(
     st.floats(0.1, 60),
     st.integers(0, 200),

@@ -61,7 +61,7 @@ def test_twenty_launches_at_once_make_one_process(home: Home) -> None:
 
 
 def test_stop_and_resume_reach_a_held_run_from_any_terminal(home: Home) -> None:
-    run_id = home.hand_over(home.job(STEPS="100"))
+    run_id = home.hand_over(home.job(STEPS="300"))
     home.until(run_id, working)
     home.finsched("stop", run_id)
     assert home.ledger_run(run_id).outcome is Outcome.STOPPED
@@ -74,7 +74,7 @@ def test_stop_and_resume_reach_a_held_run_from_any_terminal(home: Home) -> None:
 
 
 def test_a_killed_process_goes_on_with_its_runs_when_it_is_asked_again(home: Home) -> None:
-    run_id = home.hand_over(home.job(STEPS="60"))
+    run_id = home.hand_over(home.job(STEPS="300"))
     home.until(run_id, working)
     home.end_process(signal.SIGKILL)
     held = home.queue
@@ -109,7 +109,7 @@ def test_secrets_reach_the_job_and_no_file(home: Home) -> None:
 
 def test_a_run_whose_secrets_were_lost_says_so_and_waits_for_them(home: Home) -> None:
     home.settings("lease_seconds = 30")
-    run_id = with_secret(home, STEPS="200")
+    run_id = with_secret(home, STEPS="4000")
     run = home.until(run_id, working)
     home.end_process(signal.SIGKILL)
     home.finsched("queue")  # starts it anew, without the secrets
@@ -174,7 +174,7 @@ def test_it_ends_when_it_has_nothing_to_do(home: Home) -> None:
 
 
 def test_a_foreground_run_is_not_taken_from_its_terminal(home: Home) -> None:
-    process = home.start("launch", home.job(STEPS="60"))
+    process = home.start("launch", home.job(STEPS="4000"))
     run = home.wait_for(working)
     home.finsched("resume", run.id, "--detach", code=1)
     assert "already supervised" in home.errors

@@ -32,7 +32,7 @@ def states(home: Home) -> dict[str, str]:
 
 def test_runs_wait_for_their_turn_and_higher_priorities_go_first(home: Home) -> None:
     home.settings("queue = {per_provider = {local = 1}}")
-    first = home.hand_over(home.job(STEPS="60"))
+    first = home.hand_over(home.job(STEPS="4000"))
     home.until(first, working)
     low = home.hand_over(home.job(STEPS="3"))
     high = home.hand_over(home.job(STEPS="3"), "--priority", "5")
@@ -40,8 +40,9 @@ def test_runs_wait_for_their_turn_and_higher_priorities_go_first(home: Home) -> 
     assert states(home) == {first: "carried", low: "waiting", high: "waiting"}
     assert "waits for its turn" in home.finsched("status", low)
     assert "at most 1 at once on local" in home.finsched("queue")
-    ended = {run: home.until(run, finished) for run in (first, low, high)}
-    assert {each.outcome for each in ended.values()} == {Outcome.FINISHED}
+    home.finsched("stop", first)
+    ended = {run: home.until(run, finished, 90) for run in (first, low, high)}
+    assert [ended[run].outcome for run in (low, high)] == [Outcome.FINISHED] * 2
     begun = {run: ended[run].attempts[0].intended_at for run in ended}
     gone = {run: ended[run].attempts[0].ended_at for run in ended}
     assert begun[first] < begun[high] < begun[low]
@@ -51,7 +52,7 @@ def test_runs_wait_for_their_turn_and_higher_priorities_go_first(home: Home) -> 
 
 def test_a_run_that_waits_can_be_stopped_and_limits_raised(home: Home) -> None:
     home.settings("queue = {total = 1}")
-    first = home.hand_over(home.job(STEPS="200"))
+    first = home.hand_over(home.job(STEPS="4000"))
     home.until(first, working)
     second, third = (home.hand_over(home.job(STEPS="3")) for _ in range(2))
     home.finsched("stop", second)
