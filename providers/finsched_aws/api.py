@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from finsched.errors import ProviderProblem
+from finsched.toolbox.error_table import ExpiredCredentials
 from finsched.toolbox.token_bucket import TokenBucket
-from finsched_aws.errors import ExpiredCredentials, problem_of
+from finsched_aws.errors import problem_of
 from finsched_aws.pace import Patience
 
 if TYPE_CHECKING:

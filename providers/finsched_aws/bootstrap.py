@@ -11,8 +11,9 @@ from finsched.bootstrap.place import Place, SecretParameter
 from finsched.bootstrap.prepare import prepare
 from finsched.errors import InvalidRequest, NotConfigured
 from finsched.provider import LaunchRequest
+from finsched.toolbox.error_table import NotFound
 from finsched_aws.api import Api
-from finsched_aws.errors import ROLE, NotFound
+from finsched_aws.errors import ROLE
 from finsched_aws.names import tag_list, tags_of
 
 if TYPE_CHECKING:

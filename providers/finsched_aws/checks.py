@@ -15,9 +15,10 @@ from finsched.model.evidence import Evidence, Quality
 from finsched.model.job import JobSpec
 from finsched.model.market import CapacityType, InstanceType, Offer, Tier
 from finsched.provider import Finding, LaunchRequest, Verdict
+from finsched.toolbox.error_table import NotFound
 from finsched_aws import run_instances
 from finsched_aws.api import Api
-from finsched_aws.errors import ROLE, NotFound, problem_of
+from finsched_aws.errors import ROLE, problem_of
 from finsched_aws.image import Images
 from finsched_aws.inventory import LIVE
 from finsched_aws.names import INSTALLATION

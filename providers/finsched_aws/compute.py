@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 from finsched.errors import NoAnswer, NoCapacity, NoQuota, ProviderProblem, Throttled
 from finsched.model.market import Pool
 from finsched.provider import Instance, InstanceState, InstanceStatus, LaunchRequest
+from finsched.toolbox.error_table import NotFound
 from finsched_aws import run_instances
 from finsched_aws.api import Api, Description
-from finsched_aws.errors import NotFound, TokenUsed
+from finsched_aws.errors import TokenUsed
 from finsched_aws.image import Images
 from finsched_aws.names import (
     NODES,

@@ -6,7 +6,7 @@ that is not in the table is shown as it came: a guess would send the run the wro
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from finsched.errors import (
     InvalidRequest,
@@ -20,32 +20,21 @@ from finsched.errors import (
     ProviderProblem,
     Throttled,
 )
+from finsched.toolbox.error_table import (
+    AlreadyThere,
+    Answer,
+    ExpiredCredentials,
+    NotFound,
+    sdk_problem,
+    unknown,
+)
 
 POLICY = "docs/reference/aws.md"
 ROLE = "docs/explanation/node-bootstrap.md"
 
 
-class NotFound(InvalidRequest):
-    """AWS knows no such resource, or does not know it yet."""
-
-
-class AlreadyThere(ProviderError):
-    """It was made before, by another launch or by one that died."""
-
-
 class TokenUsed(ProviderError):
     """Machines were made with this client token before."""
-
-
-class ExpiredCredentials(NotAuthorized):
-    """The credentials were valid once."""
-
-
-class Answer(NamedTuple):
-    """What an error code means for the run, and what a person does about it."""
-
-    problem: type[ProviderProblem]
-    fix: str
 
 
 _CAPACITY = Answer(NoCapacity, "finsched tries the next pool; wait, or allow more regions or GPUs")
@@ -176,14 +165,12 @@ SDK_ERRORS: dict[str, Answer] = {
 }
 """What botocore raises by itself, by the name of the class or of one that it is derived from."""
 
-_LONGEST_MESSAGE = 400  # a refused permission comes with a kilobyte of encoded detail
-
 
 def problem_of(error: Exception, where: str) -> ProviderProblem:
     """Return the problem that an exception of the SDK is, naming the region and AWS's own words."""
     response = getattr(error, "response", None)
     if response is None:
-        return _sdk_problem(error, where)
+        return sdk_problem(error, where, SDK_ERRORS, "AWS")
     return _answered_problem(response.get("Error", {}), response, where)
 
 
@@ -194,8 +181,8 @@ def _answered_problem(
     answer = answer_to(code)
     if answer is None:
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        answer = _SILENT if code.isdigit() and status >= 500 else _unknown(code)
-    return answer.problem(_text(where, code, words), fix=answer.fix)
+        answer = _SILENT if code.isdigit() and status >= 500 else unknown(code, "AWS")
+    return answer.told(where, code, words)
 
 
 def answer_to(code: str) -> Answer | None:
@@ -205,23 +192,3 @@ def answer_to(code: str) -> Answer | None:
     if code.endswith(_ANY_NOT_FOUND):
         return _ABSENT
     return CODES.get(code.partition(".")[0])
-
-
-def _sdk_problem(error: Exception, where: str) -> ProviderProblem:
-    for each in type(error).__mro__:
-        answer = SDK_ERRORS.get(each.__name__)
-        if answer:
-            return answer.problem(_text(where, "", str(error)), fix=answer.fix)
-    name = type(error).__name__
-    return ProviderError(_text(where, name, str(error)), fix=_unknown(name).fix)
-
-
-def _unknown(code: str) -> Answer:
-    return Answer(
-        ProviderError, f"finsched does not know {code or 'this answer'}: look it up at AWS"
-    )
-
-
-def _text(where: str, code: str, words: str) -> str:
-    short = words if len(words) <= _LONGEST_MESSAGE else f"{words[:_LONGEST_MESSAGE]}…"
-    return ": ".join(part for part in (where, code, short) if part)

@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 from finsched.errors import InvalidRequest, NoCapacity
+from finsched.toolbox.error_table import NotFound
 from finsched_aws.api import Api
-from finsched_aws.errors import NotFound
 
 _PUBLISHED_BY_AWS = "/aws/service/"
 _BYTES_PER_GB = 10**9

@@ -10,9 +10,9 @@ from typing import Any
 
 from finsched.errors import InvalidRequest
 from finsched.provider import OwnedResource
+from finsched.toolbox.error_table import NotFound
 from finsched_aws import parameters
 from finsched_aws.api import Api, Description
-from finsched_aws.errors import NotFound
 from finsched_aws.names import ATTEMPT, INSTALLATION, RUN, Located, located, read_tags, tag_filter
 
 LIVE = {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}

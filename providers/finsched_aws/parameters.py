@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from finsched.provider import OwnedResource
+from finsched.toolbox.error_table import NotFound
 from finsched_aws.api import Api, Description
-from finsched_aws.errors import NotFound
 from finsched_aws.names import ATTEMPT, INSTALLATION, RUN, Located
 
 KIND = "parameter"

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from finsched.errors import InvalidRequest
 from finsched.provider import LaunchRequest
+from finsched.toolbox.error_table import AlreadyThere
 from finsched_aws.api import Api
-from finsched_aws.errors import AlreadyThere
 from finsched_aws.names import INSTALLATION, RUN, tag_list
 from finsched_aws.subnets import Subnet
 

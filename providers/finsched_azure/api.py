@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from finsched.errors import NotConfigured, ProviderProblem
+from finsched.toolbox.error_table import ExpiredCredentials
 from finsched.toolbox.token_bucket import TokenBucket
-from finsched_azure.errors import ExpiredCredentials, problem_of
+from finsched_azure.errors import problem_of
 from finsched_azure.pace import Patience
 
 if TYPE_CHECKING:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from finsched.errors import NoAnswer, NotAuthorized, ProviderProblem, Throttled
 from finsched.model.job import JobSpec
 from finsched.provider import Finding, Verdict
+from finsched.toolbox.error_table import NotFound
 from finsched_azure import permissions
 from finsched_azure.api import Api, Description
 from finsched_azure.capacity import ALL_ON_DEMAND, SPOT, usages
-from finsched_azure.errors import PAGE, NotFound
+from finsched_azure.errors import PAGE
 from finsched_azure.image import Images
 from finsched_azure.skus import Size, Sizes
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from finsched.errors import FinschedError, NoAnswer, NoQuota
 from finsched.provider import EndReason, Instance, InstanceStatus, LaunchRequest
+from finsched.toolbox.error_table import NotFound
 from finsched_azure import groups
 from finsched_azure.api import Api, Description
 from finsched_azure.creation import Creator
-from finsched_azure.errors import NotFound
 from finsched_azure.names import (
     INSTALLATION,
     LAUNCHED,

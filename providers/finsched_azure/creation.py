@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from finsched.errors import NoAnswer, NoCapacity, ProviderProblem, Throttled
 from finsched.provider import LaunchRequest
+from finsched.toolbox.error_table import AlreadyThere
 from finsched_azure import groups
 from finsched_azure.api import Api, Waiting, first_problem
-from finsched_azure.errors import AlreadyThere, problem_from
+from finsched_azure.errors import problem_from
 from finsched_azure.image import Images
 from finsched_azure.machine import Node, description
 from finsched_azure.names import LAUNCHED, node_name, tags_of

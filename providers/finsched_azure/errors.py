@@ -8,7 +8,6 @@ table is shown as it came: a guess would send the run the wrong way.
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
 
 from finsched.errors import (
     InvalidRequest,
@@ -18,35 +17,23 @@ from finsched.errors import (
     NotAuthorized,
     NotConfigured,
     PriceTooLow,
-    ProviderError,
     ProviderProblem,
     Throttled,
+)
+from finsched.toolbox.error_table import (
+    AlreadyThere,
+    Answer,
+    ExpiredCredentials,
+    NotFound,
+    sdk_problem,
+    unknown,
 )
 
 PAGE = "docs/reference/azure.md"
 
 
-class NotFound(InvalidRequest):
-    """Azure knows no such resource, or does not know it yet."""
-
-
-class AlreadyThere(ProviderError):
-    """It was made before, by another launch or by a call whose answer was lost."""
-
-
 class Busy(Throttled):
     """Another operation on the same resource goes on: it passes, and then it may be asked again."""
-
-
-class ExpiredCredentials(NotAuthorized):
-    """The credentials were valid once."""
-
-
-class Answer(NamedTuple):
-    """What an error code means for the run, and what a person does about it."""
-
-    problem: type[ProviderProblem]
-    fix: str
 
 
 _CAPACITY = Answer(NoCapacity, "finsched tries the next pool; wait, or allow more regions or GPUs")
@@ -165,7 +152,6 @@ SDK_ERRORS: dict[str, Answer] = {
 }
 """What the SDK raises by itself, by the name of the class or of one that it is derived from."""
 
-_LONGEST_MESSAGE = 400
 _QUOTA_TEXT = re.compile(
     r"exceeding approved (?P<name>.+?) quota.*?Location: (?P<region>[^,]+),"
     r" Current Limit: (?P<have>\d+), Current Usage: (?P<used>\d+),"
@@ -182,7 +168,7 @@ def problem_of(error: Exception, where: str) -> ProviderProblem:
     if code or status >= 400:
         words = str(getattr(told, "message", "") or "") or str(getattr(error, "message", ""))
         return problem_from(code, words, where, status=status)
-    return _sdk_problem(error, where)
+    return sdk_problem(error, where, SDK_ERRORS, "Azure")
 
 
 def problem_from(code: str, words: str, where: str, *, status: int = 0) -> ProviderProblem:
@@ -191,8 +177,8 @@ def problem_from(code: str, words: str, where: str, *, status: int = 0) -> Provi
     if quota:
         return NoQuota(_quota_words(where, code, quota), fix=_QUOTA.fix)
     told = STATUSES[429] if status == 429 else CODES.get(code)  # it comes with many codes
-    answer = told or _of_status(status) or _unknown(code)
-    return answer.problem(_text(where, code, words), fix=answer.fix)
+    answer = told or _of_status(status) or unknown(code, "Azure")
+    return answer.told(where, code, words)
 
 
 def _of_status(status: int) -> Answer | None:
@@ -205,24 +191,3 @@ def _quota_words(where: str, code: str, told: re.Match[str]) -> str:
         f"{where}/{told['region'].strip()}: {code}: the quota {told['name']} allows {told['have']}"
         f" vCPUs, {used} are used and {more} more are needed"
     )
-
-
-def _sdk_problem(error: Exception, where: str) -> ProviderProblem:
-    for each in type(error).__mro__:
-        answer = SDK_ERRORS.get(each.__name__)
-        if answer:
-            return answer.problem(_text(where, "", str(error)), fix=answer.fix)
-    name = type(error).__name__
-    return ProviderError(_text(where, name, str(error)), fix=_unknown(name).fix)
-
-
-def _unknown(code: str) -> Answer:
-    return Answer(
-        ProviderError, f"finsched does not know {code or 'this answer'}: look it up at Azure"
-    )
-
-
-def _text(where: str, code: str, words: Any) -> str:
-    short = " ".join(str(words).split())
-    short = short if len(short) <= _LONGEST_MESSAGE else f"{short[:_LONGEST_MESSAGE]}…"
-    return ": ".join(part for part in (where, code, short) if part)

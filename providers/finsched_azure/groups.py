@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from finsched.errors import InvalidRequest
+from finsched.toolbox.error_table import NotFound
 from finsched_azure.api import Api, Description
-from finsched_azure.errors import NotFound
 from finsched_azure.names import INSTALLATION, OURS, tags_in
 
 _VERSION = "2021-04-01"

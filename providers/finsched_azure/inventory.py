@@ -9,9 +9,9 @@ from datetime import datetime
 
 from finsched.errors import InvalidRequest
 from finsched.provider import Compute, OwnedResource
+from finsched.toolbox.error_table import NotFound
 from finsched_azure import groups
 from finsched_azure.api import Api, Description
-from finsched_azure.errors import NotFound
 from finsched_azure.names import (
     ATTEMPT,
     INSTALLATION,

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
 from finsched.errors import NoAnswer, ProviderProblem, Throttled
+from finsched.toolbox.error_table import ExpiredCredentials
 from finsched.toolbox.token_bucket import TokenBucket
-from finsched_gcp.errors import ExpiredCredentials, problem_of, problem_of_operation
+from finsched_gcp.errors import problem_of, problem_of_operation
 from finsched_gcp.names import last_part
 from finsched_gcp.pace import Patience
 from finsched_gcp.sdk import module

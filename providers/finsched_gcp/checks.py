@@ -13,8 +13,9 @@ from urllib.parse import quote, urlsplit
 from finsched.errors import NoAnswer, NotAuthorized, ProviderProblem, Throttled
 from finsched.model.job import JobSpec
 from finsched.provider import Finding, Verdict
+from finsched.toolbox.error_table import NotFound
 from finsched_gcp.api import Api
-from finsched_gcp.errors import PAGE, NotFound
+from finsched_gcp.errors import PAGE
 from finsched_gcp.permissions import ACT_AS, LOOK_AND_MAKE
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from finsched.errors import NoAnswer, NoQuota, ProviderProblem, StoreProblem
 from finsched.provider import Instance, InstanceState, InstanceStatus, LaunchRequest
+from finsched.toolbox.error_table import NotFound
 from finsched_gcp.api import Api
-from finsched_gcp.errors import NotFound, NotReady, StockOut
+from finsched_gcp.errors import NotReady, StockOut
 from finsched_gcp.names import Located, by_place, located
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from finsched.errors import InvalidRequest, NotConfigured, ProviderProblem
 from finsched.provider import LaunchRequest
+from finsched.toolbox.error_table import AlreadyThere
 from finsched_gcp.api import Api
-from finsched_gcp.errors import PAGE, AlreadyThere, first_problem
+from finsched_gcp.errors import PAGE, first_problem
 from finsched_gcp.firewalls import make_rules
 from finsched_gcp.image import Images
 from finsched_gcp.instance import NOTICE_FIELD, Place, resource

@@ -23,24 +23,20 @@ from finsched.errors import (
     ProviderProblem,
     Throttled,
 )
+from finsched.toolbox.error_table import (
+    AlreadyThere,
+    Answer,
+    ExpiredCredentials,
+    NotFound,
+    sdk_problem,
+    unknown,
+)
 
 PAGE = "docs/reference/gcp.md"
 
 
-class NotFound(InvalidRequest):
-    """There is nothing under that name."""
-
-
-class AlreadyThere(ProviderError):
-    """It was made before, by another launch or by one that died."""
-
-
 class NotReady(ProviderError):
     """Something is still done with it, or uses it."""
-
-
-class ExpiredCredentials(NotAuthorized):
-    """The credentials were valid once."""
 
 
 class StockOut(NoCapacity):
@@ -49,13 +45,6 @@ class StockOut(NoCapacity):
     def __init__(self, message: str, *, fix: str | None = None) -> None:
         super().__init__(message, fix=fix)
         self.elsewhere: tuple[str, ...] = ()
-
-
-class Answer(NamedTuple):
-    """What an error code means for the run, and what a person does about it."""
-
-    problem: type[ProviderProblem]
-    fix: str
 
 
 class Told(NamedTuple):
@@ -184,7 +173,6 @@ SDK_ERRORS: dict[str, Answer] = {
 _ZONE = re.compile(r"\b[a-z]+(?:-[a-z]+)+\d+-[a-z]\b")
 _HAVE_SOME = re.compile(r"request in the (.+?) zone", re.DOTALL)
 _ASKED = re.compile(r"^(?:GET|POST|PUT|PATCH|DELETE) \S+: ")
-_LONGEST_MESSAGE = 400
 
 
 def problem_of(error: Exception, where: str) -> ProviderProblem:
@@ -192,11 +180,7 @@ def problem_of(error: Exception, where: str) -> ProviderProblem:
     status = getattr(error, "code", None)
     if isinstance(status, int):
         return _refused(error, status, where)
-    for each in type(error).__mro__:
-        if answer := SDK_ERRORS.get(each.__name__):
-            return answer.problem(_text(where, "", str(error)), fix=answer.fix)
-    name = type(error).__name__
-    return ProviderError(_text(where, name, str(error)), fix=_unknown(name).fix)
+    return sdk_problem(error, where, SDK_ERRORS, "Google")
 
 
 def problem_of_operation(operation: Any, where: str) -> ProviderProblem | None:
@@ -225,10 +209,8 @@ def _refused(error: Any, status: int, where: str) -> ProviderProblem:
 
 
 def _problem(told: Told, status: int, where: str) -> ProviderProblem:
-    answer = answer_to(told, status) or _unknown(told.code)
-    problem = answer.problem(
-        _text(where, told.code or f"HTTP {status}", told.words), fix=answer.fix
-    )
+    answer = answer_to(told, status) or unknown(told.code, "Google")
+    problem = answer.told(where, told.code or f"HTTP {status}", told.words)
     if isinstance(problem, StockOut):
         problem.elsewhere = told.zones or _zones_in(told.words)
     return problem
@@ -253,17 +235,6 @@ def _reason(error: Any) -> str:
 def _words(error: Any) -> str:
     """Return Google's own words without the method and the address that the library prepends."""
     return _ASKED.sub("", str(error.message))
-
-
-def _unknown(code: str) -> Answer:
-    return Answer(
-        ProviderError, f"finsched does not know {code or 'this answer'}: look it up at Google"
-    )
-
-
-def _text(where: str, code: str, words: str) -> str:
-    short = words if len(words) <= _LONGEST_MESSAGE else f"{words[:_LONGEST_MESSAGE]}…"
-    return ": ".join(part for part in (where, code, short) if part)
 
 
 def first_problem(problems: Iterable[ProviderProblem]) -> ProviderProblem | None:

@@ -12,8 +12,8 @@ from typing import Any
 
 from finsched.errors import InvalidRequest
 from finsched.provider import LaunchRequest
+from finsched.toolbox.error_table import AlreadyThere, NotFound
 from finsched_gcp.api import Api
-from finsched_gcp.errors import AlreadyThere, NotFound
 from finsched_gcp.names import INSTALLATION, RUN, gang_tag, network_tag
 from finsched_gcp.networks import Network
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from finsched.errors import InvalidRequest, ProviderProblem
 from finsched.provider import OwnedResource
+from finsched.toolbox.error_table import NotFound
 from finsched_gcp.api import Api
-from finsched_gcp.errors import NotFound
 from finsched_gcp.firewalls import owner
 from finsched_gcp.labels import encode, from_labels
 from finsched_gcp.names import ATTEMPT, INSTALLATION, PROVIDER, RUN, Located, last_part, located

@@ -7,15 +7,8 @@ from botocore import exceptions as sdk
 from botocore.exceptions import ClientError
 
 from finsched import errors as ours
-from finsched_aws.errors import (
-    CODES,
-    SDK_ERRORS,
-    AlreadyThere,
-    ExpiredCredentials,
-    NotFound,
-    TokenUsed,
-    problem_of,
-)
+from finsched.toolbox.error_table import AlreadyThere, ExpiredCredentials, NotFound
+from finsched_aws.errors import CODES, SDK_ERRORS, TokenUsed, problem_of
 
 WHERE = "aws/us-west-2"
 

@@ -80,7 +80,7 @@ class User(Machine):
 
     def configure(self, more: str = "") -> None:
         """Write the settings."""
-        self.settings(f"{more}\n{self._aws}")
+        self.settings(f"poll_seconds = 2\n{more}\n{self._aws}")
 
     def write_job(self, steps: int = STEPS) -> None:
         """Write a job that counts so far."""

@@ -7,17 +7,8 @@ from azure.core import exceptions as sdk
 from azure.identity import CredentialUnavailableError
 
 from finsched import errors as ours
-from finsched_azure.errors import (
-    CODES,
-    SDK_ERRORS,
-    STATUSES,
-    AlreadyThere,
-    Busy,
-    ExpiredCredentials,
-    NotFound,
-    problem_from,
-    problem_of,
-)
+from finsched.toolbox.error_table import AlreadyThere, ExpiredCredentials, NotFound
+from finsched_azure.errors import CODES, SDK_ERRORS, STATUSES, Busy, problem_from, problem_of
 
 WHERE = "azure"
 

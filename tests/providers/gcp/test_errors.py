@@ -7,14 +7,12 @@ from typing import Any
 import pytest
 
 from finsched import errors as ours
+from finsched.toolbox.error_table import AlreadyThere, ExpiredCredentials, NotFound
 from finsched_gcp.errors import (
     CODES,
     PHRASES,
     SDK_ERRORS,
     STATUSES,
-    AlreadyThere,
-    ExpiredCredentials,
-    NotFound,
     NotReady,
     StockOut,
     first_problem,

@@ -57,7 +57,7 @@ class User(Machine):
             "TOKEN": SECRET,
         }
         self.settings(
-            f'[gcp]\nproject = "{PROJECT}"\nregions = ["us-central1"]\n'
+            f'poll_seconds = 2\n[gcp]\nproject = "{PROJECT}"\nregions = ["us-central1"]\n'
             f'service_account = "{NODE_ACCOUNT}"\nendpoint = "{lab.url}"\n'
         )
         (folder / "work").mkdir()
