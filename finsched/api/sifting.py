@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from math import inf
 from statistics import median
 
 from finsched.api.hearing import Heard
@@ -53,7 +54,7 @@ class Sieve:
                 change._replace(instance_type=self._canonical.machine(change.instance_type))
                 for answer in heard.answers
                 for change in answer.changes
-                if change.price_usd_per_hour > 0
+                if 0 < change.price_usd_per_hour < inf
             ),
             priors=heard.priors,
             problems=heard.problems,
