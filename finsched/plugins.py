@@ -7,6 +7,8 @@ does: clouds that nothing is launched on yet, and price lists that need no accou
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
@@ -65,7 +67,14 @@ def _handed_over(entry_point: EntryPoint, settings: Settings) -> Provider:
 
     if not isinstance(provider, Provider) or provider.name != entry_point.name:
         raise _broken(entry_point, "it did not hand over a provider of that name")
-    return provider
+    return _asked_as_often(provider, settings)
+
+
+def _asked_as_often(provider: Provider, settings: Settings) -> Provider:
+    """A user may say how often a cloud is asked; this machine is asked all the time."""
+    if settings.poll_interval is None or provider.poll_interval < timedelta(seconds=1):
+        return provider
+    return replace(provider, poll_interval=settings.poll_interval)
 
 
 def _names_in(group: str) -> tuple[str, ...]:

@@ -44,6 +44,7 @@ class Settings:
     means every one that is installed. `clouds` are the tables named after providers, unread: what
     they mean is known to the provider's package alone. `queue` limits the per-user process, which
     ends once it was `idle` for so long. `budgets` are USD a calendar month, by tag or `total`.
+    `poll_interval` is how often a cloud is asked, None as often as its package says.
     """
 
     state_dir: Path
@@ -53,6 +54,7 @@ class Settings:
     rates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     required_tags: tuple[str, ...] = ()
     lease: timedelta = timedelta(minutes=10)
+    poll_interval: timedelta | None = None
     local_price_usd_per_hour: float = 0.0
     providers: tuple[str, ...] = ()
     clouds: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -180,6 +182,13 @@ def _price(value: Any) -> float:
     return usd
 
 
+def _poll_interval(value: Any) -> timedelta:
+    seconds = number(value)
+    if not 1 <= seconds <= 300:
+        raise ValueError("is not between 1 and 300 seconds")
+    return timedelta(seconds=seconds)
+
+
 def _lease(value: Any) -> timedelta:
     seconds = number(value)
     if not 10 <= seconds <= 86_400:
@@ -262,6 +271,7 @@ _READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "rates": ("rates", _rates),
     "required_tags": ("required_tags", names),
     "lease_seconds": ("lease", _lease),
+    "poll_seconds": ("poll_interval", _poll_interval),
     "local_price_usd_per_hour": ("local_price_usd_per_hour", _price),
     "providers": ("providers", names),
     "notify": ("notify", read_notify),
@@ -278,6 +288,7 @@ _EXAMPLES = {
     "rates": 'rates = {aws = {"us-west-2/p4d.24xlarge" = 12.5}}',
     "required_tags": 'required_tags = ["project"]',
     "lease_seconds": "lease_seconds = 600",
+    "poll_seconds": "poll_seconds = 15",
     "local_price_usd_per_hour": "local_price_usd_per_hour = 0.25",
     "providers": 'providers = ["local"]',
     "notify": 'notify = {urls_file = "~/.config/finsched/notify-urls", about = ["end"]}',

@@ -154,6 +154,7 @@ def _settings(google_url: str, azure_url: str, sts_url: str, prices_url: str) ->
     return f"""
 discounts = {{gcp = 0.1}}
 providers = ["aws", "gcp", "azure"]
+poll_seconds = 2
 
 [aws]
 regions = ["{AWS_REGION}"]
