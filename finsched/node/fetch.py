@@ -53,11 +53,14 @@ class Fetcher:
     def _bring(
         self, file: CommittedFile, target: Path, local: _LocalFile | None, meter: Meter | None
     ) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if not (local and _linked(local, target)):
-            self._download(file, target, meter)
-        elif meter:
-            meter.passed(file.size)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not (local and _linked(local, target)):
+                self._download(file, target, meter)
+            elif meter:
+                meter.passed(file.size)
+        except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+            raise Damaged(f"{file.name} is a file and a directory") from error
 
     def _download(self, file: CommittedFile, target: Path, meter: Meter | None) -> None:
         hasher, size = hashlib.sha256(), 0
