@@ -10,12 +10,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from finsched.errors import NoAnswer, NotAuthorized, ProviderProblem, Throttled
+from finsched.errors import NotAuthorized, ProviderProblem
 from finsched.model.evidence import Evidence, Quality
 from finsched.model.job import JobSpec
 from finsched.model.market import CapacityType, InstanceType, Offer, Tier
-from finsched.provider import Finding, LaunchRequest, Verdict
+from finsched.provider import Finding, LaunchRequest
 from finsched.toolbox.error_table import NotFound
+from finsched.toolbox.findings import clock, failed, ok, unknown, wrong
 from finsched_aws import run_instances
 from finsched_aws.api import Api
 from finsched_aws.errors import ROLE, problem_of
@@ -28,13 +29,11 @@ from finsched_aws.subnets import Subnets
 if TYPE_CHECKING:
     from finsched_aws.settings import AwsSettings
 
-MOST_SKEW = timedelta(seconds=60)
 _FIRST_REGION = "us-east-1"
 _SAMPLE_TYPE = "g4dn.xlarge"  # the GPU machine that most regions have
 _DRY_RUN_WOULD_WORK = "DryRunOperation"
 _NOT_SOLD_THERE = "InvalidInstanceType"
 _RENEW_THEMSELVES = {"assume-role-with-web-identity", "container-role", "iam-role"}
-_CANNOT_TELL = (NoAnswer, Throttled)
 
 
 class AwsChecks:
@@ -52,10 +51,10 @@ class AwsChecks:
             home = self._settings.regions[0] if self._settings.regions else own_region()
             answer = self._api.call(home, "get_caller_identity", service="sts")
         except ProviderProblem as problem:
-            yield _failed("identity", problem)
+            yield failed("identity", problem)
             return
-        yield _ok("identity", f"{answer['Arn']} of account {answer['Account']}")
-        yield clock(answer["ResponseMetadata"]["HTTPHeaders"].get("date"), datetime.now(UTC))
+        yield ok("identity", f"{answer['Arn']} of account {answer['Account']}")
+        yield clock(answer["ResponseMetadata"]["HTTPHeaders"].get("date"), datetime.now(UTC), "AWS")
         yield self._expiry(job)
         yield self._regions(home)
         used = self._settings.regions or (home,)
@@ -69,7 +68,7 @@ class AwsChecks:
     def _expiry(self, job: JobSpec | None) -> Finding:
         credentials = session().get_credentials()
         if credentials.method in _RENEW_THEMSELVES:
-            return _ok("credentials", "they renew themselves")
+            return ok("credentials", "they renew themselves")
         until = getattr(credentials, "_expiry_time", None)
         return expiry(until, temporary=bool(credentials.token), job=job, now=datetime.now(UTC))
 
@@ -77,15 +76,15 @@ class AwsChecks:
         try:
             described = self._api.listed(home, "describe_regions", "Regions")
         except ProviderProblem as problem:
-            return _failed("regions", problem)
+            return failed("regions", problem)
         enabled = {region["RegionName"] for region in described}
         missing = sorted(set(self._settings.regions) - enabled)
         if missing:
             named = ", ".join(missing)
             fix = "enable them at AWS, or take them out of aws.regions"
-            return _problem("regions", f"not enabled for this account: {named}", fix)
+            return wrong("regions", f"not enabled for this account: {named}", fix)
         used = self._settings.regions or enabled
-        return _ok("regions", f"{len(used)} of the {len(enabled)} that the account has enabled")
+        return ok("regions", f"{len(used)} of the {len(enabled)} that the account has enabled")
 
     def _region(self, region: str) -> Iterator[Finding]:
         """The image is found, and a launch from it would be allowed."""
@@ -95,11 +94,11 @@ class AwsChecks:
         except ProviderProblem as problem:
             if _NOT_SOLD_THERE in problem.message:
                 told = f"{_SAMPLE_TYPE}, with which it is tried, is not sold there"
-                yield _unknown(name, told, "")
+                yield unknown(name, told)
             else:
-                yield _failed(name, problem)
+                yield failed(name, problem)
             return
-        yield _ok(name, image.id)
+        yield ok(name, image.id)
         yield self._launch(region)
 
     def _launch(self, region: str) -> Finding:
@@ -118,8 +117,8 @@ class AwsChecks:
             group = {"GroupName": "finsched-check", "Description": "check", "VpcId": subnet.vpc}
             self._dry(region, "create_security_group", **group)
         except ProviderProblem as problem:
-            return _failed(name, problem)
-        return _ok(name, f"allowed, by a dry run with {_SAMPLE_TYPE} on spot")
+            return failed(name, problem)
+        return ok(name, f"allowed, by a dry run with {_SAMPLE_TYPE} on spot")
 
     def _end(self, regions: Sequence[str]) -> Finding:
         """A dry run of an end needs a machine: EC2 looks for it before it looks at permissions."""
@@ -128,11 +127,11 @@ class AwsChecks:
             for region in regions:
                 if ours := self._a_machine_of_ours(region):
                     self._dry(region, "terminate_instances", InstanceIds=[ours])
-                    return _ok(name, f"allowed, by a dry run on {ours} in {region}")
+                    return ok(name, f"allowed, by a dry run on {ours} in {region}")
         except ProviderProblem as problem:
-            return _failed(name, problem)
+            return failed(name, problem)
         told = "it can only be tried on a machine of finsched, and none is there"
-        return _unknown(name, told, "`finsched check aws --live-smoke` buys one and ends it")
+        return unknown(name, told, "`finsched check aws --live-smoke` buys one and ends it")
 
     def _a_machine_of_ours(self, region: str) -> str | None:
         filters = [{"Name": "tag-key", "Values": [INSTALLATION]}, LIVE]
@@ -151,32 +150,32 @@ class AwsChecks:
         name, named = "instance profile", self._settings.instance_profile
         if not named:
             fix = f"name one in aws.instance_profile; {ROLE} says what it needs"
-            return _problem(name, "none is named: machines cannot reach a bucket of yours", fix)
+            return wrong(name, "none is named: machines cannot reach a bucket of yours", fix)
         try:
             told = self._api.call(
                 region, "get_instance_profile", service="iam", InstanceProfileName=named
             )
         except NotFound:
-            return _problem(name, f"there is no {named}", "make it, or correct the name")
+            return wrong(name, f"there is no {named}", "make it, or correct the name")
         except NotAuthorized as problem:
-            return _unknown(name, problem.message, problem.fix or "")
+            return unknown(name, problem.message, problem.fix or "")
         except ProviderProblem as problem:
-            return _failed(name, problem)
+            return failed(name, problem)
         if not told["InstanceProfile"]["Roles"]:
-            return _problem(name, f"{named} has no role", "add a role to it")
-        return _ok(name, named)
+            return wrong(name, f"{named} has no role", "add a role to it")
+        return ok(name, named)
 
     def _bucket(self, home: str, bucket: str) -> Finding:
         try:
             answer = self._api.call(home, "head_bucket", service="s3", Bucket=bucket)
         except ProviderProblem as problem:
             fix = "make the bucket, correct checkpoint.uri, or allow s3:ListBucket on it"
-            return _problem("bucket", f"{bucket}: {problem.message}", fix)
+            return wrong("bucket", f"{bucket}: {problem.message}", fix)
         headers = answer["ResponseMetadata"]["HTTPHeaders"]
         region = answer.get("BucketRegion") or headers.get("x-amz-bucket-region")
         if not region:
-            return _unknown("bucket", f"{bucket} does not say its region", "")
-        return _ok("bucket", f"{bucket} is in {region}: machines elsewhere pay for transfer")
+            return unknown("bucket", f"{bucket} does not say its region")
+        return ok("bucket", f"{bucket} is in {region}: machines elsewhere pay for transfer")
 
 
 def session() -> Any:
@@ -198,36 +197,21 @@ def own_region() -> str:
 # --- what the answers mean: pure -----------------------------------------------------------------
 
 
-def clock(told: str | None, now: datetime) -> Finding:
-    """Judge this computer's clock by the date of an answer, which is whole seconds."""
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - a quote loads this module
-
-    if told is None:
-        return _unknown("clock", "AWS told no time", "")
-    skew = now - parsedate_to_datetime(told)
-    seconds = skew.total_seconds()
-    if abs(skew) <= MOST_SKEW:
-        return _ok("clock", f"within {max(abs(seconds), 1.0):.0f} s of AWS")
-    ahead = "ahead of" if seconds > 0 else "behind"
-    text = f"{abs(seconds):.0f} s {ahead} AWS; leases and signatures depend on it"
-    return _problem("clock", text, "set this computer's clock, for example with NTP")
-
-
 def expiry(
     until: datetime | None, *, temporary: bool, job: JobSpec | None, now: datetime
 ) -> Finding:
     """Judge when credentials end by when the job does."""
     fix = "use longer ones, or renew them while the run lasts: finsched reads them again"
     if until is None and temporary:
-        return _unknown("credentials", "temporary, and they do not say until when", fix)
+        return unknown("credentials", "temporary, and they do not say until when", fix)
     if until is None:
-        return _ok("credentials", "they do not expire")
+        return ok("credentials", "they do not expire")
     text = f"until {until:%F %R} UTC"
     ends = _end_of(job, now)
     if until <= now or (ends and until < ends):
         when = f"; the job may last until {ends:%F %R}" if ends else ""
-        return _problem("credentials", f"they end too early: {text}{when}", fix)
-    return _ok("credentials", text)
+        return wrong("credentials", f"they end too early: {text}{when}", fix)
+    return ok("credentials", text)
 
 
 def _end_of(job: JobSpec | None, now: datetime) -> datetime | None:
@@ -271,20 +255,3 @@ def without_group(ask: Mapping[str, Any]) -> dict[str, Any]:
         for interface in ask["NetworkInterfaces"]
     ]
     return {**ask, "NetworkInterfaces": interfaces}
-
-
-def _failed(name: str, problem: ProviderProblem) -> Finding:
-    verdict = Verdict.UNKNOWN if isinstance(problem, _CANNOT_TELL) else Verdict.PROBLEM
-    return Finding(name=name, verdict=verdict, detail=problem.message, fix=problem.fix or "")
-
-
-def _ok(name: str, detail: str) -> Finding:
-    return Finding(name=name, verdict=Verdict.OK, detail=detail)
-
-
-def _problem(name: str, detail: str, fix: str) -> Finding:
-    return Finding(name=name, verdict=Verdict.PROBLEM, detail=detail, fix=fix)
-
-
-def _unknown(name: str, detail: str, fix: str) -> Finding:
-    return Finding(name=name, verdict=Verdict.UNKNOWN, detail=detail, fix=fix)

@@ -8,14 +8,15 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from finsched.errors import NoAnswer, NotAuthorized, ProviderProblem, Throttled
+from finsched.errors import NotAuthorized, ProviderProblem
 from finsched.model.job import JobSpec
-from finsched.provider import Finding, Verdict
+from finsched.provider import Finding
 from finsched.toolbox.error_table import NotFound
+from finsched.toolbox.findings import clock, failed, ok, unknown, wrong
 from finsched_azure import permissions
 from finsched_azure.api import Api, Description
 from finsched_azure.capacity import ALL_ON_DEMAND, SPOT, usages
@@ -26,7 +27,6 @@ from finsched_azure.skus import Size, Sizes
 if TYPE_CHECKING:
     from finsched_azure.settings import AzureSettings
 
-MOST_SKEW = timedelta(seconds=60)
 _SUBSCRIPTIONS = "2022-12-01"
 _PROVIDERS = "2021-04-01"
 _IDENTITIES = "2023-01-31"
@@ -34,7 +34,6 @@ _PERMISSIONS = "2022-04-01"
 _NAMESPACES = ("Microsoft.Compute", "Microsoft.Network")
 _FIRST_REGION = "eastus"
 _MOST_NAMED = 5
-_CANNOT_TELL = (NoAnswer, Throttled)
 
 
 class AzureChecks:
@@ -52,10 +51,10 @@ class AzureChecks:
         try:
             answer = self._api.ask("GET", "", _SUBSCRIPTIONS)
         except ProviderProblem as problem:
-            yield _failed("subscription", problem)
+            yield failed("subscription", problem)
             return
         yield subscription(answer.body)
-        yield clock(answer.headers.get("date"), datetime.now(UTC))
+        yield clock(answer.headers.get("date"), datetime.now(UTC), "Azure")
         for namespace in _NAMESPACES:
             yield _told(namespace, self._registered)
         yield _told("permissions", self._permitted)
@@ -70,47 +69,47 @@ class AzureChecks:
     def _credentials(self) -> Finding:
         name = "credentials"
         if not self._api.sends_tokens:
-            return _unknown(name, f"{self._settings.endpoint} gets none, as it has no TLS", "")
+            return unknown(name, f"{self._settings.endpoint} gets none, as it has no TLS")
         try:
-            return _ok(name, holder(self._api.token()))
+            return ok(name, holder(self._api.token()))
         except ProviderProblem as problem:
-            return _failed(name, problem)
+            return failed(name, problem)
 
     def _registered(self, namespace: str) -> Finding:
         answer = self._api.ask("GET", f"/providers/{namespace}", _PROVIDERS)
         state = str(answer.body.get("registrationState", "unknown"))
         if state == "Registered":
-            return _ok(namespace, "registered")
+            return ok(namespace, "registered")
         fix = f"run `az provider register --namespace {namespace}`"
-        return _problem(namespace, f"the subscription has it as {state}", fix)
+        return wrong(namespace, f"the subscription has it as {state}", fix)
 
     def _permitted(self, name: str) -> Finding:
         path = "/providers/Microsoft.Authorization/permissions"
         lacking = list(permissions.missing(self._api.ask_list(path, _PERMISSIONS)))
         if not lacking:
-            return _ok(name, f"all {len(permissions.ACTIONS)} actions that are needed")
+            return ok(name, f"all {len(permissions.ACTIONS)} actions that are needed")
         fix = f"give the role in {PAGE} to the identity that you use"
-        return _problem(name, f"not allowed: {_some(lacking)}", fix)
+        return wrong(name, f"not allowed: {_some(lacking)}", fix)
 
     def _identity(self, name: str) -> Finding:
         named = self._settings.identity
         if not named:
             fix = f"name one as azure.identity; {PAGE} says what it needs"
-            return _problem(name, "none is named: machines could not delete themselves", fix)
+            return wrong(name, "none is named: machines could not delete themselves", fix)
         below = named.lower().partition(f"/subscriptions/{self._api.subscription.lower()}")[2]
         if not below:
-            return _unknown(name, f"{named} is in another subscription", "")
+            return unknown(name, f"{named} is in another subscription")
         try:
             self._api.ask("GET", named[-len(below) :], _IDENTITIES)
         except NotFound:
-            return _problem(name, f"there is no {named}", "make it, or correct azure.identity")
+            return wrong(name, f"there is no {named}", "make it, or correct azure.identity")
         except NotAuthorized as problem:
-            return _unknown(name, problem.message, problem.fix or "")
-        return _ok(name, named.rpartition("/")[2])
+            return unknown(name, problem.message, problem.fix or "")
+        return ok(name, named.rpartition("/")[2])
 
     def _image(self, region: str, name: str) -> Finding:
         image = self._images.in_region(region)
-        return _ok(name, f"{image.offer} {image.sku} {image.version}, {image.size_gib} GiB")
+        return ok(name, f"{image.offer} {image.sku} {image.version}, {image.size_gib} GiB")
 
     def _open(self, region: str, name: str) -> Finding:
         sizes = [size for size in self._sizes.in_region(region).values() if size.gpus]
@@ -128,7 +127,7 @@ class AzureChecks:
         scheme = store_place(uri, {}).scheme
         told = access_document(self._settings.access, "azure", "", "", scheme)
         ways = {"own": "by its identity", "federation": f"by azure.access.{scheme}"}
-        return _ok(name, f"a machine reaches {uri} {ways.get(told['by'], '')}".rstrip())
+        return ok(name, f"a machine reaches {uri} {ways.get(told['by'], '')}".rstrip())
 
 
 # --- what the answers mean: pure -----------------------------------------------------------------
@@ -138,24 +137,9 @@ def subscription(told: Description) -> Finding:
     """Judge the state of a subscription."""
     name, state = told.get("displayName", "?"), told.get("state", "unknown")
     if state == "Enabled":
-        return _ok("subscription", f"{name}, {told.get('subscriptionId', '')}")
+        return ok("subscription", f"{name}, {told.get('subscriptionId', '')}")
     fix = "look at it in the portal; finsched cannot launch there"
-    return _problem("subscription", f"{name} is {state}", fix)
-
-
-def clock(told: str | None, now: datetime) -> Finding:
-    """Judge this computer's clock by the date of an answer, which is whole seconds."""
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - a quote loads this module
-
-    if told is None:
-        return _unknown("clock", "Azure told no time", "")
-    skew = now - parsedate_to_datetime(told)
-    seconds = skew.total_seconds()
-    if abs(skew) <= MOST_SKEW:
-        return _ok("clock", f"within {max(abs(seconds), 1.0):.0f} s of Azure")
-    ahead = "ahead of" if seconds > 0 else "behind"
-    text = f"{abs(seconds):.0f} s {ahead} Azure; leases and tokens depend on it"
-    return _problem("clock", text, "set this computer's clock, for example with NTP")
+    return wrong("subscription", f"{name} is {state}", fix)
 
 
 def holder(token: str) -> str:
@@ -173,14 +157,12 @@ def machines(name: str, sizes: list[Size]) -> Finding:
     """Judge which sizes with GPUs a region opens to the subscription."""
     closed = sorted(size.name for size in sizes if not size.is_open)
     if not sizes:
-        return _problem(name, "none with GPUs is sold there", "take another region")
+        return wrong(name, "none with GPUs is sold there", "take another region")
     if len(closed) == len(sizes):
         fix = "ask Azure support for access, or take another region"
-        return _problem(
-            name, f"no size with GPUs is open to the subscription: {_some(closed)}", fix
-        )
+        return wrong(name, f"no size with GPUs is open to the subscription: {_some(closed)}", fix)
     shut = f"; not {_some(closed)}" if closed else ""
-    return _ok(name, f"{len(sizes) - len(closed)} sizes with GPUs are open{shut}")
+    return ok(name, f"{len(sizes) - len(closed)} sizes with GPUs are open{shut}")
 
 
 def quotas(name: str, known: Mapping[str, Description], families: set[str]) -> Finding:
@@ -191,34 +173,17 @@ def quotas(name: str, known: Mapping[str, Description], families: set[str]) -> F
     on_demand = min(best, in_all)
     detail = f"{spot:g} vCPUs on spot, {on_demand:g} on demand in the largest family"
     if spot or on_demand:
-        return _ok(name, detail)
-    return _problem(name, detail, "ask for more in the portal, Quotas, Compute, of that region")
+        return ok(name, detail)
+    return wrong(name, detail, "ask for more in the portal, Quotas, Compute, of that region")
 
 
 def _told(name: str, judge: Callable[[str], Finding]) -> Finding:
     try:
         return judge(name)
     except ProviderProblem as problem:
-        return _failed(name, problem)
+        return failed(name, problem)
 
 
 def _some(names: list[str]) -> str:
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(names[:_MOST_NAMED]) + more
-
-
-def _failed(name: str, problem: ProviderProblem) -> Finding:
-    verdict = Verdict.UNKNOWN if isinstance(problem, _CANNOT_TELL) else Verdict.PROBLEM
-    return Finding(name=name, verdict=verdict, detail=problem.message, fix=problem.fix or "")
-
-
-def _ok(name: str, detail: str) -> Finding:
-    return Finding(name=name, verdict=Verdict.OK, detail=detail)
-
-
-def _problem(name: str, detail: str, fix: str) -> Finding:
-    return Finding(name=name, verdict=Verdict.PROBLEM, detail=detail, fix=fix)
-
-
-def _unknown(name: str, detail: str, fix: str) -> Finding:
-    return Finding(name=name, verdict=Verdict.UNKNOWN, detail=detail, fix=fix)

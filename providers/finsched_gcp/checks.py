@@ -6,14 +6,15 @@ Nothing is changed. Compute Engine has no dry run, so what the project allows is
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from finsched.errors import NoAnswer, NotAuthorized, ProviderProblem, Throttled
+from finsched.errors import NotAuthorized, ProviderProblem
 from finsched.model.job import JobSpec
-from finsched.provider import Finding, Verdict
+from finsched.provider import Finding
 from finsched.toolbox.error_table import NotFound
+from finsched.toolbox.findings import clock, failed, ok, unknown, wrong
 from finsched_gcp.api import Api
 from finsched_gcp.errors import PAGE
 from finsched_gcp.permissions import ACT_AS, LOOK_AND_MAKE
@@ -21,8 +22,6 @@ from finsched_gcp.permissions import ACT_AS, LOOK_AND_MAKE
 if TYPE_CHECKING:
     from finsched_gcp.settings import GcpSettings
 
-MOST_SKEW = timedelta(seconds=60)
-_CANNOT_TELL = (NoAnswer, Throttled)
 _ANY_REGION = "us-central1"
 _ROLE_FIX = f"grant the role in {PAGE} to the identity that you use"
 
@@ -39,10 +38,10 @@ class GcpChecks:
         try:
             answer = self._api.fetch("compute", f"/compute/v1/projects/{self._api.project}")
         except ProviderProblem as problem:
-            yield _failed("project", problem)
+            yield failed("project", problem)
             return
-        yield _ok("project", f"{answer.document['name']}, and Compute Engine answers")
-        yield clock(answer.headers.get("date"), datetime.now(UTC))
+        yield ok("project", f"{answer.document['name']}, and Compute Engine answers")
+        yield clock(answer.headers.get("date"), datetime.now(UTC), "Google")
         yield self._permissions()
         yield self._regions()
         yield self._image()
@@ -59,10 +58,10 @@ class GcpChecks:
             missing = self._missing("cloudresourcemanager", path, LOOK_AND_MAKE)
         except ProviderProblem as problem:
             fix = "enable cloudresourcemanager.googleapis.com to have them checked"
-            return _unknown(name, f"they cannot be asked: {problem.message}", fix)
+            return unknown(name, f"they cannot be asked: {problem.message}", fix)
         if missing:
-            return _problem(name, f"not granted: {', '.join(missing)}", _ROLE_FIX)
-        return _ok(name, f"the {len(LOOK_AND_MAKE)} for looking and making are granted")
+            return wrong(name, f"not granted: {', '.join(missing)}", _ROLE_FIX)
+        return ok(name, f"the {len(LOOK_AND_MAKE)} for looking and making are granted")
 
     def _missing(self, service: str, path: str, wanted: Sequence[str]) -> list[str]:
         """Return which permissions on a resource are not granted. Raises a `ProviderProblem`."""
@@ -74,12 +73,12 @@ class GcpChecks:
         try:
             known = {region.name for region in self._api.listed("Regions")}
         except ProviderProblem as problem:
-            return _failed("regions", problem)
+            return failed("regions", problem)
         if missing := sorted({*self._settings.regions} - known):
             fix = "correct gcp.regions in the settings"
-            return _problem("regions", f"there is no {', '.join(missing)}", fix)
+            return wrong("regions", f"there is no {', '.join(missing)}", fix)
         used = self._settings.regions or known
-        return _ok("regions", f"{len(used)} of the {len(known)} that there are")
+        return ok("regions", f"{len(used)} of the {len(known)} that there are")
 
     def _image(self) -> Finding:
         from finsched_gcp.image import Images  # noqa: PLC0415 - not for a quote
@@ -87,8 +86,8 @@ class GcpChecks:
         try:
             image = Images(self._api, self._settings.image).image()
         except ProviderProblem as problem:
-            return _failed("image", problem)
-        return _ok("image", f"{image.link.rpartition('/')[2]}, {image.size_gib} GiB")
+            return failed("image", problem)
+        return ok("image", f"{image.link.rpartition('/')[2]}, {image.size_gib} GiB")
 
     def _network(self, region: str) -> Finding:
         from finsched_gcp.networks import DEFAULT, Networks  # noqa: PLC0415 - not for a quote
@@ -98,71 +97,39 @@ class GcpChecks:
             network = Networks(self._api, self._settings.subnets).in_region(region)
         except NotFound as problem:
             fix = f"make the {DEFAULT} network, or name a subnet in gcp.subnets"
-            return _problem(name, problem.message, fix)
+            return wrong(name, problem.message, fix)
         except ProviderProblem as problem:
-            return _failed(name, problem)
+            return failed(name, problem)
         way_out = "machines need Cloud NAT there" if network.subnet else "with external addresses"
-        return _ok(name, f"{network.name}, {way_out}")
+        return ok(name, f"{network.name}, {way_out}")
 
     def _service_account(self) -> Finding:
         name, email = "service account", self._settings.service_account
         if not email:
             fix = f"name one in gcp.service_account; {PAGE} says what it needs"
-            return _problem(name, "none is named: machines cannot reach a bucket of yours", fix)
+            return wrong(name, "none is named: machines cannot reach a bucket of yours", fix)
         path = f"/v1/projects/-/serviceAccounts/{quote(email)}"
         try:
             told = self._api.fetch("iam", path).document
             forbidden = self._missing("iam", path, [ACT_AS])
         except NotFound:
-            return _problem(name, f"there is no {email}", "make it, or correct the name")
+            return wrong(name, f"there is no {email}", "make it, or correct the name")
         except NotAuthorized as problem:
-            return _unknown(name, problem.message, problem.fix or "")
+            return unknown(name, problem.message, problem.fix or "")
         except ProviderProblem as problem:
-            return _failed(name, problem)
+            return failed(name, problem)
         if told.get("disabled"):
-            return _problem(name, f"{email} is disabled", "enable it, or name another")
+            return wrong(name, f"{email} is disabled", "enable it, or name another")
         if forbidden:
             fix = "grant roles/iam.serviceAccountUser on it to the identity that you use"
-            return _problem(name, f"you may not start machines that run as {email}", fix)
-        return _ok(name, email)
+            return wrong(name, f"you may not start machines that run as {email}", fix)
+        return ok(name, email)
 
     def _bucket(self, bucket: str) -> Finding:
         try:
             told = self._api.fetch("storage", f"/storage/v1/b/{quote(bucket)}").document
         except ProviderProblem as problem:
             fix = "make the bucket, correct checkpoint.uri, or allow storage.buckets.get on it"
-            return _problem("bucket", f"{bucket}: {problem.message}", fix)
+            return wrong("bucket", f"{bucket}: {problem.message}", fix)
         place = str(told.get("location", "")).lower()
-        return _ok("bucket", f"{bucket} is in {place}: machines elsewhere pay for transfer")
-
-
-def clock(told: str | None, now: datetime) -> Finding:
-    """Judge this computer's clock by the date of an answer, which is whole seconds."""
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - a quote loads this module
-
-    if told is None:
-        return _unknown("clock", "Google told no time", "")
-    skew = now - parsedate_to_datetime(told)
-    seconds = skew.total_seconds()
-    if abs(skew) <= MOST_SKEW:
-        return _ok("clock", f"within {max(abs(seconds), 1.0):.0f} s of Google")
-    ahead = "ahead of" if seconds > 0 else "behind"
-    text = f"{abs(seconds):.0f} s {ahead} Google; leases and signatures depend on it"
-    return _problem("clock", text, "set this computer's clock, for example with NTP")
-
-
-def _failed(name: str, problem: ProviderProblem) -> Finding:
-    verdict = Verdict.UNKNOWN if isinstance(problem, _CANNOT_TELL) else Verdict.PROBLEM
-    return Finding(name=name, verdict=verdict, detail=problem.message, fix=problem.fix or "")
-
-
-def _ok(name: str, detail: str) -> Finding:
-    return Finding(name=name, verdict=Verdict.OK, detail=detail)
-
-
-def _problem(name: str, detail: str, fix: str) -> Finding:
-    return Finding(name=name, verdict=Verdict.PROBLEM, detail=detail, fix=fix)
-
-
-def _unknown(name: str, detail: str, fix: str) -> Finding:
-    return Finding(name=name, verdict=Verdict.UNKNOWN, detail=detail, fix=fix)
+        return ok("bucket", f"{bucket} is in {place}: machines elsewhere pay for transfer")

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from finsched.model.job import JobSpec
-from finsched.provider import Finding, Verdict
+from finsched.provider import Finding
+from finsched.toolbox.findings import ok, wrong
 
 _PR_GET_CHILD_SUBREAPER = 37
 _BYTES_PER_GB = 10**9
@@ -38,18 +39,18 @@ class LocalChecks:
                 second_got_it = _locked_twice(self._folder / "check.lock")
             (self._folder / "check.lock").unlink()
         except OSError as error:
-            return _problem("locks", str(error), "set state_dir to a folder on a local disk")
+            return wrong("locks", str(error), "set state_dir to a folder on a local disk")
         if second_got_it:
             detail = f"{self._folder} is on a file system without locks"
-            return _problem("locks", detail, "set state_dir to a folder on a local disk")
-        return _ok("locks", "hold")
+            return wrong("locks", detail, "set state_dir to a folder on a local disk")
+        return ok("locks", "hold")
 
     def _room(self, wanted_gb: float) -> Finding:
         free_gb = shutil.disk_usage(self._folder).free / _BYTES_PER_GB
         detail = f"{free_gb:,.0f} GB free, {wanted_gb:,.0f} asked for"
         if free_gb < wanted_gb:
-            return _problem("disk", detail, "free some, or set state_dir to a larger disk")
-        return _ok("disk", detail)
+            return wrong("disk", detail, "free some, or set state_dir to a larger disk")
+        return ok("disk", detail)
 
 
 def _locked_twice(path: Path) -> bool:
@@ -65,20 +66,12 @@ def _process_tree() -> Finding:
     """Orphans must come to us, or a job's daemon would outlive its machine."""
     fix = "run finsched on Linux; elsewhere it can quote and launch on clouds only"
     if not Path(f"/proc/{os.getpid()}/stat").is_file():
-        return _problem("process tree", "there is no /proc to find processes in", fix)
+        return wrong("process tree", "there is no /proc to find processes in", fix)
     answer = ctypes.c_int()
     try:
         refused = ctypes.CDLL(None).prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(answer), 0, 0, 0)
     except AttributeError:
         refused = -1
     if refused:
-        return _problem("process tree", "this kernel knows no child subreaper", fix)
-    return _ok("process tree", "processes are found by /proc, orphans by a subreaper")
-
-
-def _ok(name: str, detail: str) -> Finding:
-    return Finding(name=name, verdict=Verdict.OK, detail=detail)
-
-
-def _problem(name: str, detail: str, fix: str) -> Finding:
-    return Finding(name=name, verdict=Verdict.PROBLEM, detail=detail, fix=fix)
+        return wrong("process tree", "this kernel knows no child subreaper", fix)
+    return ok("process tree", "processes are found by /proc, orphans by a subreaper")

@@ -14,7 +14,7 @@ from finsched.provider import Finding, Verdict
 from finsched.run.checking import Check
 from finsched.settings import Settings
 from finsched.testing.builders import job
-from finsched_aws.checks import MOST_SKEW, clock, expiry
+from finsched_aws.checks import expiry
 
 from .conftest import REGIONS, Lab, launch_request
 
@@ -182,27 +182,6 @@ def test_a_job_is_told_where_it_would_go_and_its_quota_is_asked(lab: Lab, tmp_pa
 
 
 # --- what the answers mean -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("seconds", "verdict"),
-    [(0, Verdict.OK), (60, Verdict.OK), (-60, Verdict.OK), (61, Verdict.PROBLEM)],
-)
-def test_the_clock_may_be_a_minute_off(seconds: int, verdict: Verdict) -> None:
-    assert timedelta(minutes=1) == MOST_SKEW
-    told = "Mon, 15 Jun 2026 12:00:00 GMT"
-    assert clock(told, NOW + timedelta(seconds=seconds)).verdict is verdict
-    assert clock(told, NOW - timedelta(seconds=seconds)).verdict is verdict
-
-
-def test_a_clock_that_nobody_told_is_unknown() -> None:
-    assert clock(None, NOW).verdict is Verdict.UNKNOWN
-
-
-def test_which_way_the_clock_is_off() -> None:
-    told = "Mon, 15 Jun 2026 12:00:00 GMT"
-    assert "300 s ahead of AWS" in clock(told, NOW + timedelta(minutes=5)).detail
-    assert "300 s behind AWS" in clock(told, NOW - timedelta(minutes=5)).detail
 
 
 FORTY_HOURS = job(work=Work(hours=40))

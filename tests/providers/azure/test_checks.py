@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from finsched.provider import Finding, Verdict
 from finsched.testing.builders import job
 from finsched_azure import permissions
 from finsched_azure.api import Api
-from finsched_azure.checks import AzureChecks, clock, holder
+from finsched_azure.checks import AzureChecks, holder
 
 from .cloud import IDENTITY, LOW_PRIORITY, SUBSCRIPTION, Size
 from .conftest import PATIENCE, Lab
@@ -190,19 +190,3 @@ def test_a_store_that_a_machine_cannot_reach_is_a_problem(
     spec = job(checkpoint=CheckpointSpec(uri=uri))
     finding = found(lab, spec, access=access)["store"]
     assert finding.verdict is verdict, finding
-
-
-# --- what the answers mean -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("seconds", "verdict"),
-    [(0, Verdict.OK), (60, Verdict.OK), (-60, Verdict.OK), (61, Verdict.PROBLEM)],
-)
-def test_the_clock_may_be_a_minute_off(seconds: int, verdict: Verdict) -> None:
-    told = "Mon, 15 Jun 2026 12:00:00 GMT"
-    assert clock(told, NOW + timedelta(seconds=seconds)).verdict is verdict
-
-
-def test_a_clock_that_nobody_told_is_unknown() -> None:
-    assert clock(None, NOW).verdict is Verdict.UNKNOWN
