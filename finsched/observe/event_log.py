@@ -17,7 +17,7 @@ Told = tuple[Run, Recorded]
 class EventLog:
     """Reads the ledger on from where it stopped.
 
-    A run that has ended is forgotten, however many there were. `unreadable` hears once of a run
+    Of a run that has ended only the name is kept, however many there were. `unreadable` hears once of a run
     that makes no sense, and the others are read on.
     """
 
@@ -35,6 +35,7 @@ class EventLog:
         self._unreadable = unreadable
         self._position = ledger.row_before(since) if since else 0
         self._runs: dict[str, Run] = {}
+        self._ended: set[str] = set()
         self._given_up: set[str] = set()
 
     def news(self) -> Iterator[Told]:
@@ -65,10 +66,12 @@ class EventLog:
             raise senseless(record, error) from error
         if run.outcome is None:
             self._runs[record.run] = run
+        else:
+            self._ended.add(record.run)
         return run
 
     def _from_the_beginning(self, record: Recorded) -> Run:
-        if isinstance(record.event, Submitted):
+        if isinstance(record.event, Submitted) and record.run not in self._ended:
             return fold([record])
         return fold(recorded(*row) for row in self._rows_up_to(record))
 

@@ -147,6 +147,14 @@ def test_a_run_that_makes_no_sense_is_named_once_and_hides_no_other(
     assert len(problems) == 2
 
 
+def test_a_run_begins_once(tmp_path: Path) -> None:
+    ledger = written(tmp_path, Story().finished())
+    ledger.append("r-1", Story().records[0].event, NOW)
+    problems: list[LedgerProblem] = []
+    assert len(read(ledger, problems=problems)) == 2
+    assert "run r-1" in problems[0].message
+
+
 def test_more_rows_than_a_page_are_read(tmp_path: Path) -> None:
     ledger = written(tmp_path, Story().launched())
     body = json.dumps({"attempt": 1, "text": "x", "message": 0})
