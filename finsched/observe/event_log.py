@@ -17,8 +17,8 @@ Told = tuple[Run, Recorded]
 class EventLog:
     """Reads the ledger on from where it stopped.
 
-    Of a run that has ended only the name is kept, however many there were. `unreadable` hears once of a run
-    that makes no sense, and the others are read on.
+    Of a run that has ended only the name is kept, however many there were. `unreadable` hears
+    once of a run that makes no sense, and the others are read on.
     """
 
     def __init__(
