@@ -2,7 +2,7 @@
 
 It lives in the process that is measured. Every machine boots at once, says that its job started,
 gives a sign of life three times a lease, commits now and then, and is taken back when its time has
-come. What its own thread costs is written to a file, so that it can be taken off.
+come.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from finsched.model.evidence import Evidence, Quality
 from finsched.model.market import (
@@ -76,9 +75,8 @@ class Machine:
 class BenchCloud:
     """Prices, machines and the thread that lets their agents write."""
 
-    def __init__(self, life_seconds: float, cost_file: Path) -> None:
+    def __init__(self, life_seconds: float) -> None:
         self._life_seconds = life_seconds
-        self._cost_file = cost_file
         self._machines: dict[str, Machine] = {}
         self._by_token: dict[str, Instance] = {}
         self._due: list[tuple[float, int, str]] = []
@@ -168,18 +166,12 @@ class BenchCloud:
             )
 
     def _live(self) -> None:
-        told_at = 0.0
         while True:
             time.sleep(0.02)
             while self._due and self._due[0][0] <= time.monotonic():
                 with self._changing:
                     _, what, name = heapq.heappop(self._due)
                 self._happen(what, name)
-            if time.monotonic() - told_at > 1.0:
-                told_at = time.monotonic()
-                part = self._cost_file.with_suffix(".part")
-                part.write_text(str(time.thread_time()))
-                part.replace(self._cost_file)
 
     def _happen(self, what: int, name: str) -> None:
         machine = self._machines[name]
@@ -204,10 +196,9 @@ class BenchCloud:
         )
 
 
-def provider(settings: Settings) -> Provider:
+def provider(_settings: Settings) -> Provider:
     """Return the cloud; the environment says how long its machines last."""
-    life_seconds = float(os.environ["BENCH_LIFE_SECONDS"])
-    cloud = BenchCloud(life_seconds, settings.state_dir / "cloud-cpu-seconds")
+    cloud = BenchCloud(float(os.environ["BENCH_LIFE_SECONDS"]))
     return Provider(
         name="bench",
         prices=cloud,

@@ -153,7 +153,8 @@ class Members:
             member.group = group_of(run.store_uri)
             member.waiting = self._place_of(run, limits)
         except FinschedError as problem:
-            LOG.warning("%s: %s", member.held.id, problem.message)
+            if member.held_by != problem.message:
+                LOG.warning("%s: %s", member.held.id, problem.message)
             member.held_by = problem.message
             return
         if not run.waits_in_queue:
