@@ -14,7 +14,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
-from finsched_aws.interruptions import OPEN_BAND, PRIOR_SHAPE, band_hazard_per_hour
+from finsched.toolbox.bands import PRIOR_SHAPE
+from finsched_aws.interruptions import BANDS
 from tools.catalogs.tables import read_rows
 
 COLUMNS = (
@@ -71,9 +72,9 @@ def _row(key: tuple[str, str], band: str, counts: tuple[int, float] | None) -> H
             saturated=False,
             source="spot-traces",
         )
-    exposure = PRIOR_SHAPE / band_hazard_per_hour(band)
+    exposure = PRIOR_SHAPE / BANDS.hazard_per_hour(band)
     return HazardRow(
-        "aws", *key, band, None, None, PRIOR_SHAPE, exposure, band == OPEN_BAND, "spotinfo"
+        "aws", *key, band, None, None, PRIOR_SHAPE, exposure, band == BANDS.open_band, "spotinfo"
     )
 
 

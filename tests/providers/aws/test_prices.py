@@ -16,7 +16,7 @@ from finsched.model.evidence import Quality
 from finsched.model.market import CapacityType, InstanceType, Offer
 from finsched.provider import PriceAnswer
 from finsched_aws import prices_parse as parse
-from finsched_aws.interruptions import SpotAdvisor, band_hazard_per_hour, priors_of
+from finsched_aws.interruptions import BANDS, SpotAdvisor, priors_of
 
 from . import replay
 from .prices_lab import Prices
@@ -197,7 +197,7 @@ def test_the_feed_becomes_priors_of_gpu_machines(prices: Prices) -> None:
     }
     assert priors["us-east-1", "g5.xlarge"].saturated
     band = priors["us-east-1", "p4d.24xlarge"]
-    assert band.shape / band.exposure_hours == pytest.approx(band_hazard_per_hour("15-20%"))
+    assert band.shape / band.exposure_hours == pytest.approx(BANDS.hazard_per_hour("15-20%"))
     assert band.evidence.quality is Quality.ESTIMATED  # the band is told, the rate is ours
     assert band.evidence.age_days(datetime.now(UTC).date()) == 0
 

@@ -15,7 +15,7 @@ from finsched.provider import PriceAnswer, Provider
 from finsched.testing.prices_conformance import PricesConformance
 from finsched.testing.web import Site, served
 from finsched_azure import prices_parse as parse
-from finsched_azure.interruptions import EvictionRates, band_hazard_per_hour, priors_of
+from finsched_azure.interruptions import BANDS, EvictionRates, priors_of
 from finsched_azure.prices import REGIONS, CatalogPrices, live_prices
 from finsched_azure.settings import AzureSettings
 
@@ -95,7 +95,7 @@ def test_an_eviction_rate_is_a_chance_within_an_hour() -> None:
     [(key, prior)] = priors_of(told, NOW)
     assert key == ("eastus", T4)
     assert prior.shape / prior.exposure_hours == pytest.approx(0.0253, abs=1e-4)
-    hazards = [band_hazard_per_hour(band) for band in ("0-5", "5-10", "10-15", "15-20", "20+")]
+    hazards = [BANDS.hazard_per_hour(band) for band in ("0-5", "5-10", "10-15", "15-20", "20+")]
     assert hazards == sorted(hazards)
 
 
