@@ -11,6 +11,7 @@ import json
 import time
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -179,6 +180,16 @@ class JsonApi:
         reason = getattr(error, "reason", None) or error
         told = str(reason) or type(reason).__name__
         return NoAnswer(f"{self.provider}: no answer: {told}", fix=self.fix)
+
+
+@contextmanager
+def known_form(what: str) -> Iterator[None]:
+    """Read an answer of a known form. Raises ProviderError, naming `what`, where it has another."""
+    try:
+        yield
+    except OTHER_FORM as error:
+        message = f"{what} have another form: {error!r}"
+        raise ProviderError(message, fix="update finsched") from error
 
 
 @lru_cache(maxsize=1)

@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from finsched.errors import ProviderError
 from finsched.model.interruption import HazardPrior
 from finsched.settings_values import text
 from finsched.toolbox.bands import Bands
-from finsched.toolbox.json_api import OTHER_FORM, JsonApi, Patience
+from finsched.toolbox.json_api import JsonApi, Patience, known_form
 from finsched_azure.prices_fetch import EVICTION_RATES, graph_rows
 from finsched_azure.prices_parse import size_name
 from finsched_azure.settings import PUBLIC_CLOUD
@@ -48,12 +47,9 @@ class EvictionRates:
 
     def priors(self) -> Mapping[tuple[str, str], HazardPrior]:
         """Return a prior by region and machine size. Raises a ProviderProblem."""
-        try:
+        with known_form("azure: the eviction rates"):
             rows = graph_rows(graph_api(self._token, self._url), EVICTION_RATES)
             return dict(priors_of(rows, datetime.now(UTC)))
-        except OTHER_FORM as error:
-            message = f"azure: the eviction rates have another form: {error!r}"
-            raise ProviderError(message, fix="update finsched") from error
 
 
 def graph_api(token: Token, url: str) -> JsonApi:

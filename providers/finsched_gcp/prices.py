@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from finsched.errors import NotAuthorized, NotConfigured, ProviderError
+from finsched.errors import NotAuthorized, NotConfigured
 from finsched.model.evidence import Evidence, Quality
 from finsched.model.market import Accelerator, BillingRule, InstanceType, Offer, ProviderTerms
 from finsched.provider import PriceAnswer, Provider
-from finsched.toolbox.json_api import OTHER_FORM, JsonApi, Patience
+from finsched.toolbox.json_api import JsonApi, Patience, known_form
 from finsched_gcp import prices_fetch as fetch
 from finsched_gcp import prices_parse as parse
 from finsched_gcp.credentials import are_configured
@@ -106,11 +106,8 @@ class GcpLivePrices:
         api = JsonApi(
             provider="gcp", address=self._settings.prices_url, headers=_headers(), patience=PATIENCE
         )
-        try:
+        with known_form("gcp: the SKUs"):
             return parse.rates(fetch.skus(api))
-        except OTHER_FORM as error:
-            message = f"gcp: the list of SKUs has another form: {error!r}"
-            raise ProviderError(message, fix="update finsched") from error
 
 
 def _evidence(now: datetime) -> Evidence:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from finsched.errors import ProviderError
 from finsched.model.market import (
     BillingRule,
     CapacityType,
@@ -18,7 +17,7 @@ from finsched.model.market import (
 )
 from finsched.provider import PriceAnswer, Provider
 from finsched.settings_values import number, read_table, text, whole
-from finsched.toolbox.json_api import OTHER_FORM, JsonApi
+from finsched.toolbox.json_api import JsonApi, known_form
 from finsched.toolbox.price_list import PriceList, live_price
 
 URL = "https://cloud.lambda.ai"
@@ -75,15 +74,12 @@ class LambdaLivePrices:
             yield PriceAnswer(region=region, offers=tuple(_offers(types, region, known, now)))
 
     def _asked(self) -> Mapping[str, Any]:
-        try:
+        with known_form("lambda: the machine types"):
             types: Mapping[str, Any] = self._api.get(PATH)["data"]
             for told in types.values():
                 usd_per_hour(told)
                 hardware(told)
                 _free_in(told)
-        except OTHER_FORM as error:
-            message = f"lambda: the machine types have another form: {error!r}"
-            raise ProviderError(message, fix="update finsched") from error
         return types
 
 

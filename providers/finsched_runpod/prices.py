@@ -18,7 +18,7 @@ from finsched.model.market import (
 )
 from finsched.provider import PriceAnswer, Provider
 from finsched.settings_values import number, read_table, text, whole
-from finsched.toolbox.json_api import OTHER_FORM, JsonApi
+from finsched.toolbox.json_api import JsonApi, known_form
 from finsched.toolbox.price_list import PriceList, live_price
 
 URL = "https://api.runpod.io"
@@ -81,12 +81,9 @@ class RunpodLivePrices:
     ) -> Iterator[PriceAnswer]:
         """Yield the list. Raises a `ProviderProblem`."""
         for region in regions:
-            try:
+            with known_form("runpod: the GPU types"):
                 types = self._asked()
                 offers = tuple(offers_of(types, known, live_price(SOURCE, datetime.now(UTC))))
-            except OTHER_FORM as error:
-                message = f"runpod: the GPU types have another form: {error!r}"
-                raise ProviderError(message, fix="update finsched") from error
             yield PriceAnswer(region=region, offers=offers)
 
     def _asked(self) -> Sequence[Mapping[str, Any]]:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from finsched.errors import ProviderError
 from finsched.model.evidence import Evidence
 from finsched.model.market import (
     ANY_REGION,
@@ -24,7 +23,7 @@ from finsched.model.market import (
 )
 from finsched.provider import PriceAnswer, Provider
 from finsched.settings_values import number, read_table, text, whole
-from finsched.toolbox.json_api import OTHER_FORM, JsonApi
+from finsched.toolbox.json_api import JsonApi, known_form
 from finsched.toolbox.price_list import PriceList, live_price
 
 URL = "https://console.vast.ai"
@@ -72,16 +71,13 @@ class VastLivePrices:
     ) -> Iterator[PriceAnswer]:
         """Yield the market. Raises a `ProviderProblem`."""
         for region in regions:
-            try:
+            with known_form("vast: the asks"):
                 answer = self._api.post(PATH, SEARCH)
                 asks, problems = believable(answer["offers"])
                 evidence = live_price(
                     SOURCE, datetime.now(UTC), "the lowest ask of a verified host"
                 )
                 offers = tuple(lowest(asks, known, evidence))
-            except OTHER_FORM as error:
-                message = f"vast: the asks have another form: {error!r}"
-                raise ProviderError(message, fix="update finsched") from error
             yield PriceAnswer(region=region, offers=offers, problems=problems)
 
 
