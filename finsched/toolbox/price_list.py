@@ -1,4 +1,4 @@
-"""What a provider hands over of which only prices are asked, and nothing is launched."""
+"""What a provider hands over whose offers all are in the catalog, and a price's evidence."""
 
 from __future__ import annotations
 

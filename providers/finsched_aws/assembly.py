@@ -15,7 +15,7 @@ from finsched_aws.interruptions import SpotAdvisor
 from finsched_aws.inventory import AwsInventory
 from finsched_aws.notices import AwsNotices
 from finsched_aws.pace import Patience
-from finsched_aws.prices import PATIENCE, AwsLivePrices, CatalogPrices
+from finsched_aws.prices import CATALOG_PRICES, PATIENCE, AwsLivePrices
 
 if TYPE_CHECKING:
     from finsched_aws.settings import AwsSettings
@@ -49,7 +49,7 @@ def assemble(
     api = Api(settings.regions, patience)
     return Provider(
         name="aws",
-        prices=CatalogPrices(),
+        prices=CATALOG_PRICES,
         compute=AwsCompute(api, settings, bootstrap or _BootstrapOnUse(api, settings)),
         notices=AwsNotices(api),
         inventory=AwsInventory(api),

@@ -9,7 +9,6 @@ from typing import TypeVar
 from finsched.errors import ProviderProblem
 from finsched.model.evidence import Evidence, Quality
 from finsched.model.market import (
-    Accelerator,
     BillingRule,
     CapacityType,
     InstanceType,
@@ -18,6 +17,7 @@ from finsched.model.market import (
     Tier,
 )
 from finsched.provider import PriceAnswer, PriceChange
+from finsched.toolbox.price_list import PriceList
 from finsched.toolbox.side_by_side import as_answered
 from finsched_aws import prices_fetch as fetch
 from finsched_aws import prices_parse as parse
@@ -35,25 +35,14 @@ PATIENCE = Patience(connect_seconds=3.0, read_seconds=5.0, tries=3)
 _REGIONS_AT_ONCE = 16
 _OTHER_FORM = (KeyError, TypeError, ValueError)
 
-
-class CatalogPrices:
-    """No offers of its own: a quote takes those of the catalog, with their age."""
-
-    def offers(self) -> Iterable[Offer]:
-        """Yield nothing."""
-        return ()
-
-    def terms(self) -> ProviderTerms:
-        """Return what holds for every machine of EC2."""
-        return ProviderTerms(
-            provider="aws",
-            billing=BillingRule(minimum_seconds=60, first_hour_free_when_interrupted=True),
-            notice=WARNING,
-        )
-
-    def accelerators(self) -> Iterable[Accelerator]:
-        """Yield nothing: the bundled tables know them."""
-        return ()
+CATALOG_PRICES = PriceList(
+    of=ProviderTerms(
+        provider="aws",
+        billing=BillingRule(minimum_seconds=60, first_hour_free_when_interrupted=True),
+        notice=WARNING,
+    )
+)
+"""A quote takes the catalog's offers; the terms hold for every machine of EC2."""
 
 
 class AwsLivePrices:

@@ -14,7 +14,7 @@ from finsched_azure.compute import AzureCompute, Bootstrap
 from finsched_azure.interruptions import EvictionRates
 from finsched_azure.inventory import AzureInventory
 from finsched_azure.pace import Patience
-from finsched_azure.prices import CatalogPrices, live_prices
+from finsched_azure.prices import CATALOG_PRICES, live_prices
 
 if TYPE_CHECKING:
     from finsched_azure.settings import AzureSettings
@@ -52,7 +52,7 @@ def assemble(
     compute = AzureCompute(api, settings, bootstrap or _BootstrapOnUse(settings))
     return Provider(
         name="azure",
-        prices=CatalogPrices(),
+        prices=CATALOG_PRICES,
         compute=compute,
         inventory=AzureInventory(api, compute),
         live_prices=live_prices(settings, api.token),

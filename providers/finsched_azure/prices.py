@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from finsched.errors import ProviderProblem
 from finsched.model.evidence import Evidence, Quality
 from finsched.model.market import (
-    Accelerator,
     BillingRule,
     CapacityType,
     InstanceType,
@@ -23,6 +22,7 @@ from finsched.model.market import (
 )
 from finsched.provider import PriceAnswer, PriceChange, Provider
 from finsched.toolbox.json_api import OTHER_FORM, JsonApi
+from finsched.toolbox.price_list import PriceList
 from finsched.toolbox.side_by_side import as_answered
 from finsched_azure import prices_fetch as fetch
 from finsched_azure import prices_parse as parse
@@ -52,34 +52,21 @@ REGIONS = (
 
 _REGIONS_AT_ONCE = 12
 
+CATALOG_PRICES = PriceList(
+    of=ProviderTerms(provider="azure", billing=BillingRule(minimum_seconds=300), notice=WARNING)
+)
+"""A quote takes the catalog's offers; of two minimums that Azure speaks of, the dearer holds."""
+
 
 def provider(settings: Settings) -> Provider:
     """Return Azure as a price list, for those who have no account there."""
     chosen = azure_settings(settings.clouds.get("azure", {}))
-    return Provider(name="azure", prices=CatalogPrices(), live_prices=live_prices(chosen))
+    return Provider(name="azure", prices=CATALOG_PRICES, live_prices=live_prices(chosen))
 
 
 def live_prices(settings: AzureSettings, token: Token | None = None) -> AzureLivePrices:
     """Return what asks for prices; with an account's `token` also for their past."""
     return AzureLivePrices(settings, token)
-
-
-class CatalogPrices:
-    """No offers of its own: a quote takes those of the catalog, with their age."""
-
-    def offers(self) -> Iterable[Offer]:
-        """Yield nothing."""
-        return ()
-
-    def terms(self) -> ProviderTerms:
-        """Return what holds for every machine; the dearer of two minimums that Azure speaks of."""
-        return ProviderTerms(
-            provider="azure", billing=BillingRule(minimum_seconds=300), notice=WARNING
-        )
-
-    def accelerators(self) -> Iterable[Accelerator]:
-        """Yield nothing: the bundled tables know them."""
-        return ()
 
 
 class AzureLivePrices:

@@ -13,7 +13,7 @@ from finsched_gcp.capacity import GcpCapacity
 from finsched_gcp.checks import GcpChecks
 from finsched_gcp.compute import Bootstrap, GcpCompute
 from finsched_gcp.pace import Patience
-from finsched_gcp.prices import CatalogPrices, live_prices
+from finsched_gcp.prices import CATALOG_PRICES, live_prices
 
 if TYPE_CHECKING:
     from finsched_gcp.settings import GcpSettings
@@ -67,7 +67,7 @@ def assemble(
     api = Api(settings.project, settings.endpoint, patience)
     return Provider(
         name="gcp",
-        prices=CatalogPrices(),
+        prices=CATALOG_PRICES,
         compute=GcpCompute(api, settings, bootstrap or _BootstrapOnUse(settings)),
         inventory=_InventoryOnUse(api),
         live_prices=live_prices(settings),

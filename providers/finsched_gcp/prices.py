@@ -7,15 +7,16 @@ counts only where the machine is known to be sold, in the zones that are known.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from finsched.errors import NotAuthorized, NotConfigured
 from finsched.model.evidence import Evidence, Quality
-from finsched.model.market import Accelerator, BillingRule, InstanceType, Offer, ProviderTerms
+from finsched.model.market import BillingRule, InstanceType, Offer, ProviderTerms
 from finsched.provider import PriceAnswer, Provider
 from finsched.toolbox.json_api import JsonApi, Patience, known_form
+from finsched.toolbox.price_list import PriceList
 from finsched_gcp import prices_fetch as fetch
 from finsched_gcp import prices_parse as parse
 from finsched_gcp.credentials import are_configured
@@ -32,6 +33,11 @@ PATIENCE = Patience(seconds=60.0, silent_seconds=20.0)
 
 WARNING = timedelta(seconds=30)
 
+CATALOG_PRICES = PriceList(
+    of=ProviderTerms(provider="gcp", billing=BillingRule(minimum_seconds=60), notice=WARNING)
+)
+"""A quote takes the catalog's offers; the terms hold for every machine of Compute Engine."""
+
 
 def provider(settings: Settings) -> Provider:
     """Return Google Cloud as a price list, for those who do not launch there.
@@ -45,30 +51,12 @@ def provider(settings: Settings) -> Provider:
             fix="make an API key for the Cloud Billing API, or run"
             " `gcloud auth application-default login`",
         )
-    return Provider(name="gcp", prices=CatalogPrices(), live_prices=live_prices(chosen))
+    return Provider(name="gcp", prices=CATALOG_PRICES, live_prices=live_prices(chosen))
 
 
 def live_prices(settings: GcpSettings) -> GcpLivePrices:
     """Return what asks for prices, with an API key or the application default credentials."""
     return GcpLivePrices(settings)
-
-
-class CatalogPrices:
-    """No offers of its own: a quote takes those of the catalog, with their age."""
-
-    def offers(self) -> Iterable[Offer]:
-        """Yield nothing."""
-        return ()
-
-    def terms(self) -> ProviderTerms:
-        """Return what holds for every machine of Compute Engine."""
-        return ProviderTerms(
-            provider="gcp", billing=BillingRule(minimum_seconds=60), notice=WARNING
-        )
-
-    def accelerators(self) -> Iterable[Accelerator]:
-        """Yield nothing: the bundled tables know them."""
-        return ()
 
 
 class GcpLivePrices:

@@ -16,7 +16,7 @@ from finsched.testing.prices_conformance import PricesConformance
 from finsched.testing.web import Site, served
 from finsched_azure import prices_parse as parse
 from finsched_azure.interruptions import BANDS, EvictionRates, priors_of
-from finsched_azure.prices import REGIONS, CatalogPrices, live_prices
+from finsched_azure.prices import CATALOG_PRICES, REGIONS, live_prices
 from finsched_azure.settings import AzureSettings
 
 from .prices_lab import RETAIL, TOKEN, Lab
@@ -175,7 +175,7 @@ class TestAzurePrices(PricesConformance):
     def provider(self, settings: AzureSettings) -> Provider:
         return Provider(
             name="azure",
-            prices=CatalogPrices(),
+            prices=CATALOG_PRICES,
             live_prices=live_prices(settings, lambda: TOKEN),
             interruptions=EvictionRates(lambda: TOKEN, settings.endpoint),
         )

@@ -18,7 +18,7 @@ from finsched.provider import Provider
 from finsched.testing.prices_conformance import PricesConformance
 from finsched.testing.web import Asked, Reply, Site, served
 from finsched_gcp import prices_parse as parse
-from finsched_gcp.prices import KEY_VARIABLE, CatalogPrices, live_prices, provider
+from finsched_gcp.prices import CATALOG_PRICES, KEY_VARIABLE, live_prices, provider
 from finsched_gcp.prices_parse import Rate, Tariff
 from finsched_gcp.settings import GcpSettings
 
@@ -195,7 +195,7 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 class TestGcpPrices(PricesConformance):
     @pytest.fixture
     def provider(self, settings: GcpSettings) -> Provider:
-        return Provider(name="gcp", prices=CatalogPrices(), live_prices=live_prices(settings))
+        return Provider(name="gcp", prices=CATALOG_PRICES, live_prices=live_prices(settings))
 
     @pytest.fixture
     def known(self, known: dict[str, InstanceType]) -> dict[str, InstanceType]:
