@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from finsched.bootstrap.lender import StoreLender
-from finsched.provider import LaunchRequest, Provider
+from finsched.provider import Provider
 from finsched_aws.api import Api
+from finsched_aws.bootstrap import NodeBootstrap
 from finsched_aws.capacity import AwsCapacity
 from finsched_aws.checks import AwsChecks
 from finsched_aws.compute import AwsCompute, Bootstrap
@@ -23,25 +24,6 @@ if TYPE_CHECKING:
 _POLL_EVERY = timedelta(seconds=15)
 
 
-class _BootstrapOnUse:
-    """The node's bootstrap, imported for a launch: a quote has no time for it."""
-
-    def __init__(self, api: Api, settings: AwsSettings) -> None:
-        self._api = api
-        self._settings = settings
-
-    def __call__(self, request: LaunchRequest) -> str:
-        return self._made()(request)
-
-    def forget(self, request: LaunchRequest) -> None:
-        self._made().forget(request)
-
-    def _made(self) -> Bootstrap:
-        from finsched_aws.bootstrap import NodeBootstrap  # noqa: PLC0415 - heavy
-
-        return NodeBootstrap(self._api, self._settings)
-
-
 def assemble(
     settings: AwsSettings, *, bootstrap: Bootstrap | None = None, patience: Patience | None = None
 ) -> Provider:
@@ -50,7 +32,7 @@ def assemble(
     return Provider(
         name="aws",
         prices=CATALOG_PRICES,
-        compute=AwsCompute(api, settings, bootstrap or _BootstrapOnUse(api, settings)),
+        compute=AwsCompute(api, settings, bootstrap or NodeBootstrap(api, settings)),
         notices=AwsNotices(api),
         inventory=AwsInventory(api),
         live_prices=AwsLivePrices(Api(settings.regions, patience or PATIENCE)),

@@ -7,8 +7,6 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from finsched.bootstrap.place import Place, SecretParameter
-from finsched.bootstrap.prepare import prepare
 from finsched.errors import InvalidRequest, NotConfigured
 from finsched.provider import LaunchRequest
 from finsched.toolbox.error_table import NotFound
@@ -17,6 +15,7 @@ from finsched_aws.errors import ROLE
 from finsched_aws.names import tag_list, tags_of
 
 if TYPE_CHECKING:
+    from finsched.bootstrap.place import SecretParameter
     from finsched_aws.settings import AwsSettings
 
 PARAMETERS = "/finsched"
@@ -36,6 +35,9 @@ class NodeBootstrap:
 
         Raises NotConfigured, InvalidRequest, StoreProblem, and what SSM refuses.
         """
+        from finsched.bootstrap.place import Place  # noqa: PLC0415 - not for a quote
+        from finsched.bootstrap.prepare import prepare  # noqa: PLC0415 - heavy
+
         if not self._instance_profile:
             raise NotConfigured(
                 "aws: no instance profile is set, so a machine could not reach the run's store",
@@ -89,6 +91,8 @@ def parameter_name(request: LaunchRequest) -> str:
 
 
 def _parameter(request: LaunchRequest) -> SecretParameter:
+    from finsched.bootstrap.place import SecretParameter  # noqa: PLC0415
+
     return SecretParameter(
         region=request.offer.region,
         name=parameter_name(request),

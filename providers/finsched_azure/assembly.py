@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from finsched.bootstrap.lender import StoreLender
-from finsched.provider import LaunchRequest, Provider
+from finsched.provider import Provider
 from finsched_azure.api import Api
+from finsched_azure.bootstrap import NodeBootstrap
 from finsched_azure.capacity import AzureCapacity
 from finsched_azure.checks import AzureChecks
 from finsched_azure.compute import AzureCompute, Bootstrap
@@ -22,24 +23,6 @@ if TYPE_CHECKING:
 _POLL_EVERY = timedelta(seconds=15)
 
 
-class _BootstrapOnUse:
-    """The node's bootstrap, imported for a launch: a quote has no time for it."""
-
-    def __init__(self, settings: AzureSettings) -> None:
-        self._settings = settings
-
-    def __call__(self, request: LaunchRequest, rank: int) -> str:
-        return self._made()(request, rank)
-
-    def forget(self, request: LaunchRequest) -> None:
-        self._made().forget(request)
-
-    def _made(self) -> Bootstrap:
-        from finsched_azure.bootstrap import NodeBootstrap  # noqa: PLC0415 - heavy
-
-        return NodeBootstrap(self._settings)
-
-
 def assemble(
     settings: AzureSettings,
     *,
@@ -49,7 +32,7 @@ def assemble(
 ) -> Provider:
     """Return Azure; no network call is made. `bootstrap` replaces what starts the node agent."""
     api = Api(settings, patience, credential=credential)
-    compute = AzureCompute(api, settings, bootstrap or _BootstrapOnUse(settings))
+    compute = AzureCompute(api, settings, bootstrap or NodeBootstrap(settings))
     return Provider(
         name="azure",
         prices=CATALOG_PRICES,

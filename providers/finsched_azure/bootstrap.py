@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from finsched.bootstrap.place import DeleteVirtualMachine, Place
-from finsched.bootstrap.prepare import forget, prepare
 from finsched.errors import NotConfigured
 from finsched.provider import LaunchRequest
 from finsched_azure.errors import PAGE
@@ -25,6 +23,9 @@ class NodeBootstrap:
 
         Raises NotConfigured, InvalidRequest, StoreProblem.
         """
+        from finsched.bootstrap.place import DeleteVirtualMachine, Place  # noqa: PLC0415 - not for a quote
+        from finsched.bootstrap.prepare import prepare  # noqa: PLC0415 - heavy
+
         if not self._settings.identity:
             raise NotConfigured(
                 "azure: no identity is set, so a machine could neither reach the run's store nor"
@@ -41,4 +42,6 @@ class NodeBootstrap:
 
     def forget(self, request: LaunchRequest) -> None:
         """Delete what is left of the secrets of an attempt; raises StoreProblem."""
+        from finsched.bootstrap.prepare import forget  # noqa: PLC0415
+
         forget(request)

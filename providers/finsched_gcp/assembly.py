@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from finsched.bootstrap.lender import StoreLender
-from finsched.provider import Inventory, LaunchRequest, OwnedResource, Provider
+from finsched.provider import Inventory, OwnedResource, Provider
 from finsched_gcp.api import Api
+from finsched_gcp.bootstrap import NodeBootstrap
 from finsched_gcp.capacity import GcpCapacity
 from finsched_gcp.checks import GcpChecks
 from finsched_gcp.compute import Bootstrap, GcpCompute
@@ -19,24 +20,6 @@ if TYPE_CHECKING:
     from finsched_gcp.settings import GcpSettings
 
 _POLL_EVERY = timedelta(seconds=15)
-
-
-class _BootstrapOnUse:
-    """The node's bootstrap, imported for a launch: a quote has no time for it."""
-
-    def __init__(self, settings: GcpSettings) -> None:
-        self._settings = settings
-
-    def __call__(self, request: LaunchRequest, rank: int) -> str:
-        return self._made()(request, rank)
-
-    def forget(self, request: LaunchRequest) -> None:
-        self._made().forget(request)
-
-    def _made(self) -> Bootstrap:
-        from finsched_gcp.bootstrap import NodeBootstrap  # noqa: PLC0415 - heavy
-
-        return NodeBootstrap(self._settings)
 
 
 class _InventoryOnUse:
@@ -68,7 +51,7 @@ def assemble(
     return Provider(
         name="gcp",
         prices=CATALOG_PRICES,
-        compute=GcpCompute(api, settings, bootstrap or _BootstrapOnUse(settings)),
+        compute=GcpCompute(api, settings, bootstrap or NodeBootstrap(settings)),
         inventory=_InventoryOnUse(api),
         live_prices=live_prices(settings),
         capacity=GcpCapacity(api),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from finsched.bootstrap import prepare
-from finsched.bootstrap.place import DeleteInstance, Place
 from finsched.provider import LaunchRequest
 from finsched_gcp.names import PROVIDER
 
@@ -21,15 +19,20 @@ class NodeBootstrap:
 
     def __call__(self, request: LaunchRequest, rank: int) -> str:
         """Return a machine's user data. Raises NotConfigured, InvalidRequest, StoreProblem."""
+        from finsched.bootstrap.place import DeleteInstance, Place  # noqa: PLC0415 - not for a quote
+        from finsched.bootstrap.prepare import prepare  # noqa: PLC0415 - heavy
+
         place = Place(
             cloud=PROVIDER,
             ending=DeleteInstance(api_url=self._settings.endpoint),
             node_rank=rank,
             access=self._settings.access,
         )
-        return prepare.prepare(request, place)
+        return prepare(request, place)
 
     def forget(self, request: LaunchRequest) -> None:
         """Delete what is left of a launch's secrets; raises StoreProblem."""
+        from finsched.bootstrap.prepare import forget  # noqa: PLC0415
+
         if request.secrets:
-            prepare.forget(request)
+            forget(request)
