@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from finsched.node.cadence import Pace, PaceFile
+from finsched.node.checkpoint import Committer
 from finsched.node.clock import utc_now
 from finsched.node.commit_log import CommitLog, CommitWriter, Fenced
 from finsched.node.config import NodeConfig
@@ -23,6 +24,7 @@ from finsched.node.job_process import JobProcess
 from finsched.node.keeping import Keeper, KeepingTools, keeper
 from finsched.node.mailbox import Mailbox
 from finsched.node.output import OutputLog, output_objects
+from finsched.node.parting import Parting
 from finsched.node.peers import Peers, restored_at
 from finsched.node.prefetch import Prefetch
 from finsched.node.process_tree import kill_descendants
@@ -90,6 +92,7 @@ class Agent:
         self._pace_file = (
             PaceFile(around.workspace.checkpoint_every, self._pace) if self._pace else None
         )
+        self._parting = Parting(self._peers, around.watch, self._reports, self._while_watching)
         self._hinted = False
         self._begun: Begun | None = None
 
@@ -141,8 +144,6 @@ class Agent:
     def _begin(self, restored: Restored) -> Restored:
         """Start when all nodes can, from the one checkpoint that the leader has verified."""
         self._begun = self._peers.begin(restored)
-        if self._peers.leads:
-            return restored
         log, into = CommitLog(self._around.store), self._around.workspace.restored
         return restored_at(self._begun.checkpoint, restored, log, self._fetcher, into)
 
@@ -195,9 +196,10 @@ class Agent:
             staged_at = time.monotonic()
             if ended := self._set_up(Restored()):
                 return ended
-            self._report_ready(
-                fetch_seconds=staged_at - began_at, setup_seconds=time.monotonic() - staged_at
-            )
+            seconds = {"fetch": staged_at - began_at, "setup": time.monotonic() - staged_at}
+            cause = self._while_watching(self._peers.wait_until_ready)
+        if cause is None:
+            self._report_ready(fetch_seconds=seconds["fetch"], setup_seconds=seconds["setup"])
             cause = self._wait_for_go()
         return Ended(end=cause.end, detail=cause.detail) if cause else None
 
@@ -240,23 +242,25 @@ class Agent:
         job = self._start(self._config.run_command, restored)
         self._around.workspace.started.touch()
         self._reports.started(restored, self._fetcher.downloaded_bytes)
-        committer = self._keeper(restored)
-        exit_code, cause = self._supervise(job, committer)
+        keeper = self._keeper(restored)
+        exit_code, cause = self._supervise(job, keeper)
         self._reports.progress(last=True)
-        cause = cause or self._wait_for_peers(exit_code)
-        stored = committer is None or committer.finish(
-            whole=exit_code == 0, deadline=time.monotonic() + self._seconds_to_commit(cause)
-        )
-        if committer and committer.fenced:
-            raise Fenced(committer.fenced)
-        return self._judge(exit_code, cause, stored=stored)
+        if not isinstance(keeper, Committer) and not self._peers.leads:
+            cause = self._parting.follow(keeper, exit_code, cause)
+            return self._judge(exit_code, cause, stored=True)
+        return self._finish(keeper, exit_code, cause or self._parting.wait_for_all(exit_code))
 
-    def _wait_for_peers(self, exit_code: int) -> Cause | None:
-        """The work of a gang is done when every node has done its part; None where it is."""
-        if exit_code == 0:
-            return self._while_watching(self._peers.wait_until_done)
-        self._tell_peers(_job_failed(exit_code))
-        return None
+    def _finish(self, keeper: Keeper | None, exit_code: int, cause: Cause | None) -> Ended:
+        """Commit what is left, for all nodes."""
+        seconds = self._seconds_to_commit(cause)
+        if exit_code and self._peers.gang:  # a node that is gone answers no more
+            seconds = min(seconds, self._around.watch.reserve.total_seconds())
+        stored = not isinstance(keeper, Committer) or keeper.finish(
+            whole=exit_code == 0, deadline=time.monotonic() + seconds
+        )
+        if keeper and keeper.fenced:
+            raise Fenced(keeper.fenced)
+        return self._judge(exit_code, cause, stored=stored)
 
     def _start(self, command: str, restored: Restored) -> JobProcess:
         around = self._around
@@ -327,9 +331,7 @@ class Agent:
         return exit_code, cause
 
     def _ask_to_end(self, job: JobProcess, committer: Keeper | None, cause: Cause) -> datetime:
-        if notice := self._around.watch.notices.notice:
-            self._reports.notice(notice)
-            self._peers.warn(cause.end, cause.ends_at)
+        self._parting.warn(cause)
         if committer:
             committer.hurry()
         job.signal()

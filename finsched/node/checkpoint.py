@@ -59,6 +59,8 @@ class Committer:
         self._hurried_since_ns = 0
         self._finished = False
         self._left_out = False
+        self._passed_over: Snapshot | None = None  # a save that the nodes did not make together
+        self._files: tuple[CommittedFile, ...] = ()
         self._failures = 0
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
 
@@ -103,6 +105,8 @@ class Committer:
         due = settled and (
             self._thrift.is_due(snapshot, now) or self._hurried or ended_at is not None
         )
+        if ended_at is not None and self._tools.companions:
+            due = self._at_rest(ended_at)  # the others may have something new
         done = self._try_to_commit(snapshot) if due else True
         self._finished = ended_at is not None and done
 
@@ -124,19 +128,22 @@ class Committer:
     def _settled(self, moment: float) -> bool:
         """Say whether the directory holds a new checkpoint that was at rest at this moment."""
         snapshot = self._quiescence.snapshot
-        new = is_checkpoint(snapshot) and snapshot != self._committed
-        return new and (
-            self._quiet_seconds == 0 or self._quiescence.seconds(moment) >= self._quiet_seconds
-        )
+        new = is_checkpoint(snapshot) and snapshot not in {self._committed, self._passed_over}
+        return new and self._at_rest(moment)
+
+    def _at_rest(self, moment: float) -> bool:
+        return self._quiet_seconds == 0 or self._quiescence.seconds(moment) >= self._quiet_seconds
 
     def _try_to_commit(self, snapshot: Snapshot) -> bool:
+        last = self._job_ended_at is not None
         try:
             self._commit(snapshot)
         except Changed:
             return False
         except Apart as error:
             self._tools.reports.warning(f"a save is left out: {error}")
-            self._left_out = self._job_ended_at is not None  # the nodes will save no more
+            self._passed_over = snapshot
+            self._left_out = last  # the nodes will save no more
             return self._left_out
         except (StoreError, OSError) as error:
             self._failures += 1
@@ -149,13 +156,15 @@ class Committer:
 
     def _commit(self, snapshot: Snapshot) -> None:
         started = time.monotonic()
-        parts, written_ns = self._tools.parts, max(file.modified_ns for file in snapshot)
+        parts, written_ns = self._tools.parts, _written_ns(snapshot)
         meter = Meter(sum(file.size for file in snapshot), self._tools.reports.uploading)
         with staged(snapshot, self._directory, self._staging) as aside:
             own = tuple(parts.store(aside / f.name, f.name, meter.passed) for f in snapshot)
         files = (*own, *self._others(snapshot, written_ns))
+        if _contents(files) == _contents(self._files):
+            return
         commit = self._tools.writer.commit(files, self._tools.progress.at(written_ns))
-        self._committed = snapshot
+        self._committed, self._files = snapshot, files
         self._thrift.keep()
         self.last_upload_seconds = time.monotonic() - started
         self._tools.marker.touch()
@@ -187,3 +196,11 @@ class Committer:
             longest = 0.5 if self._hurried else _LONGEST_PAUSE_SECONDS
             return min(0.5 * 2.0 ** min(self._failures, 10), longest)
         return min(max(self._quiet_seconds / 4, 0.02), 0.5)
+
+
+def _written_ns(snapshot: Snapshot) -> int:
+    return max((file.modified_ns for file in snapshot), default=0)
+
+
+def _contents(files: tuple[CommittedFile, ...]) -> set[tuple[int, str, str]]:
+    return {(file.rank, file.name, file.sha256) for file in files}

@@ -10,9 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from finsched.node.commit_log import CommittedFile, file_from
+from finsched.node.cadence import Pace
+from finsched.node.clock import monotonic
+from finsched.node.commit_log import Committed, CommittedFile, file_from
 from finsched.node.gang import Gang, Round
 from finsched.node.parts import Changed
+
+_PATIENCE_AFTER_ONE_SAVE = 3  # intervals
+_MANY = 2
 
 
 class Apart(Exception):
@@ -59,31 +64,38 @@ class Save:
 
 
 class Companions:
-    """Asks the other nodes of a gang for their parts, round by round."""
+    """Asks the other nodes of a gang for their parts, round by round.
 
-    def __init__(self, gang: Gang) -> None:
+    At first everybody may save, and is waited for. A node that has had nothing new for one interval
+    counts as silent, one that saved just once after three; who saved again is always waited for.
+    """
+
+    def __init__(self, gang: Gang, pace: Pace, last: Committed | None) -> None:
         self._gang = gang
+        self._pace = pace
         self._number = 0
         self._accepted = 0
         self._accepted_ns = 0
-        self._expected: frozenset[int] = frozenset()  # they saved something new the last time
-        self._candidate = (0, 0, self._expected)
+        writers = {file.rank for file in last.files} if last else set[int]()
+        self._saves = dict.fromkeys(writers, _MANY)  # how often a node had something new
+        self._silent = {*gang.others} - writers if last else set[int]()
+        self._heard_at: dict[int, float] = {}  # when a node last had something new
+        self._candidate = (0, 0)
 
     def collect(self, save: Save, *, go_on: Callable[[], bool]) -> tuple[CommittedFile, ...]:
         """Return the others' files that belong to a save of the leader.
 
-        Raises Apart, Changed where it was not to go on, StoreError.
-
-        The round stands for accepted only when `accept` is called.
+        Raises Apart, and Changed where the round has to be asked again. It stands for accepted only
+        when `accept` is called.
         """
         shares = self._ask(save, go_on)
         self._require_together(save, shares)
-        self._candidate = (self._number, save.written_ns, _fresh(shares))
+        self._candidate = (self._number, save.written_ns)
         return tuple(file for _, share in sorted(shares.items()) for file in share.files)
 
     def accept(self) -> None:
         """The round has become a commit: what it told need not be sent again."""
-        self._accepted, self._accepted_ns, self._expected = self._candidate
+        self._accepted, self._accepted_ns = self._candidate
 
     def _ask(self, save: Save, go_on: Callable[[], bool]) -> Mapping[int, Share]:
         self._number += 1
@@ -93,34 +105,59 @@ class Companions:
             accepted=self._accepted,
             newer_than_ns=max(halfway_ns, save.since_ns),
             last=save.last,
-            hurry=save.since_ns > 0,
+            silent=tuple(sorted(self._silent)),
         )
         self._gang.ask(asked)
-        answers = self._gang.gather(question(self._number), go_on=go_on)
-        if answers is None:
-            raise Changed("the next save has begun before every node had sent this one")
-        return {rank: Share.from_document(answer) for rank, answer in answers.items()}
+        waited_from, patient = monotonic(), not (save.last or save.since_ns)
+        answers = self._gang.gather(
+            question(self._number),
+            go_on=lambda: go_on() and not (patient and self._have_fallen_silent(waited_from)),
+        )
+        shares = {rank: Share.from_document(answer) for rank, answer in answers.items()}
+        self._note(shares)
+        if len(shares) < len(self._gang.others):
+            raise Changed("not every node has sent its part of this save")
+        return shares
+
+    def _have_fallen_silent(self, now_asked_at: float) -> bool:
+        """Say whether a node that is waited for has had nothing new for too long."""
+        return any(self._is_too_long_silent(rank, now_asked_at) for rank in self._gang.others)
+
+    def _is_too_long_silent(self, rank: int, now_asked_at: float) -> bool:
+        if rank in self._silent:
+            return False
+        saves = self._saves.get(rank, 0)
+        if saves >= _MANY:
+            return False
+        intervals = _PATIENCE_AFTER_ONE_SAVE if saves else 1
+        since = self._heard_at.setdefault(rank, now_asked_at)
+        return monotonic() - since > intervals * self._pace.every_seconds
+
+    def _note(self, shares: Mapping[int, Share]) -> None:
+        """Learn who saves and who does not."""
+        fresh = {rank for rank, share in shares.items() if share.fresh and share.files}
+        self._heard_at |= dict.fromkeys(fresh, monotonic())
+        self._saves |= {rank: self._saves.get(rank, 0) + 1 for rank in fresh}
+        self._silent -= fresh
+        waited_for = {*self._gang.others} - shares.keys()
+        now = monotonic()
+        self._silent |= {rank for rank in waited_for if self._is_too_long_silent(rank, now)}
 
     def _require_together(self, save: Save, shares: Mapping[int, Share]) -> None:
         if torn := [rank for rank, share in shares.items() if not share.settled]:
             raise Apart(f"{_nodes(torn)} ended in the middle of a save")
-        writers = {rank: share for rank, share in shares.items() if share.files}
-        everything_ended_well = save.whole and all(share.whole for share in shares.values())
-        if save.last and writers and not everything_ended_well:
+        if save.whole and all(share.whole for share in shares.values()):
+            return
+        if save.last and any(share.files for share in shares.values()):
             raise Apart("the nodes were cut off, not all of them after the same save")
-        late = sorted(self._expected - _fresh(shares))
-        if late and not everything_ended_well:
-            self._expected -= {*late}  # who stays silent twice is not waited for
-            raise Apart(f"{_nodes(late)} did not save together with the first one")
+        late = [rank for rank, each in shares.items() if not each.fresh]
+        if late := [rank for rank in late if rank not in self._silent]:
+            raise Apart(f"{_nodes(late)} ended without saving together with the first one")
 
 
 def question(number: int) -> str:
     """Return the name under which a round is answered."""
     return f"{number:08d}"
-
-
-def _fresh(shares: Mapping[int, Share]) -> frozenset[int]:
-    return frozenset(rank for rank, share in shares.items() if share.fresh)
 
 
 def _nodes(ranks: list[int]) -> str:

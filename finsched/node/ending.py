@@ -73,6 +73,11 @@ class Watch:
             self.gang.close()
 
     @property
+    def latest_end(self) -> datetime:
+        """When a machine that has nothing more to do is to be done."""
+        return utc_now() + self.reserve
+
+    @property
     def reserve(self) -> timedelta:
         """How long the last checkpoint may take when it is we who set the end."""
         return timedelta(seconds=max(self.config.reserve_seconds, _SHORTEST_RESERVE_SECONDS))

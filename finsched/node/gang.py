@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from finsched.node.clock import from_iso, to_iso
+from finsched.node.clock import from_iso, pause, to_iso
 from finsched.node.documents import count, read_document, text
 from finsched.node.numbered import NumberedObjects
 from finsched.node.store import Store, StoreError, with_retries
 
 LEADER = 0
-HERE = "here"  # a node is set up, and tells its address
+READY = "ready"  # a node of a standby has staged what it needs
+HERE = "here"  # a node is set up, and tells which checkpoint it has
 DONE = "done"  # a node's command has ended by itself
 _ASK_AGAIN_SECONDS = 0.2
 
@@ -35,15 +35,16 @@ class Incomplete(Exception):
 class Round:
     """The leader asks for everybody's part of a checkpoint.
 
-    A file counts as new when it was written after `newer_than_ns`. `accepted` is the last round
-    that became a commit, 0 for none. The `last` round waits until every node's command has ended.
+    A file counts as new when it was written after `newer_than_ns`, and a node answers when it has
+    new ones; those that are `silent` are known not to save. `accepted` is the last round that
+    became a commit, 0 for none. The `last` round waits until every node's command has ended.
     """
 
     number: int
     accepted: int
     newer_than_ns: int
     last: bool
-    hurry: bool
+    silent: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +108,7 @@ class Gang:
             accepted=asked.accepted,
             newer_than_ns=asked.newer_than_ns,
             last=asked.last,
-            hurry=asked.hurry,
+            silent=list(asked.silent),
         )
 
     def tell_end(self, end: str, detail: str, ends_at: datetime | None) -> None:
@@ -129,32 +130,30 @@ class Gang:
 
     def gather(
         self, question: str, *, go_on: Callable[[], bool]
-    ) -> Mapping[int, Mapping[str, Any]] | None:
-        """Return the answers of all other nodes, or None when it is not to go on; StoreError."""
+    ) -> Mapping[int, Mapping[str, Any]]:
+        """Return the answers of all other nodes, or those that came until it is not to go on.
+
+        A store that cannot be reached is asked again.
+        """
         answers: dict[int, Mapping[str, Any]] = {}
+        while True:
+            with suppress(StoreError):
+                answers.update(self._new_answers(question, answers))
+            if len(answers) == self.nodes - 1 or not go_on():
+                return answers
+            pause(min(_ASK_AGAIN_SECONDS, self._poll_seconds))
 
-        def look() -> None:
-            answers.update(self._new_answers(question, answers))
-
-        with_retries(look)
-        while len(answers) < self.nodes - 1:
-            if not go_on():
-                return None
-            time.sleep(min(_ASK_AGAIN_SECONDS, self._poll_seconds))
-            with_retries(look)
-        return answers
-
-    def missing(self, question: str) -> list[int]:
-        """Return the ranks that have not answered; raises StoreError."""
-        there = self._new_answers(question, {})
-        return [rank for rank in range(1, self.nodes) if rank not in there]
+    @property
+    def others(self) -> range:
+        """The ranks of those that do not lead."""
+        return range(LEADER + 1, self.nodes)
 
     def _new_answers(self, question: str, known: Mapping[int, Any]) -> dict[int, Mapping[str, Any]]:
         found = {}
         for stored in self._store.list(f"{self._folder}/answers/{question}"):
             name = stored.key.rpartition("/")[2].removesuffix(".json")
             rank = int(name) if name.isdecimal() else LEADER
-            if rank not in known and rank in range(1, self.nodes):
+            if rank not in known and rank in self.others:
                 found[rank] = _answer(self._store.get(stored.key))
         return found
 
@@ -188,7 +187,7 @@ class Gang:
                 accepted=count(told["accepted"]),
                 newer_than_ns=count(told["newer_than_ns"]),
                 last=told["last"] is True,
-                hurry=told["hurry"] is True,
+                silent=tuple(count(rank) for rank in told["silent"]),
             )
         elif told["kind"] == "end" and self.end is None and told["by"] != self.rank:
             ends_at = from_iso(told["ends_at"]) if told["ends_at"] else None

@@ -59,7 +59,7 @@ def _committer(
         reports=tools.reports,
         pace=pace,
         marker=tools.workspace.committed,
-        companions=Companions(gang) if gang else None,
+        companions=Companions(gang, pace, restored.commit) if gang else None,
     )
     return Committer(tools.workspace.job / path, tools.workspace.staging, own)
 

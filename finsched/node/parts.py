@@ -34,7 +34,8 @@ class Parts:
     def __init__(self, store: Store, attempt: int, *, keep: int, rank: int = 0) -> None:
         self._store = store
         self._rank = rank
-        self._folder = f"parts/{attempt:06d}"
+        node = f"/{rank:06d}" if rank else ""  # no node may touch what another one has sent
+        self._folder = f"parts/{attempt:06d}{node}"
         self._attempt = attempt
         self._kept: deque[Committed] = deque(maxlen=keep)
         self._keys: dict[str, str] = {}

@@ -6,21 +6,24 @@ Alone, a node leads, and there is nobody to wait for.
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from finsched.node.clock import monotonic, pause, utc_now
 from finsched.node.commit_log import CommitLog, Committed
 from finsched.node.fetch import Damaged, Fetcher
-from finsched.node.gang import DONE, HERE, Begun, Gang, Incomplete
+from finsched.node.gang import DONE, HERE, READY, Begun, Gang, Incomplete
 from finsched.node.own_address import own_address
 from finsched.node.restore import Restored
 from finsched.node.store import StoreError
 
 _LONGEST_WAIT_SECONDS = 1200.0  # for the other nodes to boot and to set up
 _TICK_SECONDS = 0.05
+_ASK_AGAIN_SECONDS = 1.0
+_A_MOMENT_SECONDS = 3.0
 _THIS_MACHINE = "127.0.0.1"
 
 
@@ -31,16 +34,20 @@ class Peers:
         self.gang = gang
         self.leads = gang is None or gang.leads
 
+    def wait_until_ready(self) -> None:
+        """Say that this node of a standby is ready; the leader waits for all."""
+        self._meet(READY, {})
+
     def begin(self, restored: Restored) -> Begun:
-        """Wait until every node is ready to start; raises Incomplete, StoreError."""
+        """Wait until every node is ready to start, and from which checkpoint; raises Incomplete."""
         checkpoint = restored.commit.number if restored.commit else None
         if self.gang is None:
             return Begun(leader_address=_THIS_MACHINE, checkpoint=checkpoint)
         if self.leads:
             return _lead(self.gang, checkpoint)
-        self.gang.answer(HERE, {"address": own_address()})
+        _insist(lambda gang: gang.answer(HERE, {"checkpoint": checkpoint}), self.gang)
         while self.gang.begun is None:
-            time.sleep(_TICK_SECONDS)
+            pause(_TICK_SECONDS)
         return self.gang.begun
 
     def warn(self, end: str, ends_at: datetime) -> None:
@@ -57,13 +64,28 @@ class Peers:
             _tell(self.gang, end, f"{where}{detail or end}", None)
 
     def wait_until_done(self) -> None:
-        """Say that this node has done its part; the leader waits for all. Raises StoreError."""
-        if self.gang is None:
-            return
-        if self.leads:
-            self.gang.gather(DONE, go_on=lambda: True)
-        else:
-            self.gang.answer(DONE, {})
+        """Say that this node has done its part; the leader waits for all."""
+        self._meet(DONE, {})
+
+    def wait_until_over(self, until: datetime | None = None) -> bool:
+        """Stay until the leader needs nothing more of this node; False where it is too late."""
+        gang = self.gang
+        while gang and not gang.is_over and (until is None or utc_now() < until):
+            pause(_TICK_SECONDS)
+        return gang is None or gang.is_over
+
+    def hear_of_an_end(self) -> bool:
+        """Wait a moment for a word of another node that explains why a command failed here."""
+        give_up_at = monotonic() + _A_MOMENT_SECONDS
+        while self.gang and self.gang.end is None and monotonic() < give_up_at:
+            pause(_TICK_SECONDS)
+        return self.gang is not None and self.gang.end is not None
+
+    def _meet(self, question: str, content: Mapping[str, Any]) -> None:
+        if self.gang and self.leads:
+            self.gang.gather(question, go_on=lambda: True)
+        elif self.gang:
+            _insist(lambda gang: gang.answer(question, content), self.gang)
 
     def let_go(self) -> None:
         """Let the others end: the leader has said its last word."""
@@ -90,14 +112,31 @@ def restored_at(
     return Restored(commit=commit, directory=directory)
 
 
-def _lead(gang: Gang, checkpoint: int | None) -> Begun:
-    if gang.gather(HERE, go_on=_until(_LONGEST_WAIT_SECONDS)) is None:
-        ranks = ", ".join(map(str, gang.missing(HERE)))
+def _lead(gang: Gang, own: int | None) -> Begun:
+    answers = gang.gather(HERE, go_on=_until(_LONGEST_WAIT_SECONDS))
+    if missing := [rank for rank in gang.others if rank not in answers]:
+        ranks = ", ".join(map(str, missing))
         minutes = _LONGEST_WAIT_SECONDS / 60
         raise Incomplete(f"node {ranks} of {gang.nodes} has not come within {minutes:g} min")
-    begun = Begun(leader_address=own_address(), checkpoint=checkpoint)
+    found = [own, *(answer.get("checkpoint") for answer in answers.values())]
+    begun = Begun(leader_address=own_address(), checkpoint=_that_all_have(found))
     gang.begin(begun)
     return begun
+
+
+def _that_all_have(found: Sequence[int | None]) -> int | None:
+    """Return the newest checkpoint that no node found damaged."""
+    known = [number for number in found if number is not None]
+    return min(known) if len(known) == len(found) else None
+
+
+def _insist(act: Callable[[Gang], None], gang: Gang) -> None:
+    """Act until the store lets us; the lease ends what never comes back."""
+    while True:
+        try:
+            return act(gang)
+        except StoreError:
+            pause(_ASK_AGAIN_SECONDS)
 
 
 def _tell(gang: Gang, end: str, detail: str, ends_at: datetime | None) -> None:
@@ -106,5 +145,5 @@ def _tell(gang: Gang, end: str, detail: str, ends_at: datetime | None) -> None:
 
 
 def _until(seconds: float) -> Callable[[], bool]:
-    give_up_at = time.monotonic() + seconds
-    return lambda: time.monotonic() < give_up_at
+    give_up_at = monotonic() + seconds
+    return lambda: monotonic() < give_up_at

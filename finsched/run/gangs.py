@@ -34,12 +34,18 @@ def is_broken(attempt: Attempt, statuses: Mapping[str, InstanceStatus], real_now
 
 
 def lost_a_node(attempt: Attempt, told: AttemptEnd, reasons: Collection[EndReason | None]) -> bool:
-    """Say whether a command failed because another machine of its gang was lost.
+    """Say whether a command failed because another machine of its gang was lost, or about to be.
 
     Nodes notice a lost peer as a broken connection, sooner than anybody else.
     """
-    is_gang = len(attempt.instance_ids) > 1
-    return is_gang and told is AttemptEnd.JOB_FAILED and not _LOSSES.isdisjoint(reasons)
+    if len(attempt.instance_ids) < 2 or told is not AttemptEnd.JOB_FAILED:
+        return False
+    return attempt.notice_at is not None or not _LOSSES.isdisjoint(reasons)
+
+
+def waited_in_vain(attempt: Attempt, reasons: Collection[EndReason | None]) -> bool:
+    """Say whether we have switched machines off because another one had left them alone."""
+    return len(attempt.instance_ids) > 1 and EndReason.ENDED_ITSELF in reasons
 
 
 def _is_missed(status: InstanceStatus, real_now: datetime) -> bool:

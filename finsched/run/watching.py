@@ -62,6 +62,7 @@ def watch(
     """
     statuses = provider.compute.poll(attempt.instance_ids) if provider.compute else {}
     farewell = _hear(journal, attempt, post, clock)
+    attempt = journal.run.attempts[attempt.number - 1]  # as it stands after what was heard
     over = farewell is not None or gangs.is_broken(attempt, statuses, clock.real(clock.now()))
     if over and _any_running(statuses):
         _switch_off(attempt, provider)
@@ -240,10 +241,12 @@ def _ending(
     if farewell and not gangs.lost_a_node(attempt, farewell.end, reasons):
         return farewell.end, farewell.detail
     is_spot = attempt.placement.offer.capacity_type is CapacityType.SPOT
-    if EndReason.INTERRUPTED in reasons:
+    if EndReason.INTERRUPTED in reasons or (farewell and attempt.notice_at):
         return AttemptEnd.INTERRUPTED, detail or "taken back"
     if is_spot and EndReason.UNKNOWN in reasons:
         return AttemptEnd.INTERRUPTED, detail or "vanished without a word"
+    if gangs.waited_in_vain(attempt, reasons):
+        return AttemptEnd.NODE_FAILED, "a node ended early, and the others waited for it in vain"
     if EndReason.TERMINATED_BY_US in reasons and EndReason.FAILED not in reasons:
         return AttemptEnd.STOPPED, detail or "switched off"
     return AttemptEnd.NODE_FAILED, detail or "the machine ended without a word of its agent"

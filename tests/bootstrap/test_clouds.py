@@ -330,7 +330,7 @@ def test_what_is_left_of_secrets_is_forgotten(clouds: Clouds) -> None:
 
 WORKS = """
 trap 'exit 0' TERM
-while true; do sleep 0.2; date +%N > "$FINSCHED_CHECKPOINT_DIR/n"; done"""
+while true; do sleep 0.6; date +%N > "$FINSCHED_CHECKPOINT_DIR/n"; done"""
 
 
 @pytest.mark.parametrize("cloud", ["gcp", "azure"])

@@ -5,14 +5,11 @@ from __future__ import annotations
 import http.client
 import json
 import os
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from finsched.errors import InvalidRequest
 from finsched.model.evidence import Quality
 from finsched_local.metadata import MetadataServer
 from finsched_local.prices import LocalGpus, LocalPrices, parse_gpus
@@ -119,9 +116,3 @@ def test_without_a_point_of_progress_time_counts_from_the_start(tmp_path: Path) 
     assert not planned.due(tmp_path), "the job has not started"
     (tmp_path / "started").touch()
     assert planned.due(tmp_path)
-
-
-def test_more_than_one_node_is_the_users_mistake(cloud: Any) -> None:
-    request = replace(cloud.request("true"), nodes=2)
-    with pytest.raises(InvalidRequest, match="nodes: 2"):
-        cloud.compute.launch(request)
