@@ -24,13 +24,16 @@ from finsched.node.store import Store
 
 FILES = 4
 ROUNDS = 3
-AT_LEAST = 0.7
 
 
 def main() -> int:
     """Print MiB per second of each way, and their ratio."""
     mebibytes = int(sys.argv[1]) if len(sys.argv) > 1 else 1024
-    os.environ |= {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "us-east-1"}
+    os.environ |= {
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "AWS_REGION": "us-east-1",
+    }
     with tempfile.TemporaryDirectory() as folder:
         files = made(Path(folder), mebibytes)
         server = subprocess.Popen(
@@ -45,6 +48,7 @@ def main() -> int:
 
 
 def made(folder: Path, mebibytes: int) -> list[Path]:
+    """Write files of random bytes, so that no two parts are the same."""
     files = [folder / f"shard-{number}" for number in range(FILES)]
     for file in files:
         with file.open("wb") as stream:
@@ -54,6 +58,7 @@ def made(folder: Path, mebibytes: int) -> list[Path]:
 
 
 def compared(files: list[Path], url: str, mebibytes: int) -> int:
+    """Send the files in each way, in turn, and print the medians."""
     bare = S3Store("bucket-b", endpoint=url, client_options={"allow_http": True})
 
     def plain() -> None:
@@ -77,12 +82,14 @@ def compared(files: list[Path], url: str, mebibytes: int) -> int:
 
 
 def commit(files: list[Path], store: Store) -> None:
+    """Send the files as a committer does."""
     parts = Parts(store, 1, keep=2)
     for file in files:
         parts.store(file, file.name)
 
 
 def timed(action: Callable[[], None]) -> float:
+    """Return how many seconds an action took."""
     began = time.perf_counter()
     action()
     return time.perf_counter() - began

@@ -68,9 +68,11 @@ def or_switch_off(plan: Mapping[str, Any], action: Callable[[], int]) -> None:
         try:
             if status:
                 _send_log(plan)
-            _leave(plan)
         finally:
-            switch_off("now")
+            try:
+                _leave(plan)
+            finally:
+                switch_off("now")
 
 
 def fetch(plan: Mapping[str, Any], wanted: Mapping[str, str]) -> bytes:

@@ -63,7 +63,14 @@ class Renewed(Generic[_Lent]):
     def _renewed(self, held: _Lent | None) -> _Lent:
         try:
             return self._fetch()
-        except (OSError, http.client.HTTPException, ValueError, LookupError, StoreError) as error:
+        except (
+            OSError,
+            http.client.HTTPException,
+            ValueError,
+            TypeError,
+            LookupError,
+            StoreError,
+        ) as error:
             if held is not None and not _ends_within(held, timedelta()):
                 return held
             text = str(error) or type(error).__name__

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from finsched import plugins, policies, quoting
 from finsched.decide.admit import Objection, Refused, admit
@@ -13,6 +14,7 @@ from finsched.decide.scavenging import nothing_cheap
 from finsched.decide.spot.policies import DEFAULT
 from finsched.errors import (
     FinschedError,
+    InvalidRequest,
     NotConfigured,
     NothingFeasible,
     OverThreshold,
@@ -30,6 +32,7 @@ from finsched.run.reserving import reserve
 from finsched.run.submission import Sending, Submission, submit, unwatched
 from finsched.settings import Settings
 
+LOCAL = "local"
 _ERRORS: dict[Objection, type[FinschedError]] = {
     Objection.NOTHING_FEASIBLE: NothingFeasible,
     Objection.OVER_THRESHOLD: OverThreshold,
@@ -84,13 +87,15 @@ def start(
         )
 
     decision = quoted(job)
+    store_base = _store_base(job, settings, store, rehearsed=request is not None)
     rehearsal = None
     if request or not nothing_cheap(job, decision):
         best = _admitted(job, decision, settings)
+        _refuse_folder(None if request else best, store_base)
         rehearsal = _rehearsal(request, placement(job, best, market)) if request else None
     submission = Submission(
         job=job,
-        store_base=_store_base(job, settings, store, rehearsed=request is not None),
+        store_base=store_base,
         best_on_demand=_best_on_demand(job, quoted, market),
         rehearsal=rehearsal,
         policy=policy,
@@ -113,9 +118,20 @@ def _refuse_without_a_door(job: JobSpec, market: Market) -> None:
     raise NotConfigured(
         f"nothing can be launched on {named} from here: the installed providers are {installed},"
         " and `local` counts only where the job's where.clouds names it",
-        fix="install and configure a provider, or prove the job here first:"
+        fix="`finsched check CLOUD JOB` says what is missing there; or prove the job here first:"
         " finsched launch JOB --rehearse",
     )
+
+
+def _refuse_folder(chosen: Quote | None, store_base: str) -> None:
+    """A machine of a cloud cannot reach a folder of this computer."""
+    folder = urlsplit(store_base).scheme == "file"
+    if folder and chosen is not None and chosen.offer.provider != LOCAL:
+        raise InvalidRequest(
+            f"{store_base} is a folder of this computer: machines of {chosen.offer.provider} cannot"
+            " reach it",
+            fix="set checkpoint.uri in the job, or store in the settings, to s3://bucket/folder",
+        )
 
 
 def _admitted(job: JobSpec, decision: Decision, settings: Settings) -> Quote:

@@ -250,7 +250,7 @@ class Supervisor:
         age = stale(run, self._around.clock.now(), self._latency)
         if age is None or run.standing == run.stale_after or run.live_attempt is None:
             return
-        text = f"nothing was kept for {age.total_seconds() / 3600:.1f} h, more than two intervals"
+        text = f"nothing was kept for {_in_words(age)}, more than two intervals"
         cause = WarningCause.STALE_CHECKPOINT
         self._record(Warned(attempt=run.live_attempt.number, text=text, cause=cause))
 
@@ -289,3 +289,10 @@ class Supervisor:
 
     def _record(self, event: Event) -> None:
         self._journal.record(event, self._around.clock.now())
+
+
+def _in_words(age: timedelta) -> str:
+    minutes = age.total_seconds() / 60
+    if minutes < 1:
+        return f"{age.total_seconds():.0f} s"
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"

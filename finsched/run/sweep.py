@@ -57,6 +57,7 @@ class Survey:
 
     finds: tuple[Find, ...]
     unasked: tuple[Unasked, ...] = ()
+    not_set_up: tuple[str, ...] = ()  # and never launched on from here
 
 
 @dataclass(kw_only=True)
@@ -85,15 +86,17 @@ class Sweep:
         The ledger is read after the providers: what they list was written down before it was made.
         """
         owned: list[OwnedResource] = []
-        unasked = []
+        unasked, not_set_up = [], []
         for name in providers or self._names():
             try:
                 owned.extend(self._owned_at(name))  # keeps what came before a failure
             except FinschedError as problem:
                 if providers or self._matters(name, problem):
                     unasked.append(Unasked(name, problem))
+                else:
+                    not_set_up.append(name)
         finds = [find for run, group in by_run(owned) for find in self.judge(run, group)]
-        return Survey(finds=tuple(finds), unasked=tuple(unasked))
+        return Survey(finds=tuple(finds), unasked=tuple(unasked), not_set_up=tuple(not_set_up))
 
     def judge(
         self, run_id: str | None, owned: Sequence[OwnedResource], *, locked: bool = False

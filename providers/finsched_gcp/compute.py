@@ -8,7 +8,14 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from finsched.errors import NoAnswer, NoQuota, ProviderProblem, StoreProblem
+from finsched.errors import (
+    NoAnswer,
+    NoQuota,
+    NotAuthorized,
+    ProviderProblem,
+    StoreProblem,
+    Throttled,
+)
 from finsched.provider import Instance, InstanceState, InstanceStatus, LaunchRequest
 from finsched.toolbox.error_table import NotFound
 from finsched_gcp.api import Api
@@ -91,7 +98,7 @@ class GcpCompute:
             zones = self._zones.for_offer(request.offer)
             user_data = [self._bootstrap(request, rank) for rank in range(request.nodes)]
             return self._create(request, zones, user_data)
-        except NoAnswer:  # a machine may be there all the same, and need its secrets
+        except (NoAnswer, NotAuthorized, Throttled):  # a machine may be there, and need its secrets
             raise
         except Exception:
             self._forget(request)

@@ -113,7 +113,7 @@ def _submission(run: Run) -> str:
         else f"{rehearsal.hazard_per_hour:g} interruptions an hour"
     )
     nodes = run.job.requirements.nodes
-    only = f", 1 of {nodes} nodes runs here" if nodes > 1 else ""
+    only = f", all {nodes} nodes run here" if nodes > 1 else ""
     return f"rehearsal {run.id}: 1 s here is {there} there, {planned}{only}"
 
 

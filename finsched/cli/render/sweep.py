@@ -41,6 +41,9 @@ def print_survey(survey: Survey, out: Console, *, applied: bool) -> None:
         out.print(Text(f"{unasked.provider} did not tell all: {unasked.problem}", "bold red"))
         if unasked.problem.fix:
             out.print(Text(f"  fix: {unasked.problem.fix}"))
+    if survey.not_set_up:
+        names = ", ".join(survey.not_set_up)
+        out.print(Text(f"Not asked, because they are not set up here: {names}.", style="dim"))
     out.print(Text(_conclusion(survey, applied=applied), style="bold"))
 
 
@@ -56,6 +59,7 @@ def survey_document(
             {"provider": name, "problem": problem.message, "fix": problem.fix}
             for name, problem in survey.unasked
         ],
+        "not_set_up": list(survey.not_set_up),
         "stores": None if stores is None else [store_document(kept) for kept in stores],
     }
 
@@ -97,7 +101,9 @@ def _conclusion(survey: Survey, *, applied: bool) -> str:
     deleted = sum(find.deleted for find in orphans)
     left = [find for find in orphans if not find.deleted]
     if not orphans:
-        return "nothing is left over" + (", as far as could be asked" if survey.unasked else "")
+        return "nothing is left over" + (
+            ", as far as could be asked" if survey.unasked or survey.not_set_up else ""
+        )
     if applied:
         rest = f", {len(left)} could not be; run the sweep again" if left else ""
         return f"{deleted} deleted{rest}"

@@ -62,7 +62,8 @@ class User(Machine):
             "TOKEN": SECRET,
         }
         self.settings(
-            f'store = "az://acme/runs"\npoll_seconds = 2\n[azure]\nsubscription = "{SUBSCRIPTION}"\n'
+            'store = "az://acme/runs"\npoll_seconds = 2\n'
+            f'[azure]\nsubscription = "{SUBSCRIPTION}"\n'
             f'endpoint = "{lab.arm.url}"\n'
             f'regions = ["eastus"]\nidentity = "{IDENTITY}"\n'
         )
