@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,13 @@ class Gang:
         self.cloud.instances.extend(instances)
         return instances
 
+    def launch_shell(self, command: str, **config: Any) -> list[Instance]:
+        """Launch two nodes that run a line of shell."""
+        request = self.cloud.request(command, nodes=2, **config)
+        instances = list(self.cloud.compute.launch(replace(request, nodes=2)))
+        self.cloud.instances.extend(instances)
+        return instances
+
     def ended(self, instances: list[Instance], attempt: int = 1) -> dict[str, Any]:
         """Wait for the end of all machines and return the gang's last word."""
         for instance in instances:
@@ -214,6 +222,36 @@ def test_a_gang_without_one_of_its_machines_is_ended_from_outside(gang: Gang) ->
     wait_for(lambda: gang.cloud.messages("progress"))
     gang.cloud.compute.terminate(instances[1].id)
     assert gang.ended(instances)["end"] == "job_failed"  # the supervisor knows better
+
+
+def test_what_another_node_leaves_last_is_committed_too(gang: Gang) -> None:
+    instances = gang.launch_shell(
+        "cd $FINSCHED_CHECKPOINT_DIR; if [ $NODE_RANK = 0 ]; then echo 1 > model; sleep 1;"
+        " else sleep 3; echo 2 > result; fi"
+    )
+    assert gang.ended(instances)["end"] == "finished"
+    last = gang.cloud.commits()[-1]
+    assert {(file.rank, file.name) for file in last.files} == {(0, "model"), (1, "result")}
+
+
+def test_a_node_that_is_done_early_stays_until_the_leader_is(gang: Gang) -> None:
+    command = "if [ $NODE_RANK = 0 ]; then sleep 5; fi"
+    first, second = gang.launch_shell(command, checkpoint=None, lease_seconds=3)
+    keep_alive = gang.cloud.orders()
+    keep_alive.extend_lease(datetime.now(UTC) + timedelta(seconds=60))
+    assert gang.ended([first, second])["end"] == "finished"
+    ends = [gang.cloud.status(instance).ended_at for instance in (first, second)]
+    assert ends[0]
+    assert ends[1]
+    assert ends[1] > ends[0] - timedelta(seconds=1)
+
+
+def test_two_nodes_never_share_what_they_have_sent(gang: Gang) -> None:
+    instances = gang.launch_shell("seq 1000 > $FINSCHED_CHECKPOINT_DIR/weights; sleep 2")
+    assert gang.ended(instances)["end"] == "finished"
+    files = gang.cloud.commits()[-1].files
+    assert len({file.sha256 for file in files}) == 1
+    assert len({file.key for file in files}) == 2
 
 
 def free_port() -> int:
