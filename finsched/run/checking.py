@@ -231,16 +231,21 @@ def the_job(job: JobSpec, chosen: Settings) -> Iterator[Finding]:
         yield _finding("secrets", Verdict.PROBLEM, problem.message, problem.fix or "")
     now = datetime.now(UTC)
     market = quoting.read_market(job, chosen, now=now)
+    wanted = set(job.where.clouds) or {offer.provider for offer in market.offers}
+    has_a_door = bool(market.launchable & wanted)
     decision = quoting.quote_in(
-        job, market, now=now, discounts=chosen.discounts, launchable_only=True
+        job, market, now=now, discounts=chosen.discounts, launchable_only=has_a_door
     )
     admission = admit(job, decision, chosen.required_tags)
     for refused in admission.refused:
         fix = "`finsched quote` lists the reason of every offer"
         yield _finding("placement", Verdict.PROBLEM, refused.reason, fix)
-    if admission.placement:
+    if admission.placement and has_a_door:
         yield _ok("placement", _words(admission.placement))
         yield from _quotas(decision.quotes, chosen)
+    elif admission.placement:
+        detail = f"{_words(admission.placement)}, but no cloud of the job is set up here"
+        yield _finding("placement", Verdict.UNKNOWN, detail, "mend what is above, and check again")
 
 
 def _quotas(quotes: Sequence[Quote], chosen: Settings) -> Iterator[Finding]:
