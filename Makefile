@@ -17,7 +17,7 @@ demo-clouds: .venv/test.stamp
 	@$(BIN)/python -m tests.clouds.demo  # three emulated clouds on this machine, two to three minutes
 
 test: .venv/test.stamp $(if $(shell command -v npm),azurite)
-	@$(BIN)/pytest -n 4 --dist loadgroup -q  # most of them wait, for machines that boot and are lost
+	@$(BIN)/pytest -n 6 --dist loadgroup -q  # most of them wait, for machines that boot and are lost
 
 azurite: .venv/azurite/node_modules  # Microsoft's emulator of Blob Storage; some tests want it
 
