@@ -246,6 +246,7 @@ class Agent:
         exit_code, cause = self._supervise(job, keeper)
         self._reports.progress(last=True)
         if not isinstance(keeper, Committer) and not self._peers.leads:
+            self._output.flush(timeout_seconds=_PUMP_SECONDS)  # the leader's last word ends us
             cause = self._parting.follow(keeper, exit_code, cause)
             return self._judge(exit_code, cause, stored=True)
         return self._finish(keeper, exit_code, cause or self._parting.wait_for_all(exit_code))

@@ -9,11 +9,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
+from finsched.node.clock import monotonic, pause
 from finsched.node.numbered import NumberedObjects
 from finsched.node.store import Store, StoreError
 
 _SHORTEST_SECRET = 4
 _SEND_EVERY_SECONDS = 1.0
+_LOOK_AGAIN_SECONDS = 0.02
 _CHUNK_BYTES = 1 << 20
 _WAITING_BYTES = 8 << 20
 _LOST = b"\n[finsched: output was lost here, the store could not take it]\n"
@@ -89,6 +91,7 @@ class OutputLog:
         self._waiting = bytearray()
         self._lock = threading.Lock()
         self._closed = threading.Event()
+        self._wake = threading.Event()
         self._sender = threading.Thread(target=self._send_regularly, name="output", daemon=True)
         self._sender.start()
 
@@ -98,10 +101,18 @@ class OutputLog:
         thread.start()
         return thread
 
+    def flush(self, *, timeout_seconds: float) -> None:
+        """Send what waits now: the machine may be switched off soon."""
+        give_up_at = monotonic() + timeout_seconds
+        self._wake.set()
+        while self._waiting and monotonic() < give_up_at:
+            pause(_LOOK_AGAIN_SECONDS)
+
     def close(self, *, timeout_seconds: float) -> None:
         """Send what waits."""
         self._keep(self._redactor.close())
         self._closed.set()
+        self._wake.set()
         self._sender.join(timeout_seconds)
         self._file.close()
 
@@ -119,7 +130,9 @@ class OutputLog:
                 self._waiting[: -_WAITING_BYTES // 2] = _LOST
 
     def _send_regularly(self) -> None:
-        while not self._closed.wait(_SEND_EVERY_SECONDS):
+        while not self._closed.is_set():
+            self._wake.wait(_SEND_EVERY_SECONDS)
+            self._wake.clear()
             self._send_one()
         while self._waiting and self._send_one():
             continue

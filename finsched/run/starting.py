@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from finsched import plugins, policies, quoting
 from finsched.decide.admit import Objection, Refused, admit
@@ -125,8 +124,7 @@ def _refuse_without_a_door(job: JobSpec, market: Market) -> None:
 
 def _refuse_folder(chosen: Quote | None, store_base: str) -> None:
     """A machine of a cloud cannot reach a folder of this computer."""
-    folder = urlsplit(store_base).scheme == "file"
-    if folder and chosen is not None and chosen.offer.provider != LOCAL:
+    if store_base.startswith("file:") and chosen is not None and chosen.offer.provider != LOCAL:
         raise InvalidRequest(
             f"{store_base} is a folder of this computer: machines of {chosen.offer.provider} cannot"
             " reach it",

@@ -10,6 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from finsched.node.cadence import Cadence, Pace
 from finsched.node.commit_log import CommittedFile
 from finsched.node.companions import Apart, Companions, Save, Share, question
 from finsched.node.gang import HERE, Begun, Gang, PeerEnd, Round
@@ -28,12 +29,14 @@ BOARD: list[dict[str, Any]] = [
         "accepted": 0,
         "newer_than_ns": 5,
         "last": False,
-        "hurry": False,
+        "silent": [],
     },
     {"kind": "end", "by": 0, "rank": 0, "end": "stopped", "detail": "x", "ends_at": None},
 ]
 OVER = json.dumps({"kind": "over", "by": 0}).encode()
 ANSWER = {"files": [FILE], "fresh": True, "settled": True, "whole": False}
+
+PACE = Pace(Cadence.read(60.0), age_seconds=0.0)
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -86,8 +89,8 @@ def test_an_answer_that_cannot_be_read_is_no_part_of_a_checkpoint(
                 store.create(f"gang/000001/answers/{asked}/000099.json", b"{}")
         gang = Gang(store, 1, rank=0, nodes=3, poll_seconds=0.05)
         try:
-            assert gang.missing(HERE) == []
-            files = Companions(gang).collect(Save(written_ns=1), go_on=lambda: True)
+            assert gang.gather(HERE, go_on=lambda: False).keys() == {1, 2}
+            files = Companions(gang, PACE, None).collect(Save(written_ns=1), go_on=lambda: True)
         except (Apart, Changed):
             return
         finally:

@@ -24,6 +24,8 @@ class Fleet:
     def __init__(self, lab: Lab, folder: Path) -> None:
         self.machines: dict[str, EmulatedMachine] = {}
         self.most_at_once = 0
+        self.boot_seconds = 0.0
+        self._running_since: dict[str, float] = {}
         self._lab = lab
         self._folder = folder
         self._closing = threading.Event()
@@ -61,7 +63,9 @@ class Fleet:
             time.sleep(_LOOK_AGAIN_SECONDS)
 
     def _attend(self, name: str, described: dict[str, Any]) -> None:
-        if name not in self.machines and described.get("_power") == "running":
+        since = self._running_since.setdefault(name, time.monotonic())
+        has_booted = time.monotonic() - since >= self.boot_seconds
+        if name not in self.machines and described.get("_power") == "running" and has_booted:
             self.machines[name] = self._boot(name, described)
         machine = self.machines.get(name)
         if machine is None:
