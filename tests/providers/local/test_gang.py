@@ -83,9 +83,10 @@ peers = meet()
 while step < steps:
     time.sleep(float(os.environ.get("PACE", "0.02")))
     if rank == 0:
-        save_now = stopping or (step + 1) % int(os.environ.get("EVERY", "20")) == 0
-        say(peers, f"{int(save_now)} {int(stopping)}")
-        order = [int(save_now), int(stopping)]
+        stop_now = stopping  # asked once: a signal may come in between
+        save_now = stop_now or (step + 1) % int(os.environ.get("EVERY", "20")) == 0
+        order = [int(save_now), int(stop_now)]
+        say(peers, f"{order[0]} {order[1]}")
         hear(peers)
     else:
         order = [int(word) for word in hear(peers)[0].split()]
