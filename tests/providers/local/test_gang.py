@@ -179,7 +179,7 @@ def test_nodes_meet_save_together_and_end_together(gang: Gang) -> None:
 
 def test_a_notice_for_one_node_saves_all_and_the_next_attempt_goes_on(gang: Gang) -> None:
     instances = gang.launch(STEPS="2000")
-    wait_for(lambda: gang.cloud.messages("progress"))
+    wait_for(gang.cloud.commits)
     os.kill(gang.agent_of(instances[2]), signal.SIGTERM)  # its operating system shuts down
     ended = gang.ended(instances)
     assert ended["end"] == "interrupted"
