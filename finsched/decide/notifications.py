@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from finsched.decide.spend import spent_usd
 from finsched.model.event import AttemptEnded, BudgetUsed, Ended, Launched, Recorded, Warned
 from finsched.model.market import CapacityType
-from finsched.model.notification import About, Notification
+from finsched.model.notification import About
 from finsched.model.run import Attempt, AttemptEnd, Outcome, Run, WarningCause
 
 _MOST_OF_A_DETAIL = 200
-
-
 _LOSSES = {
     AttemptEnd.INTERRUPTED: "the provider took the machine back",
     AttemptEnd.NODE_FAILED: "the machine broke",
     AttemptEnd.LEASE_EXPIRED: "nobody renewed the lease, and the machine ended itself",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """Something that a person wants to hear of at once; `good` is None for neither good nor bad."""
+
+    about: About
+    run: str
+    title: str
+    text: str
+    good: bool | None = False
 
 
 def notifications(run: Run, record: Recorded) -> tuple[Notification, ...]:

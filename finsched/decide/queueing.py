@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from finsched.model.queue import Claim, QueueLimits, Turn, Waiting
+from finsched.model.queue import QueueLimits
 
 A_STEP_EVERY = timedelta(hours=1)
 """A run that waits gains a step of priority so often: nobody waits for ever."""
@@ -15,6 +16,32 @@ PATIENCE = timedelta(hours=1)
 """Who has waited for so long keeps the places that it needs free of those behind it."""
 
 _TOTAL = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The places that a run takes: one of all, one of its provider, one of each of its tags."""
+
+    provider: str = ""
+    tags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A run that waits for its turn since it was handed over."""
+
+    run: str
+    priority: int
+    since: datetime
+    claim: Claim = field(default_factory=Claim)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """Whether it is a run's turn; `held_by` says what it waits for, None that it may start."""
+
+    run: str
+    held_by: str | None = None
 
 
 def turns(

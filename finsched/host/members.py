@@ -10,7 +10,7 @@ from functools import partial
 from threading import RLock
 from typing import Any
 
-from finsched.decide.queueing import turns
+from finsched.decide.queueing import Claim, Waiting, turns
 from finsched.errors import FinschedError, SpecError
 from finsched.host.clouds import SharedClouds
 from finsched.host.held import HeldRun
@@ -18,7 +18,7 @@ from finsched.host.loop import Loop
 from finsched.host.markets import SharedMarkets
 from finsched.host.whereabouts import group_of, likely_provider
 from finsched.model.event import Queued
-from finsched.model.queue import Claim, QueueLimits, Waiting
+from finsched.model.queue import QueueLimits
 from finsched.model.run import QueuePlace, Run
 from finsched.node.clock import utc_now
 from finsched.observe.notifier import notified

@@ -1,8 +1,7 @@
-"""What a person is told of a run."""
+"""What a person may be told about."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -14,14 +13,3 @@ class About(StrEnum):
     BUDGET = "budget"  # half, most or all of it is spent
     STALE_CHECKPOINT = "stale_checkpoint"
     END = "end"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notification:
-    """Something that a person wants to hear of at once; `good` is None for neither good nor bad."""
-
-    about: About
-    run: str
-    title: str
-    text: str
-    good: bool | None = False

@@ -10,11 +10,11 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 
-from finsched.decide.notifications import notifications
+from finsched.decide.notifications import Notification, notifications
 from finsched.errors import LedgerProblem, SpecError
 from finsched.ledger import Ledger
 from finsched.model.event import Recorded, Warned
-from finsched.model.notification import About, Notification
+from finsched.model.notification import About
 from finsched.model.run import Run, WarningCause
 from finsched.observe import address
 from finsched.observe.outbox import Outbox

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finsched.decide.budget_steps import STEPS_PERCENT, step_passed
-from finsched.decide.notifications import notifications
+from finsched.decide.notifications import Notification, notifications
 from finsched.model.event import (
     AttemptEnded,
     BudgetUsed,
@@ -24,7 +24,7 @@ from finsched.model.event import (
     fold,
 )
 from finsched.model.job import Budget
-from finsched.model.notification import About, Notification
+from finsched.model.notification import About
 from finsched.model.run import AttemptEnd, Outcome, Rehearsal, Run, WarningCause
 from finsched.testing.builders import NOW, job, offer
 from finsched.testing.runs import Story, placement

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from finsched.decide.notifications import Notification
 from finsched.errors import SpecError
 from finsched.ledger import Ledger
 from finsched.model.event import Event, Warned
-from finsched.model.notification import About, Notification
+from finsched.model.notification import About
 from finsched.model.run import AttemptEnd, WarningCause
 from finsched.observe import address
 from finsched.observe.notifier import Notifier, notified
