@@ -88,16 +88,37 @@ class Companions:
         Raises Apart, and Changed where the round has to be asked again. It stands for accepted only
         when `accept` is called.
         """
-        shares = self._ask(save, go_on)
+        asked, waited_from = self.ask(save), monotonic()
+        answers = self._gang.gather(
+            question(asked.number),
+            go_on=lambda: go_on() and not self.gives_up(save, waited_from),
+        )
+        return self.take(save, answers)
+
+    def take(
+        self, save: Save, answers: Mapping[int, Mapping[str, Any]]
+    ) -> tuple[CommittedFile, ...]:
+        """Return the files of the answers to the last round; raises as `collect`."""
+        shares = {rank: Share.from_document(answer) for rank, answer in answers.items()}
+        self._note(shares)
+        if len(shares) < len(self._gang.others):
+            raise Changed("not every node has sent its part of this save")
         self._require_together(save, shares)
         self._candidate = (self._number, save.written_ns)
         return tuple(file for _, share in sorted(shares.items()) for file in share.files)
+
+    def gives_up(self, save: Save, waited_from: float) -> bool:
+        """Say whether a node that is waited for has had nothing new for too long."""
+        if save.last or save.since_ns:
+            return False
+        return any(self._is_too_long_silent(rank, waited_from) for rank in self._gang.others)
 
     def accept(self) -> None:
         """The round has become a commit: what it told need not be sent again."""
         self._accepted, self._accepted_ns = self._candidate
 
-    def _ask(self, save: Save, go_on: Callable[[], bool]) -> Mapping[int, Share]:
+    def ask(self, save: Save) -> Round:
+        """Ask everybody for the part that belongs to a save of the leader; raises StoreError."""
         self._number += 1
         halfway_ns = (self._accepted_ns + save.written_ns) // 2 if self._accepted else 0
         asked = Round(
@@ -108,20 +129,7 @@ class Companions:
             silent=tuple(sorted(self._silent)),
         )
         self._gang.ask(asked)
-        waited_from, patient = monotonic(), not (save.last or save.since_ns)
-        answers = self._gang.gather(
-            question(self._number),
-            go_on=lambda: go_on() and not (patient and self._have_fallen_silent(waited_from)),
-        )
-        shares = {rank: Share.from_document(answer) for rank, answer in answers.items()}
-        self._note(shares)
-        if len(shares) < len(self._gang.others):
-            raise Changed("not every node has sent its part of this save")
-        return shares
-
-    def _have_fallen_silent(self, now_asked_at: float) -> bool:
-        """Say whether a node that is waited for has had nothing new for too long."""
-        return any(self._is_too_long_silent(rank, now_asked_at) for rank in self._gang.others)
+        return asked
 
     def _is_too_long_silent(self, rank: int, now_asked_at: float) -> bool:
         if rank in self._silent:

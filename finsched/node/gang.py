@@ -65,12 +65,10 @@ class Begun:
     checkpoint: int | None
 
 
-class Gang:
-    """The nodes of one attempt, as one of them sees the others; a thread reads the board."""
+class GangBoard:
+    """The nodes of one attempt, as one of them sees the others; `read_new` looks for news."""
 
-    def __init__(
-        self, store: Store, attempt: int, *, rank: int, nodes: int, poll_seconds: float
-    ) -> None:
+    def __init__(self, store: Store, attempt: int, *, rank: int, nodes: int) -> None:
         self.rank = rank
         self.nodes = nodes
         self.end: PeerEnd | None = None
@@ -81,18 +79,11 @@ class Gang:
         self._folder = f"gang/{attempt:06d}"
         self._board = NumberedObjects(store, f"{self._folder}/board", suffix=".json")
         self._last_number = 0
-        self._poll_seconds = poll_seconds
-        self._closed = threading.Event()
-        threading.Thread(target=self._watch, name="gang", daemon=True).start()
 
     @property
     def leads(self) -> bool:
         """Whether this node speaks for the others."""
         return self.rank == LEADER
-
-    def close(self) -> None:
-        """Read no more."""
-        self._closed.set()
 
     # --- the board: what is told to all ----------------------------------------------------------
 
@@ -128,27 +119,13 @@ class Gang:
         body = json.dumps(content).encode()
         with_retries(lambda: self._store.create(key, body))
 
-    def gather(
-        self, question: str, *, go_on: Callable[[], bool]
-    ) -> Mapping[int, Mapping[str, Any]]:
-        """Return the answers of all other nodes, or those that came until it is not to go on.
-
-        A store that cannot be reached is asked again.
-        """
-        answers: dict[int, Mapping[str, Any]] = {}
-        while True:
-            with suppress(StoreError):
-                answers.update(self._new_answers(question, answers))
-            if len(answers) == self.nodes - 1 or not go_on():
-                return answers
-            pause(min(_ASK_AGAIN_SECONDS, self._poll_seconds))
-
     @property
     def others(self) -> range:
         """The ranks of those that do not lead."""
         return range(LEADER + 1, self.nodes)
 
-    def _new_answers(self, question: str, known: Mapping[int, Any]) -> dict[int, Mapping[str, Any]]:
+    def new_answers(self, question: str, known: Mapping[int, Any]) -> dict[int, Mapping[str, Any]]:
+        """Return the answers of other nodes that are not known yet; raises StoreError."""
         found = {}
         for stored in self._store.list(f"{self._folder}/answers/{question}"):
             name = stored.key.rpartition("/")[2].removesuffix(".json")
@@ -163,14 +140,8 @@ class Gang:
         body = json.dumps({"kind": kind, "by": self.rank, **content}).encode()
         with_retries(lambda: self._board.append(body, after=self._last_number))
 
-    def _watch(self) -> None:
-        while not self._closed.wait(self._poll_seconds):
-            try:
-                self._read_new()
-            except StoreError:
-                continue  # the next look tries again; the lease ends what never comes back
-
-    def _read_new(self) -> None:
+    def read_new(self) -> None:
+        """Take in what was told to all since the last look; raises StoreError."""
         for number in self._board.numbers(after=self._last_number):
             content = self._board.read(number)
             with suppress(KeyError, TypeError, ValueError):  # it never gets better: the next counts
@@ -199,6 +170,44 @@ class Gang:
             )
         elif told["kind"] == "over":
             self.is_over = True
+
+
+class Gang(GangBoard):
+    """The nodes of one attempt, as one of them sees the others; a thread reads the board."""
+
+    def __init__(
+        self, store: Store, attempt: int, *, rank: int, nodes: int, poll_seconds: float
+    ) -> None:
+        super().__init__(store, attempt, rank=rank, nodes=nodes)
+        self._poll_seconds = poll_seconds
+        self._closed = threading.Event()
+        threading.Thread(target=self._watch, name="gang", daemon=True).start()
+
+    def close(self) -> None:
+        """Read no more."""
+        self._closed.set()
+
+    def gather(
+        self, question: str, *, go_on: Callable[[], bool]
+    ) -> Mapping[int, Mapping[str, Any]]:
+        """Return the answers of all other nodes, or those that came until it is not to go on.
+
+        A store that cannot be reached is asked again.
+        """
+        answers: dict[int, Mapping[str, Any]] = {}
+        while True:
+            with suppress(StoreError):
+                answers.update(self.new_answers(question, answers))
+            if len(answers) == self.nodes - 1 or not go_on():
+                return answers
+            pause(min(_ASK_AGAIN_SECONDS, self._poll_seconds))
+
+    def _watch(self) -> None:
+        while not self._closed.wait(self._poll_seconds):
+            try:
+                self.read_new()
+            except StoreError:
+                continue  # the next look tries again; the lease ends what never comes back
 
 
 def _answer(content: bytes) -> Mapping[str, Any]:

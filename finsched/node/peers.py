@@ -20,7 +20,7 @@ from finsched.node.own_address import own_address
 from finsched.node.restore import Restored
 from finsched.node.store import StoreError
 
-_LONGEST_WAIT_SECONDS = 1200.0  # for the other nodes to boot and to set up
+LONGEST_WAIT_SECONDS = 1200.0  # for the other nodes to boot and to set up
 _TICK_SECONDS = 0.05
 _ASK_AGAIN_SECONDS = 1.0
 _A_MOMENT_SECONDS = 3.0
@@ -113,18 +113,18 @@ def restored_at(
 
 
 def _lead(gang: Gang, own: int | None) -> Begun:
-    answers = gang.gather(HERE, go_on=_until(_LONGEST_WAIT_SECONDS))
+    answers = gang.gather(HERE, go_on=_until(LONGEST_WAIT_SECONDS))
     if missing := [rank for rank in gang.others if rank not in answers]:
         ranks = ", ".join(map(str, missing))
-        minutes = _LONGEST_WAIT_SECONDS / 60
+        minutes = LONGEST_WAIT_SECONDS / 60
         raise Incomplete(f"node {ranks} of {gang.nodes} has not come within {minutes:g} min")
     found = [own, *(answer.get("checkpoint") for answer in answers.values())]
-    begun = Begun(leader_address=own_address(), checkpoint=_that_all_have(found))
+    begun = Begun(leader_address=own_address(), checkpoint=that_all_have(found))
     gang.begin(begun)
     return begun
 
 
-def _that_all_have(found: Sequence[int | None]) -> int | None:
+def that_all_have(found: Sequence[int | None]) -> int | None:
     """Return the newest checkpoint that no node found damaged."""
     known = [number for number in found if number is not None]
     return min(known) if len(known) == len(found) else None

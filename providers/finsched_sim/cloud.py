@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from itertools import count
+from random import Random
 
-from finsched.errors import InvalidRequest, NoCapacity
+from finsched.errors import InvalidRequest, NoAnswer, NoCapacity, NoQuota
 from finsched.model.evidence import Evidence, Quality
 from finsched.model.market import Accelerator, Offer, ProviderTerms, Tier
 from finsched.node.clock import from_iso
@@ -45,6 +46,7 @@ class SimCloud:
         self._by_token: dict[str, list[Machine]] = {}
         self._by_id: dict[str, Machine] = {}
         self._numbers = count(1)
+        self._dice = Random(plan.name)  # noqa: S311 - a seeded plan, no secret
 
     @property
     def provider(self) -> Provider:
@@ -125,14 +127,26 @@ class SimCloud:
         """End one machine."""
         self.terminate(resource.id)
 
+    def rent_to_others(self, request: LaunchRequest) -> Machine:
+        """Let another installation have a machine in the same account."""
+        machine = self._new_machine(request, self._shelf(request), rank=0)
+        machine.is_foreign = True
+        return machine
+
     # --- what the calls do ---------------------------------------------------------------------
 
     def _launch(self, request: LaunchRequest) -> list[Instance]:
-        made = self._by_token.get(request.token)
-        if made is None:
-            shelf = self._shelf(request)
-            made = [self._create(request, shelf) for _ in range(request.nodes)]
-            self._by_token[request.token] = made
+        made = self._by_token.get(request.token, [])
+        shelf = self._shelf(request)
+        if not made:
+            self._require_room(request, shelf)
+        missing = request.nodes - len(made)
+        broken_off = missing > 1 and self._dice.random() < self.plan.breaks_off
+        for _ in range(self._dice.randrange(1, missing) if broken_off else missing):
+            made.append(self._create(request, shelf, rank=len(made)))
+        self._by_token[request.token] = made
+        if broken_off:
+            raise NoAnswer(f"{self.plan.name}: {len(made)} of {request.nodes} machines were made")
         return [_instance(machine) for machine in made]
 
     def _shelf(self, request: LaunchRequest) -> Shelf:
@@ -140,11 +154,27 @@ class SimCloud:
         shelf = self.plan.shelf(offer.pool, offer.capacity_type)
         if shelf is None:
             raise InvalidRequest(f"{self.plan.name}: {offer.pool} is not sold here")
-        if not shelf.capacity.has_some(self._timeline.now_s):
-            raise NoCapacity(f"{self.plan.name}: {offer.pool} has no machine")
         return shelf
 
-    def _create(self, request: LaunchRequest, shelf: Shelf) -> Machine:
+    def _require_room(self, request: LaunchRequest, shelf: Shelf) -> None:
+        """All nodes fit, into the pool and into the account's quota, or none is made."""
+        alike = [each for each in self.machines if each.runs and not each.is_foreign]
+        alike = [each for each in alike if each.shelf.capacity_type is shelf.capacity_type]
+        taken = sum(machine.shelf is shelf for machine in alike)
+        has_room = shelf.room is None or taken + request.nodes <= shelf.room
+        if not has_room or not shelf.capacity.has_some(self._timeline.now_s):
+            raise NoCapacity(f"{self.plan.name}: {shelf.pool} has no {request.nodes} machines")
+        allowed = self.plan.quota.get(shelf.capacity_type)
+        if allowed is not None and len(alike) + request.nodes > allowed:
+            raise NoQuota(f"{self.plan.name}: the quota is {allowed} {shelf.capacity_type}")
+
+    def _create(self, request: LaunchRequest, shelf: Shelf, *, rank: int) -> Machine:
+        machine = self._new_machine(request, shelf, rank=rank)
+        self._set_timer(machine)
+        self._furnish(machine)
+        return machine
+
+    def _new_machine(self, request: LaunchRequest, shelf: Shelf, *, rank: int) -> Machine:
         plan, timeline = self.plan, self._timeline
         tariff = Tariff(
             usd_per_hour=Decimal(str(request.offer.price_usd_per_hour)),
@@ -158,12 +188,11 @@ class SimCloud:
             shelf=shelf,
             meter=Meter(tariff, timeline.now_s),
             timeline=timeline,
+            rank=rank,
         )
         self.machines.append(machine)
         self._by_id[machine.id] = machine
         machine.is_pending()
-        self._set_timer(machine)
-        self._furnish(machine)
         return machine
 
     def _set_timer(self, machine: Machine) -> None:
@@ -173,13 +202,19 @@ class SimCloud:
             left_s = self._timeline.seconds(min(stops)) - self._timeline.now_s
             self._timeline.after(left_s, lambda: machine.end(EndReason.TERMINATED_BY_US))
 
+    @property
+    def _seen_s(self) -> float:
+        """The moment that an answer tells of: an older one than now, in no order."""
+        late_s = self._trouble.lateness_s(self.plan.name)
+        return self._timeline.now_s - self.plan.list_lag_s - late_s
+
     def _find(self, token: str) -> list[Instance]:
-        seen_s = self._timeline.now_s - self.plan.list_lag_s
+        seen_s = self._seen_s
         made = self._by_token.get(token, ())
         return [_instance(machine) for machine in made if machine.status_at(seen_s)]
 
     def _poll(self, ids: Sequence[str]) -> dict[str, InstanceStatus]:
-        seen_s = self._timeline.now_s - self.plan.list_lag_s
+        seen_s = self._seen_s
         known = (machine for each in ids if (machine := self._by_id.get(each)))
         told = (machine for machine in known if not machine.unlisted)
         statuses = ((machine.id, machine.status_at(seen_s)) for machine in told)
@@ -204,11 +239,12 @@ class SimCloud:
         )
 
     def _owned(self, installation: str) -> list[OwnedResource]:
-        seen_s = self._timeline.now_s - self.plan.list_lag_s
+        seen_s = self._seen_s
         return [
             _resource(machine)
             for machine in self.machines
             if machine.request.installation == installation
+            and not machine.unlisted
             and (status := machine.status_at(seen_s))
             and status.state is not InstanceState.TERMINATED
         ]

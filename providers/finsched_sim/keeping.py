@@ -36,25 +36,39 @@ class Keeper:
         for entry in entries:
             if isinstance(entry, Unreadable):
                 damaged.append(f"checkpoint {entry.number} is damaged: it cannot be read")
-            elif isinstance(entry, Committed) and self._is_whole(entry):
+            elif isinstance(entry, Committed) and self.is_whole(entry):
                 self._kept.append(entry)
                 return Restored(commit=entry, damaged=tuple(damaged))
             elif isinstance(entry, Committed):
                 damaged.append(f"checkpoint {entry.number} is damaged")
         return Restored(damaged=tuple(damaged))
 
-    def commit(self, writer: CommitWriter, progress: float, size_bytes: int) -> Committed:
-        """Upload a state and add it to the log; raises Fenced, StoreError."""
-        content = json.dumps({"progress": progress}).encode().ljust(size_bytes)
+    def store(self, progress: float, size_bytes: int, *, rank: int = 0) -> CommittedFile:
+        """Upload a state and return it as a file of a checkpoint; raises StoreError."""
+        content = json.dumps({"progress": progress, "rank": rank}).encode().ljust(size_bytes)
         sha256 = hashlib.sha256(content).hexdigest()
-        key = f"parts/{self._attempt:06d}/{sha256}"
-        self._store.upload(key, [content])
-        file = CommittedFile(name=_NAME, size=len(content), sha256=sha256, key=key)
-        commit = writer.commit((file,), progress)
+        node = f"/{rank:06d}" if rank else ""
+        file = CommittedFile(
+            name=_NAME,
+            size=len(content),
+            sha256=sha256,
+            key=f"parts/{self._attempt:06d}{node}/{sha256}",
+            rank=rank,
+        )
+        if file.key not in {each.key for kept in self._kept for each in kept.files}:
+            self._store.upload(file.key, [content])
+        return file
+
+    def commit(
+        self, writer: CommitWriter, progress: float, files: tuple[CommittedFile, ...]
+    ) -> Committed:
+        """Add a checkpoint to the log; raises Fenced, StoreError."""
+        commit = writer.commit(files, progress)
         self._retain(commit)
         return commit
 
-    def _is_whole(self, commit: Committed) -> bool:
+    def is_whole(self, commit: Committed) -> bool:
+        """Whether the store holds every part as the log says; raises StoreError."""
         return all(self._matches(file) for file in commit.files)
 
     def _matches(self, file: CommittedFile) -> bool:

@@ -38,8 +38,11 @@ class Machine:
     shelf: Shelf
     meter: Meter
     timeline: Timeline
+    rank: int = 0
+    booted_by_s: float = 0.0
     frozen: bool = False
     thawed_s: float = 0.0
+    is_foreign: bool = False  # another installation's, in the same account
     unlisted: bool = False  # its cloud knows nothing of it, though it is there
     tenant: Tenant | None = None
     history: list[tuple[float, InstanceStatus]] = field(default_factory=list)

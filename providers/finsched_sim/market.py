@@ -42,6 +42,7 @@ class Shelf:
     price: PricePath
     capacity: Spells = field(default_factory=Spells)
     losses_per_hour: float = 0.0
+    room: int | None = None  # for so many machines at once, None for any number
 
     @property
     def pool(self) -> Pool:
@@ -54,7 +55,8 @@ class CloudPlan:
     """One simulated cloud; times in seconds.
 
     `list_lag_s` is how late lists and states tell of a change. With `has_timer` the cloud itself
-    ends a machine at the moment that was set when it was created.
+    ends a machine at the moment that was set when it was created. `breaks_off` is the chance that
+    the call for a gang ends without an answer when only a part of it is made.
     """
 
     name: str
@@ -65,6 +67,7 @@ class CloudPlan:
     shutdown_s: float = 20.0
     list_lag_s: float = 0.0
     has_timer: bool = False
+    breaks_off: float = 0.0
     quota: dict[CapacityType, int] = field(default_factory=dict)
     poll_s: float = 15.0
 

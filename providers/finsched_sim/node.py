@@ -3,67 +3,58 @@
 The agent of `finsched.node` is threads, processes and files. The model keeps to what others see of
 it: the commit log through the real writer, orders through the real reader, the real watch over
 notices, limits and lease, letters and parts under the same keys. A test runs both and compares.
+The nodes of a gang are in `leading_node.py` and `following_node.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
+from errno import ENOSPC
 from typing import cast
 
-from finsched.node.clock import time_from, to_iso
-from finsched.node.commit_log import CommitWriter, Fenced
-from finsched.node.config import NodeConfig
+from finsched.node.clock import to_iso
+from finsched.node.commit_log import Committed, CommittedFile, CommitWriter, Fenced
 from finsched.node.ending import Cause, End, Watch
+from finsched.node.gang import Gang, GangBoard
 from finsched.node.notice import InterruptionNotice, NoticeWatch
 from finsched.node.orders import OrderReader, Orders
 from finsched.node.store import StoreError, with_retries
 from finsched.provider import EndReason
 from finsched_sim.furnishing import Furnishing, Save
 from finsched_sim.keeping import Keeper, Restored
-from finsched_sim.letters import Letters
-from finsched_sim.node_time import NodeTime
+from finsched_sim.node_process import NodeProcess
 from finsched_sim.timeline import Appointment
-from finsched_sim.trouble import Gone
 
 _LONGEST_RETRY_S = 30.0
 _SHORTEST_COMMIT_S = 2.0
 
 
-class SimNode:
+class SimNode(NodeProcess):
     """One attempt on one machine, from boot to its last letter."""
 
     def __init__(self, made_of: Furnishing) -> None:
-        self.config = NodeConfig.from_document(made_of.machine.request.node_config)
+        super().__init__(made_of)
         self.restored: Restored | None = None
-        self.ended: End | None = None
         self.asked_to_end_at: float | None = None  # the fraction that was done by then
-        self._machine = made_of.machine
-        self._store = made_of.store
-        self.workload = made_of.workload
-        self.was_frozen = False
-        self._dice = made_of.dice
+        self.disk_full_until_s = 0.0
         self._loses_notices = made_of.loses_notices
-        self._timeline = made_of.machine.timeline
-        self._time = NodeTime(self._timeline, made_of.skew_s)
-        self._letters = Letters(self._store, self.config.attempt)
         self._writer = CommitWriter(self._store, self.config.attempt)
         self._keeper = Keeper(self._store, self.config.attempt, keep=self._kept)
-        self._alive = True
-        self._thawed: list[Callable[[], None]] = []
         self._notices = NoticeWatch(None, poll_seconds=self.config.poll_seconds)
         self._orders: OrderReader | None = None
+        self._board: GangBoard | None = None
         self._watch: Watch | None = None
         self._watch_due: Appointment | None = None
         self._cause: Cause | None = None
+        self._found = Restored()
         self._working_since_s: float | None = None
+        self._stood_still = False
         self._done = 0.0
         self._saving = False
         self._in_flight: Save | None = None
         self._next_save: Appointment | None = None
         self._upload_s = 0.0
-        self._posted_s = 0.0
         self._failures = 0
 
     # --- what the machine tells --------------------------------------------------------------
@@ -78,26 +69,17 @@ class SimNode:
             ends_at = self._time.moment(ends_s)
             self._after(self._poll_s, lambda: self._heed(InterruptionNotice(ends_at)))
 
-    def die(self) -> None:
-        """The machine is gone, whatever the agent was about to do."""
-        self._alive = False
-
     def freeze(self) -> None:
-        """Nothing happens here until it thaws; the machine is paid all the same."""
-        self.was_frozen = True
-        self._machine.frozen = True
+        """Nothing happens here until it thaws."""
+        super().freeze()
+        self._stood_still = self._working_since_s is not None
+        self._rest()
 
     def thaw(self) -> None:
-        """What was due meanwhile happens now, as on a machine that its host had stopped."""
-        self._machine.frozen, self._machine.thawed_s = False, self._timeline.now_s
-        due, self._thawed = self._thawed, []
-        for action in due:
-            self._act(action)
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the agent is there at all."""
-        return self._alive
+        """The job goes on, and the agent does what is due."""
+        if self._stood_still and self._alive:
+            self._work()
+        super().thaw()
 
     @property
     def progress(self) -> float:
@@ -112,7 +94,8 @@ class SimNode:
     def _begin(self) -> None:
         config = self.config
         self._orders = OrderReader(self._store, config.attempt, lease_seconds=config.lease_seconds)
-        self._watch = Watch(config, self._notices, cast("Orders", self._orders))
+        orders, board = cast("Orders", self._orders), cast("Gang | None", self._board)
+        self._watch = Watch(config, self._notices, orders, board)
         self._after(self.workload.fetch_s, self._stage if config.standby else self._prepare)
         self._after(config.lease_seconds / 3, self._show_life)
         self._watch_on()
@@ -126,26 +109,30 @@ class SimNode:
 
     def _await_go(self) -> None:
         if self._orders and self._orders.go:
-            self._open(then=self._start)
+            self._open(then=self._meet)
 
     def _prepare(self) -> None:
         self._open(then=self._set_up)
 
     def _open(self, *, then: Callable[[], None]) -> None:
-        self._writer.open()
-        self.restored = with_retries(self._keeper.restore)
-        for text in self.restored.damaged:
-            self._post("warning", text=f"{text}; falling back to the one before")
+        if self.leads:
+            self._writer.open()
+        self._found = with_retries(self._keeper.restore)
+        for text in self._found.damaged:
+            self._warn(f"{text}; falling back to the one before")
         self._after(self.workload.fetch_s, then)
 
     def _set_up(self) -> None:
         if self.config.setup:
             self._post("setup")
-        self._after(self.workload.setup_s, self._start)
+        self._after(self.workload.setup_s, self._meet)
 
-    def _start(self) -> None:
-        restored = self.restored or Restored()
-        commit = restored.commit
+    def _meet(self) -> None:
+        """Alone, there is nobody to wait for."""
+        self._start(self._found)
+
+    def _start(self, restored: Restored) -> None:
+        self.restored, commit = restored, restored.commit
         self._done = commit.progress or 0.0 if commit else 0.0
         self._post(
             "started",
@@ -224,14 +211,23 @@ class SimNode:
         save = self._in_flight = Save(self._done, self._timeline.now_s)
         self._after(self.workload.upload_s, lambda: self._commit(save))
 
-    def _commit(self, save: Save) -> None:
+    def _commit(self, save: Save, others: tuple[CommittedFile, ...] = ()) -> None:
         if self.ended or save is not self._in_flight:
             return
         try:
-            commit = self._keeper.commit(self._writer, save.progress, self.workload.size_bytes)
-        except StoreError as error:
+            self._require_disk()
+            own = self._keeper.store(save.progress, self.workload.size_bytes)
+            commit = self._keeper.commit(self._writer, save.progress, (own, *others))
+        except (StoreError, OSError) as error:
             self._try_again(save, error)
-            return
+        else:
+            self._is_kept(save, commit)
+
+    def _require_disk(self) -> None:
+        if self._timeline.now_s < self.disk_full_until_s:
+            raise OSError(ENOSPC, "no space left on the disk")
+
+    def _is_kept(self, save: Save, commit: Committed) -> None:
         self._failures, self._in_flight = 0, None
         self._upload_s = self._timeline.now_s - save.ready_s
         self._post(
@@ -241,16 +237,17 @@ class SimNode:
             progress=commit.progress,
             upload_seconds=round(self._upload_s, 3),
             files=len(commit.files),
+            sent_bytes=commit.size_bytes,
         )
         if save.progress >= 1.0:
             self._end(End.FINISHED, 0)
         elif self._cause and not self._saving:
             self._end(self._cause.end, 0, self._cause.detail)
 
-    def _try_again(self, save: Save, error: StoreError) -> None:
+    def _try_again(self, save: Save, error: Exception) -> None:
         self._failures += 1
         if self._failures == 1:
-            self._post("warning", text=f"a checkpoint is not stored yet, trying on: {error}")
+            self._warn(f"a checkpoint is not stored yet, trying on: {error}")
         if self.progress >= 1.0 and self._is_too_late():
             detail = "the job is done, but its last checkpoint could not be stored"
             self._end(End.NODE_FAILED, 0, detail)
@@ -310,19 +307,33 @@ class SimNode:
     def _end_by(self, cause: Cause) -> None:
         """Ask the job to save; what fits before the end is kept."""
         self._cause, self.asked_to_end_at = cause, self.progress
-        if cause.end is End.INTERRUPTED:
-            self._post("notice", ends_at=to_iso(cause.ends_at))
-        if not (self._working_since_s or self._saving or self._in_flight or self._done >= 1.0):
+        if self._notices.notice:
+            self._announce_notice(cause)
+        if not self._has_work:
             self._end(cause.end, None, cause.detail)
             return
         left_s = (cause.ends_at - self._time.now()).total_seconds()
         kill_s = left_s - (cause.ends_at - cause.kill_at(self._upload_s)).total_seconds()
-        if self._working_since_s is not None:
-            self._rest()
-            if self.workload.heeds_signal and self.workload.save_s <= kill_s:
-                self._saving = True
-                self._after(self.workload.save_s, self._saved)
+        self._signal(kill_s)
         self._after(max(left_s, _SHORTEST_COMMIT_S), lambda: self._give_up(cause))
+
+    def _announce_notice(self, cause: Cause) -> None:
+        self._post("notice", ends_at=to_iso(cause.ends_at), node=self.config.node_rank)
+
+    @property
+    def _has_work(self) -> bool:
+        """Whether the command runs, or has left something that is not kept yet."""
+        is_kept = self._working_since_s is None and self._in_flight is None
+        return self._saving or not is_kept or self._done >= 1.0
+
+    def _signal(self, kill_s: float) -> None:
+        """The job hears that it has to save; it has so long for that."""
+        if self._working_since_s is None:
+            return
+        self._rest()
+        if self.workload.heeds_signal and self.workload.save_s <= kill_s:
+            self._saving = True
+            self._after(self.workload.save_s, self._saved)
 
     def _give_up(self, cause: Cause) -> None:
         if self.ended is None:
@@ -346,51 +357,10 @@ class SimNode:
     def _switch_off(self) -> None:
         self._machine.end(EndReason.ENDED_ITSELF)
 
-    # --- the model's own machinery -----------------------------------------------------------
+    def _fails(self, error: Fenced | StoreError) -> None:
+        end = End.FENCED if isinstance(error, Fenced) else End.NODE_FAILED
+        self._end(end, None, str(error))
 
     @property
     def _kept(self) -> int:
         return self.config.checkpoint.keep if self.config.checkpoint else 2
-
-    @property
-    def _poll_s(self) -> float:
-        return self._dice.uniform(0.0, self.config.poll_seconds)
-
-    def _post(self, kind: str, **content: object) -> None:
-        self._posted_s = self._timeline.now_s
-        self._letters.post(kind, **content)
-        if not self._letters.send() and kind != "ended":
-            self._after(10.0, self._send_again)
-
-    def _show_life(self) -> None:
-        """As long as nothing else is written, a letter says that the agent lives."""
-        if self.ended:
-            return
-        every_s = self.config.lease_seconds / 3
-        quiet_s = self._timeline.now_s - self._posted_s
-        if quiet_s >= every_s - 1.0 and self._letters.all_sent:
-            self._post("alive")
-            quiet_s = 0.0
-        self._after(max(every_s - quiet_s, 30.0), self._show_life)
-
-    def _send_again(self) -> None:
-        if not self._letters.send() and self.ended is None:
-            self._after(10.0, self._send_again)
-
-    def _after(self, seconds: float, action: Callable[[], None]) -> Appointment:
-        return self._timeline.after(seconds, lambda: self._act(action))
-
-    def _act(self, action: Callable[[], None]) -> None:
-        """Do something, unless the machine is gone, or frozen: then it is done at the thaw."""
-        if not self._alive:
-            return
-        if self._machine.frozen:
-            self._thawed.append(action)
-            return
-        with time_from(self._time), suppress(Gone):
-            try:
-                action()
-            except Fenced as error:
-                self._end(End.FENCED, None, str(error))
-            except StoreError as error:
-                self._end(End.NODE_FAILED, None, str(error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
-from finsched.node.objects import Objects, StoredObject
+from finsched.node.objects import Objects, StoredObject, StoreError
 
 Result = TypeVar("Result")
 
@@ -14,8 +14,16 @@ class Gone(BaseException):
     """The machine that made this call is no more."""
 
 
+class Torn(StoreError):
+    """An upload that broke off: a part of the object may be there."""
+
+
 class Trouble(Protocol):
     """What happens around a call; it may let time pass, raise before or after, or call twice."""
+
+    def lateness_s(self, place: str) -> float:
+        """Return how much older than usual the state is that a cloud tells of now."""
+        ...
 
     def around(self, place: str, operation: str, effect: Callable[[], Result]) -> Result:
         """Do what the call is for, or not; `place` is a cloud or `store`."""
@@ -24,6 +32,10 @@ class Trouble(Protocol):
 
 class Calm:
     """Nothing goes wrong."""
+
+    def lateness_s(self, place: str) -> float:  # noqa: ARG002
+        """Not at all."""
+        return 0.0
 
     def around(self, place: str, operation: str, effect: Callable[[], Result]) -> Result:  # noqa: ARG002
         """Do what the call is for."""
@@ -53,7 +65,12 @@ class TroubledObjects:
 
     def upload(self, key: str, blocks: Iterable[bytes]) -> None:
         """Write an object of any size."""
-        self._trouble.around("store", "upload", lambda: self._objects.upload(key, blocks))
+        content = b"".join(blocks)
+        try:
+            self._trouble.around("store", "upload", lambda: self._objects.upload(key, [content]))
+        except Torn:
+            self._objects.upload(key, [content[: len(content) // 2]])
+            raise
 
     def download(self, key: str) -> Iterator[bytes]:
         """Yield an object's content in blocks; raises Missing."""

@@ -12,7 +12,8 @@ from finsched.provider import LaunchRequest
 class Workload:
     """One job on one kind of machine; all times in seconds.
 
-    `fails_at` is the fraction of the work at which the user's own program ends with an error.
+    `fails_at` is the fraction of the work at which the user's own program ends with an error. On
+    several nodes each of them saves a part where there are `shards`, or else only the first one.
     """
 
     work_s: float
@@ -24,6 +25,7 @@ class Workload:
     size_bytes: int = 64
     heeds_signal: bool = True
     fails_at: float | None = None
+    shards: bool = True
 
 
 WorkloadOf = Callable[[LaunchRequest], Workload]

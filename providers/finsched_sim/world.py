@@ -8,9 +8,12 @@ from typing import Any
 
 from finsched.node.objects import Objects
 from finsched.node.store import Store
-from finsched.provider import EndReason
+from finsched.provider import EndReason, LaunchRequest
 from finsched_sim.cloud import SimCloud
+from finsched_sim.collective import Collective
+from finsched_sim.following_node import FollowingNode
 from finsched_sim.furnishing import Furnishing
+from finsched_sim.leading_node import LeadingNode
 from finsched_sim.machine import Machine
 from finsched_sim.market import CloudPlan
 from finsched_sim.node import SimNode
@@ -18,6 +21,8 @@ from finsched_sim.objects import Bucket
 from finsched_sim.timeline import Timeline
 from finsched_sim.trouble import Calm, Trouble, TroubledObjects
 from finsched_sim.workload import WorkloadOf
+
+_NEVER_BOOTS, _BOOTS_LATE = 0.02, 0.06  # of the machines of a gang
 
 
 class World:
@@ -43,6 +48,7 @@ class World:
         self._node_trouble = node_trouble or (lambda _machine: Calm())
         self._open_store = open_store
         self._buckets: dict[str, Bucket] = {}
+        self._collectives: dict[str, Collective] = {}
         self.clouds: Mapping[str, SimCloud] = {
             plan.name: SimCloud(plan, self.timeline, self._trouble, self._furnish) for plan in plans
         }
@@ -64,16 +70,31 @@ class World:
         node = self._node(machine, dice)
         machine.tenant = self.nodes[machine.id] = node
         self.made.append(machine)
-        self.timeline.after(dice.uniform(*machine.cloud.boot_s), machine.has_booted)
+        self._boot(machine, dice)
         if machine.shelf.losses_per_hour > 0:
             lives_s = dice.expovariate(machine.shelf.losses_per_hour) * 3600
+            lives_s *= machine.request.nodes  # a gang is lost as often as a single machine
             warned = dice.random() < 0.7 and machine.cloud.notice_s > 0
             self.timeline.after(lives_s, lambda: _take_back(machine, warned=warned))
         self._lose_with_capacity(machine)
 
+    def _boot(self, machine: Machine, dice: Random) -> None:
+        """One machine in many of a gang is late, and one in very many never comes."""
+        boot_s = dice.uniform(*machine.cloud.boot_s)
+        fate = dice.random() if machine.request.nodes > 1 else 1.0
+        if fate < _NEVER_BOOTS:
+            machine.frozen = self.nodes[machine.id].was_frozen = True
+        elif fate < _BOOTS_LATE:
+            boot_s += dice.uniform(300.0, 2000.0)
+        machine.booted_by_s = self.timeline.now_s + boot_s
+        self.timeline.after(boot_s, machine.has_booted)
+
     def _node(self, machine: Machine, dice: Random) -> SimNode:
-        config = machine.request.node_config
-        node = SimNode(
+        bucket = self.bucket(machine.request.node_config["store_uri"])
+        kind = SimNode
+        if machine.request.nodes > 1:
+            kind = FollowingNode if machine.rank else LeadingNode
+        node = kind(
             Furnishing(
                 machine=machine,
                 store=self._store_of(machine),
@@ -81,14 +102,23 @@ class World:
                 dice=dice,
                 skew_s=dice.uniform(-1.0, 1.0),
                 loses_notices=dice.random() < 0.1,
+                collective=self._collective(machine.request),
+                listen=None if self._open_store else bucket.watch,
             )
         )
         if self._open_store:
             node.poll_orders()
         else:
-            folder = f"orders/{node.config.attempt:06d}"
-            self.bucket(config["store_uri"]).watch(folder, node.read_orders)
+            bucket.watch(f"orders/{node.config.attempt:06d}", node.read_orders)
         return node
+
+    def _collective(self, request: LaunchRequest) -> Collective | None:
+        if request.nodes == 1:
+            return None
+        if request.token not in self._collectives:
+            dice = Random(f"{self._seed} {request.token}")  # noqa: S311
+            self._collectives[request.token] = Collective(request.nodes, dice)
+        return self._collectives[request.token]
 
     def _store_of(self, machine: Machine) -> Store:
         uri = machine.request.node_config["store_uri"]

@@ -23,7 +23,7 @@ from finsched.node.objects import StoreError
 from finsched.provider import EndReason
 from finsched_sim.machine import Machine
 from finsched_sim.timeline import Timeline
-from finsched_sim.trouble import Gone
+from finsched_sim.trouble import Gone, Torn
 
 Result = TypeVar("Result")
 STORE, NODE_STORE, NODE_PARTS, LEDGER = "store", "node's store", "node's parts", "ledger"
@@ -85,6 +85,17 @@ class Weather:
     def strikes(self) -> bool:
         """Say by chance whether something goes wrong with one call."""
         return self.dice.random() < self.fault_chance
+
+    def lateness_s(self, place: str) -> float:
+        """Let a cloud answer now and then with what it should have said before."""
+        if not self.strikes():
+            return 0.0
+        self.note(f"{place} stale answer", passing=True)
+        return self.dice.uniform(5.0, 600.0)
+
+    def break_out(self, storm: Storm) -> None:
+        """Begin another storm."""
+        self._storms = (*self._storms, storm)
 
     def storm_over(self, place: str) -> Storm | None:
         """Return the storm that rages over a place now."""
@@ -151,6 +162,10 @@ class NodeWeather:
         self._weather = weather
         self._machine = machine
 
+    def lateness_s(self, place: str) -> float:  # noqa: ARG002 - a machine asks no cloud
+        """Not at all."""
+        return 0.0
+
     def around(self, place: str, operation: str, effect: Callable[[], Result]) -> Result:
         """Do what a call is for, or fail before or after; no time passes."""
         weather = self._weather
@@ -164,7 +179,7 @@ class NodeWeather:
             return effect()
         weather.note(f"node's {operation}", passing=True)
         if weather.dice.random() < 0.5:
-            raise StoreError("the store cannot be reached")
+            raise (Torn if operation == "upload" else StoreError)("the store cannot be reached")
         effect()
         raise StoreError("no answer")
 
@@ -172,7 +187,8 @@ class NodeWeather:
         """Take the machine back in the middle of a call, its effect done or not."""
         self._weather.lose_machine_at = None
         self._weather.note(f"lost at {operation}")
-        if self._weather.dice.random() < 0.5:
+        done = self._weather.dice.random() < 0.5
+        if done:
             effect()
         self._machine.end(EndReason.INTERRUPTED)
         raise Gone

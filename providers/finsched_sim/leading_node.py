@@ -1,0 +1,198 @@
+"""The first node of a gang: it opens the log, asks the others, commits for all, and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, cast
+
+from finsched.node.cadence import Pace
+from finsched.node.clock import monotonic
+from finsched.node.commit_log import Committed, CommittedFile
+from finsched.node.companions import Apart, Companions, question
+from finsched.node.companions import Save as SaveOfAll
+from finsched.node.ending import End
+from finsched.node.gang import DONE, HERE, READY, Begun, Gang
+from finsched.node.parts import Changed
+from finsched.node.peers import LONGEST_WAIT_SECONDS, that_all_have
+from finsched.node.store import StoreError
+from finsched_sim.furnishing import Furnishing, Save
+from finsched_sim.gang_node import HEAR_AGAIN_S, GangNode
+from finsched_sim.keeping import Restored
+from finsched_sim.node import SimNode
+
+_SIGNALS_APART_NS = 3_000_000_000
+_MEETING = "10.0.0.1"
+Answers = dict[int, Mapping[str, Any]]
+
+
+@dataclass(eq=False)
+class Gathering:
+    """A question to all other nodes, what came of it, and what is done with it."""
+
+    question: str
+    then: Callable[[Answers], None]
+    answers: Answers = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPace:
+    """The interval as a leader's companions ask for it."""
+
+    every_seconds: float
+
+
+class LeadingNode(GangNode):
+    """The first node: it opens the log, asks the others, commits for all, and reports."""
+
+    def __init__(self, made_of: Furnishing) -> None:
+        super().__init__(made_of)
+        self._gathering: Gathering | None = None
+        self._companions: Companions | None = None
+        self._interval_s = 0.0
+        self._is_save_due = False
+
+    # --- meeting -------------------------------------------------------------------------------
+
+    def _is_ready(self) -> None:
+        self._gather(READY, lambda _: super(LeadingNode, self)._is_ready())
+
+    def _meet(self) -> None:
+        self._gather(HERE, self._all_here)
+        self._after(LONGEST_WAIT_SECONDS, self._miss)
+
+    def _miss(self) -> None:
+        if self._gathering and self._gathering.question == HERE:
+            self._end(End.NODE_FAILED, None, "not every node has come")
+
+    def _all_here(self, answers: Answers) -> None:
+        own = self._found.commit.number if self._found.commit else None
+        number = that_all_have([own, *(answer.get("checkpoint") for answer in answers.values())])
+        self._news.begin(Begun(leader_address=_MEETING, checkpoint=number))
+        self._begin_from(number)
+
+    def _start(self, restored: Restored) -> None:
+        if checkpoint := self.config.checkpoint:
+            self._interval_s = checkpoint.cadence.shortest_seconds
+            pace = cast("Pace", ModelPace(self._interval_s))
+            self._companions = Companions(cast("Gang", self._news), pace, restored.commit)
+        super()._start(restored)
+
+    # --- the job -------------------------------------------------------------------------------
+
+    def work_on(self) -> None:
+        """All work: so does this one."""
+        if self._working_since_s is None and self._done < 1.0:
+            SimNode._work(self)
+            if self._is_save_due:
+                self._save()
+
+    def hold(self) -> None:
+        """Somebody does not: this one waits."""
+        self._rest()
+
+    def _save(self) -> None:
+        self._is_save_due = self._working_since_s is None
+        if self._is_save_due:
+            return
+        super()._save()
+        self._team.save(self._done)
+
+    def _saved(self) -> None:
+        """A round that still waits for a part of the save before is asked anew."""
+        if self._gathering and self._in_flight:
+            self._gathering = self._in_flight = None
+        super()._saved()
+
+    def _signal(self, kill_s: float) -> None:
+        self._rest()
+        has_time = self.workload.save_s <= kill_s
+        if self._team.hears and self.workload.heeds_signal and has_time and not self._saving:
+            self._saving = True
+            self._after(self.workload.save_s, self._saved)
+        if self._gathering and self._gathering.question == DONE:
+            self._gathering = None
+            self._upload()
+
+    def _keep_all(self) -> None:
+        self._team.finish()
+        self._gather(DONE, lambda _: super(LeadingNode, self)._keep_all())
+
+    # --- one checkpoint for all ----------------------------------------------------------------
+
+    def _commit(self, save: Save, others: tuple[CommittedFile, ...] = ()) -> None:  # noqa: ARG002
+        if self.ended or save is not self._in_flight or self._companions is None:
+            return
+        asked, waited_from = self._of_all(save), monotonic()
+        try:
+            number = self._companions.ask(asked).number
+        except StoreError as error:
+            self._try_again(save, error)
+            return
+        self._gather(question(number), partial(self._take, save, asked))
+        self._wake_when_tired(save, asked, waited_from)
+
+    def _of_all(self, save: Save) -> SaveOfAll:
+        """After a signal, and once the work is done, every command ends by itself."""
+        hurried = self._cause is not None
+        is_last = hurried or save.progress >= 1.0
+        ready_ns = self._nanoseconds(save.ready_s)
+        since_ns = ready_ns - _SIGNALS_APART_NS if hurried else 0
+        return SaveOfAll(written_ns=ready_ns, since_ns=since_ns, last=is_last, whole=is_last)
+
+    def _wake_when_tired(self, save: Save, asked: SaveOfAll, waited_from: float) -> None:
+        gathering, companions = self._gathering, self._companions
+        if gathering is None or companions is None:
+            return
+
+        def look() -> None:
+            if self._gathering is gathering and companions.gives_up(asked, waited_from):
+                self._gathering = None
+                self._take(save, asked, gathering.answers)
+
+        for intervals in (1, 3):
+            self._after(intervals * self._interval_s + 1.0, look)
+
+    def _take(self, save: Save, asked: SaveOfAll, answers: Answers) -> None:
+        assert self._companions is not None  # noqa: S101 - `_commit` has asked them
+        try:
+            others = self._companions.take(asked, answers)
+        except Changed:
+            self._after(HEAR_AGAIN_S, lambda: self._commit(save))
+        except Apart as error:
+            self._warn(f"a save is left out: {error}")
+            self._in_flight = None
+        else:
+            super()._commit(save, others)
+
+    def _is_kept(self, save: Save, commit: Committed) -> None:
+        if self._companions:
+            self._companions.accept()
+        super()._is_kept(save, commit)
+
+    # --- answers -------------------------------------------------------------------------------
+
+    def _gather(self, asked: str, then: Callable[[Answers], None]) -> None:
+        self._gathering = Gathering(asked, then)
+        self._hear_of(f"{self._folder}/answers/{asked}", self._take_answers)
+        self._take_answers()
+
+    def _take_answers(self) -> None:
+        gathering = self._gathering
+        if gathering is None or self.ended:
+            return
+        try:
+            gathering.answers.update(self._news.new_answers(gathering.question, gathering.answers))
+        except StoreError:
+            self._after(HEAR_AGAIN_S, self._take_answers)
+            return
+        if len(gathering.answers) == self._news.nodes - 1:
+            self._gathering = None
+            gathering.then(gathering.answers)
+
+    def _switch_off(self) -> None:
+        with suppress(StoreError):
+            self._news.tell_over()
+        super()._switch_off()
