@@ -68,10 +68,13 @@ class LocalCompute:
             time.sleep(0.0 if folder.launched else 0.01)
 
     def find(self, token: str) -> Sequence[Instance]:
-        """Return the machines that were started for this token, in the order of their rank."""
+        """Return the machines that were started for this token, in the order of their rank.
+
+        One that is just starting is waited for: its launcher may have died meanwhile.
+        """
         first = self._instance(token)
         others = (InstanceFolder(path) for path in self._folder.glob(f"{first.id}-*"))
-        folders = [folder for folder in (first, *others) if folder.launched]
+        folders = [folder for folder in (first, *others) if _has_started(folder)]
         return [_instance(each) for each in sorted(folders, key=_rank)]
 
     def poll(self, ids: Sequence[str]) -> Mapping[str, InstanceStatus]:
@@ -143,6 +146,17 @@ def _start(folder: InstanceFolder, request: LaunchRequest, rank: int, lock: int)
     if machine.returncode != 0:
         last_words = folder.log.read_text(errors="replace")[-2000:]
         raise ProviderError(f"local: the machine {folder.id} did not start: {last_words}")
+
+
+def _has_started(folder: InstanceFolder) -> bool:
+    """Wait for a launch that is under way, and say whether it has made a machine."""
+    give_up_at = time.monotonic() + _LAUNCH_SECONDS
+    while folder.path.exists() and not folder.launched and time.monotonic() < give_up_at:
+        with folder.lock_if_free() as lock:
+            if lock is not None:
+                break
+        time.sleep(0.01)
+    return folder.launched
 
 
 def _rank(folder: InstanceFolder) -> int:

@@ -7,6 +7,7 @@ back. The secrets come on stdin and go to the agent's stdin.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -150,11 +151,21 @@ def _agent_ended(exit_code: int) -> _Ending:
     return _Ending(EndReason.FAILED, f"the node agent ended with {exit_code}; see machine.log")
 
 
+def _handed_over() -> bytes:
+    """Read the secrets; where they are cut off the launcher has died, and there is no machine."""
+    secrets = sys.stdin.buffer.read()
+    try:
+        json.loads(secrets)
+    except ValueError:
+        sys.exit("the launcher died before it had said all")
+    return secrets
+
+
 def main() -> NoReturn:
     """Leave the launcher's process tree, then live."""
     folder, lock = InstanceFolder(Path(sys.argv[1])), int(sys.argv[2])
     os.set_inheritable(lock, False)
-    secrets = sys.stdin.buffer.read()
+    secrets = _handed_over()
     machine = Machine(folder, lock)
     if os.fork() == 0:
         os.setsid()

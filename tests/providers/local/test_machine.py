@@ -5,6 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import pickle
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +18,8 @@ from finsched.model.evidence import Quality
 from finsched_local.metadata import MetadataServer
 from finsched_local.prices import LocalGpus, LocalPrices, parse_gpus
 from finsched_local.rehearsal import PlannedInterruption
+
+from .conftest import Cloud, content, pids, wait_for
 
 ACTION = "/latest/meta-data/spot/instance-action"
 
@@ -116,3 +122,35 @@ def test_without_a_point_of_progress_time_counts_from_the_start(tmp_path: Path) 
     assert not planned.due(tmp_path), "the job has not started"
     (tmp_path / "started").touch()
     assert planned.due(tmp_path)
+
+
+LAUNCHER = """
+import pickle, sys
+from finsched_local.compute import LocalCompute
+folder, request = pickle.load(sys.stdin.buffer)
+LocalCompute(folder).launch(request)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after_seconds", [0.0, 0.05, 0.1])
+def test_a_machine_whose_launcher_was_killed_while_it_started_is_found(
+    cloud: Cloud, after_seconds: float
+) -> None:
+    request, folder = cloud.request("sleep 60"), cloud.folder / "state/local"
+    launcher = subprocess.Popen([sys.executable, "-c", LAUNCHER], stdin=subprocess.PIPE)
+    assert launcher.stdin
+    with launcher.stdin as pipe:
+        pickle.dump((folder, request), pipe)
+    wait_for(lambda: starting(folder), 30)
+    time.sleep(after_seconds)
+    launcher.kill()
+    launcher.wait()
+    cloud.instances.extend(cloud.compute.find(request.token))
+    assert cloud.instances or not starting(folder), "it was not found, and comes later"
+
+
+def starting(folder: Path) -> bool:
+    """Say whether a machine below a folder has a process."""
+    command = b"finsched_local.machine\0" + bytes(folder)
+    return any(command in content(pid, "cmdline") for pid in pids())
