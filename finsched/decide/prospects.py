@@ -69,6 +69,17 @@ def prospects(
     )
 
 
+def market_matters(run: Run) -> bool:
+    """Whether what a run does next may depend on the market.
+
+    A live attempt without a deadline and without a price that it must stay below just goes on.
+    """
+    job = run.job
+    return (
+        run.live_attempt is None or _may_weigh(run) or job.scavenge_below_usd_per_hour is not None
+    )
+
+
 def rested(run: Run, quotes: tuple[Quote, ...], now: datetime) -> tuple[Quote, ...]:
     """The quotes without the pools that cool down; where all do, the soonest cool comes first."""
     hot = cooling(run, now)
@@ -89,7 +100,7 @@ def _believed_speed(run: Run, market: Market) -> Callable[[Placement], float]:
 
 def _frame(run: Run, quotes: tuple[Quote, ...], now: datetime, reaction: Reaction) -> Frame | None:
     deadline = run.deadline_at
-    if deadline is None or run.job.work is None or run.job.capacity is not CapacityPreference.AUTO:
+    if deadline is None or not _may_weigh(run):
         return None
     horizon = Horizon(
         deadline_s=(deadline - run.submitted_at).total_seconds(),
@@ -100,6 +111,13 @@ def _frame(run: Run, quotes: tuple[Quote, ...], now: datetime, reaction: Reactio
         kept_every_s=_longest_unkept_s(run),
     )
     return frame(_without_refused(run, quotes, now), horizon, _held(run))
+
+
+def _may_weigh(run: Run) -> bool:
+    """Whether there is more than one way to go on: with a deadline, and spot and on-demand."""
+    job = run.job
+    both = job.capacity is CapacityPreference.AUTO
+    return job.deadline is not None and job.work is not None and both
 
 
 def _longest_start_s(run: Run) -> float:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from finsched import policies
 from finsched.decide.choice import LONGEST_LOOK
 from finsched.decide.lessons import lived_through
-from finsched.decide.prospects import Prospects, Reaction, prospects
+from finsched.decide.prospects import Prospects, Reaction, market_matters, prospects
 from finsched.model.market import Market
 from finsched.model.quote import Quote
 from finsched.model.run import Placement, Run
@@ -21,7 +21,7 @@ _START_TAKES = timedelta(seconds=3)
 
 
 class Outlook:
-    """The prospects of one run, worked out anew every ten minutes and for every attempt."""
+    """The prospects of one run, worked out anew every ten minutes, at each start and each end."""
 
     def __init__(self, run: Run, look: Callable[[Run, datetime], Market], clock: Clock) -> None:
         self._look_at = look
@@ -30,12 +30,13 @@ class Outlook:
         self._market = self._read_market(run)
         self._read_at = clock.now()
         self._read_after = _ended(run)
-        self._seen_for: tuple[int, int] | None = None
+        self._seen_for: tuple[int, int, int] | None = None
         self._seen = Prospects()
 
     def ahead(self, run: Run, now: datetime) -> Prospects:
         """The prospects at a moment."""
-        moment = (len(run.attempts), int(now.timestamp() / LONGEST_LOOK.total_seconds()))
+        span = int(now.timestamp() / LONGEST_LOOK.total_seconds())
+        moment = (len(run.attempts), _ended(run), span)
         if moment != self._seen_for:
             self._seen = self._look(run, now)
             self._seen_for = moment
@@ -46,13 +47,11 @@ class Outlook:
         return placement(run.job, quote, self._market, why)
 
     def _look(self, run: Run, now: datetime) -> Prospects:
-        return prospects(
-            run,
-            self._market_for(run, now),
-            now,
-            make_policy=policies.policy(run.policy),
-            reaction=self._reaction,
-        )
+        make_policy = policies.policy(run.policy)
+        if not market_matters(run):
+            return Prospects(make_policy=make_policy)
+        market = self._market_for(run, now)
+        return prospects(run, market, now, make_policy=make_policy, reaction=self._reaction)
 
     def _market_for(self, run: Run, now: datetime) -> Market:
         """The market as a real run finds it now; a rehearsal's stands still, but for its own past.
