@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
+from typing import Any
 
 from finsched.model.job import JobSpec
 from finsched.model.run import (
@@ -150,11 +151,15 @@ class BudgetUsed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptEnded:
-    """Nothing of the attempt runs or bills any more."""
+    """Nothing of the attempt runs or bills any more.
+
+    `ran_seconds` tells how long each machine of a gang was there, because they do not end together.
+    """
 
     attempt: int
     end: AttemptEnd
     detail: str = ""
+    ran_seconds: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,13 +260,15 @@ def apply(run: Run, record: Recorded) -> Run:
     match record.event:
         case Intended():
             return replace(run, attempts=(*run.attempts, _intended(record, record.event)))
-        case Committed(checkpoint=checkpoint):
-            run = replace(run, checkpoints=(*run.checkpoints, checkpoint))
-            return _with_attempt_after(run, record, record.event.attempt)
-        case Warned(cause=WarningCause.STALE_CHECKPOINT):
-            run = replace(run, stale_after=run.standing)
+        case Committed(attempt=number, checkpoint=checkpoint):
+            checkpoints = (*run.checkpoints, checkpoint)
+            attempts = _attempts_after(run, record, number)
+            return replace(run, checkpoints=checkpoints, attempts=attempts)
+        case Warned(attempt=number, cause=WarningCause.STALE_CHECKPOINT):
+            attempts = _attempts_after(run, record, number)
+            return replace(run, stale_after=run.standing, attempts=attempts)
     if isinstance(record.event, _OfAttempt):
-        return _with_attempt_after(run, record, record.event.attempt)
+        return replace(run, attempts=_attempts_after(run, record, record.event.attempt))
     return _run_after(run, record)
 
 
@@ -336,44 +343,49 @@ def _intended(record: Recorded, event: Intended) -> Attempt:
     )
 
 
-def _with_attempt_after(run: Run, record: Recorded, number: int) -> Run:
-    attempts = tuple(
-        _attempt_after(attempt, record) if attempt.number == number else attempt
-        for attempt in run.attempts
+def _attempts_after(run: Run, record: Recorded, number: int) -> tuple[Attempt, ...]:
+    return tuple(
+        [
+            _attempt_after(attempt, record) if attempt.number == number else attempt
+            for attempt in run.attempts
+        ]
     )
-    return replace(run, attempts=attempts)
 
 
 def _attempt_after(attempt: Attempt, record: Recorded) -> Attempt:
     heard = max(attempt.mailbox_position, getattr(record.event, "message", 0))
-    attempt = replace(attempt, mailbox_position=heard)
+    return replace(attempt, mailbox_position=heard, **_changed_by(record))
+
+
+def _changed_by(record: Recorded) -> dict[str, Any]:
+    """The fields of an attempt that an event changes, but for what was heard of its node."""
     match record.event:
         case Launched(instance_ids=ids, billing_from=billing_from):
             state = AttemptState.LAUNCHED
-            return replace(attempt, state=state, instance_ids=ids, billing_from=billing_from)
+            return {"state": state, "instance_ids": ids, "billing_from": billing_from}
         case Ready():
-            return replace(attempt, ready_at=record.at)
+            return {"ready_at": record.at}
         case Promoted():
-            return replace(attempt, promoted_at=record.at)
+            return {"promoted_at": record.at}
         case Noticed():
-            return replace(attempt, notice_at=record.at)
-        case AttemptEnded(end=end, detail=detail):
-            over = replace(attempt, state=AttemptState.ENDED, ended_at=record.at, transfer=None)
-            return replace(over, end=end, detail=detail)
-    return _working_after(attempt, record)
+            return {"notice_at": record.at}
+        case AttemptEnded(end=end, detail=detail, ran_seconds=ran):
+            over = {"state": AttemptState.ENDED, "ended_at": record.at, "transfer": None}
+            return {**over, "end": end, "detail": detail, "ran_seconds": ran}
+    return _changed_at_work(record)
 
 
-def _working_after(attempt: Attempt, record: Recorded) -> Attempt:
+def _changed_at_work(record: Recorded) -> dict[str, Any]:
     match record.event:
         case Started(restore=restore):
-            begun = replace(attempt, state=AttemptState.RUNNING, started_at=record.at)
-            return replace(begun, restore=restore, transfer=None)
+            begun = {"state": AttemptState.RUNNING, "started_at": record.at}
+            return {**begun, "restore": restore, "transfer": None}
         case Progressed(progress=progress):
-            return replace(attempt, progress=progress, progress_at=record.at)
+            return {"progress": progress, "progress_at": record.at}
         case Transferred(transfer=transfer):
-            return replace(attempt, transfer=transfer)
+            return {"transfer": transfer}
         case Committed():
-            return replace(attempt, transfer=None)
+            return {"transfer": None}
         case Warned():
-            return attempt
+            return {}
     raise TypeError(f"{type(record.event).__name__} is not an event of an attempt")
