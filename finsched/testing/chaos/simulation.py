@@ -47,6 +47,15 @@ class Report:
     outcomes: list[str] = field(default_factory=list)
     story: list[str] = field(default_factory=list)
 
+    @property
+    def too_small(self) -> str | None:
+        """How little a run has met that was not cut short: too little to prove anything."""
+        faults = self.faults.total()
+        enough = faults >= _LEAST_FAULTS and self.decisions >= _LEAST_DECISIONS
+        if self.violation or (enough and self.hours * HOURS >= DAY_S):
+            return None
+        return f"too little: {self.hours:.1f} h, {self.decisions} decisions, {faults} faults"
+
 
 def simulate(seed: int) -> Report:
     """Run one seed and return what it came to; a violation ends it."""
