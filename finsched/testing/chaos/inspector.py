@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -13,6 +14,7 @@ from finsched.model.market import CapacityType
 from finsched.model.run import AttemptState, Run
 from finsched.provider import EndReason
 from finsched.testing.chaos import invariants
+from finsched.testing.chaos.gangs import GangInspector, was_hindered
 from finsched.testing.chaos.office import Process
 from finsched.testing.chaos.truth import LogTruth
 from finsched.testing.chaos.weather import LEDGER, NODE_PARTS, NODE_STORE, STORE, Weather
@@ -41,6 +43,8 @@ class Case:
     run: Run
     process: Process | None = None
     machines: list[Machine] = field(default_factory=list)
+    running: list[Machine] = field(default_factory=list)
+    over_usd: float = 0.0  # about what the others have cost
     seen_entries: int = 0
     intents: set[str] = field(default_factory=set)
     read_to: int = 0
@@ -77,7 +81,15 @@ class Inspector:
         self._weather = weather
         self._lease_s = lease.total_seconds()
         self._skew_s = skew_s
+        self._calm = [
+            shelf.capacity
+            for cloud in world.clouds.values()
+            for shelf in cloud.plan.shelves
+            if shelf.capacity_type is CapacityType.ON_DEMAND
+        ]
+        self._gangs = GangInspector(world, weather)
         self._seen_machines = 0
+        self._agents: dict[str, SimNode] = {}
         self._restored: set[str] = set()
         self._ended: set[str] = set()
 
@@ -93,7 +105,7 @@ class Inspector:
     def look(self) -> None:
         """Check everything that can be checked at any moment."""
         self._look_at_new_machines()
-        self._look_at_restores()
+        self._look_at_agents()
         for case in self.cases.values():
             self._look_at(case)
 
@@ -110,12 +122,19 @@ class Inspector:
             self._require("folds", process.run_id, invariants.folds(journal.run, told))
         return run
 
-    def close(self, case: Case, run: Run) -> None:
+    def close(self, run: Run) -> None:
         """Everything of a run is over: the sums have to agree."""
+        case = self.cases[run.id]
         case.run = run
         now_s = self._world.timeline.now_s
+        self._require("not_blamed", case.run_id, self._not_blamed(case))
         said = invariants.the_bill(case.run, case.machines, now_s)
         self._require("the_bill", case.run_id, said)
+
+    def _not_blamed(self, case: Case) -> str | None:
+        nodes = (self._world.nodes[machine.id] for machine in case.machines)
+        fails = any(node.workload.fails_at is not None for node in nodes)
+        return invariants.not_blamed(case.run, fails=fails)
 
     # --- one thing after the other -------------------------------------------------------------
 
@@ -126,27 +145,32 @@ class Inspector:
             self._seen_machines += 1
             case = self.cases[machine.request.run]
             case.machines.append(machine)
+            case.running.append(machine)
+            self._agents[machine.id] = self._world.nodes[machine.id]
             said = invariants.known(machine, self._intents(case))
             self._require("known", case.run_id, said)
 
     def _intents(self, case: Case) -> set[str]:
         """The tokens that stand in the ledger by now."""
-        for record in self._ledger.records(case.run_id, after=case.read_to):
-            case.read_to = record.sequence
-            if isinstance(record.event, Intended):
-                case.intents.add(record.event.token)
+        for row in self._ledger.rows(run=case.run_id, after=case.read_to):
+            case.read_to = row.sequence
+            if row.kind == Intended.__name__:
+                case.intents.add(json.loads(row.body)["token"])
         return case.intents
 
-    def _look_at_restores(self) -> None:
-        for machine_id, node in self._world.nodes.items():
-            if machine_id not in self._restored and node.restored is not None:
+    def _look_at_agents(self) -> None:
+        """What each agent has restored and how it ended; one that is gone does nothing more."""
+        for machine_id, node in tuple(self._agents.items()):
+            if node.restored is not None and machine_id not in self._restored:
                 self._restored.add(machine_id)
                 case = self.cases[node.config.run]
                 said = invariants.nothing_lost(node, case.truth)
                 self._require("nothing_lost", case.run_id, said)
-            if machine_id not in self._ended and node.ended is not None:
+            if node.ended is not None and machine_id not in self._ended:
                 self._ended.add(machine_id)
                 self._look_at_last_save(node)
+            if not node.is_alive:
+                del self._agents[machine_id]
 
     def _look_at_last_save(self, node: SimNode) -> None:
         """How long an upload takes is known from the first on, and a deaf job saves nothing."""
@@ -155,7 +179,8 @@ class Inspector:
         uploaded = any(e.progress is not None and e.attempt < number for e in case.truth.entries)
         honest = job.checkpoint and job.checkpoint.save_time.total_seconds() >= node.workload.save_s
         stormy = self._weather.storm_over(NODE_STORE) or self._weather.storm_over(NODE_PARTS)
-        if uploaded and honest and node.workload.heeds_signal and not (stormy or node.was_frozen):
+        hindered = was_hindered(self._world, case.machines, node.token)
+        if uploaded and honest and node.workload.heeds_signal and not (stormy or hindered):
             said = invariants.kept_at_the_limit(node, case.truth)
             self._require("kept_at_the_limit", case.run_id, said)
 
@@ -168,6 +193,9 @@ class Inspector:
             case.seen_entries = len(entries)
             case.kept_s = now_s if entries[-1].progress is not None else case.kept_s
             self._require("one_writer", case.run_id, invariants.one_writer(entries))
+            said = self._gangs.one_step(entries[-1], case.truth.bucket, case.machines)
+            self._require("one_step", case.run_id, said)
+        _settle(case, now_s)
         if case.run.outcome is None:
             case.ended_s = None
             self._look_at_living(case, now_s)
@@ -182,6 +210,8 @@ class Inspector:
             self._look_at_spend(case, limit, now_s)
         self._look_at_progress(case, now_s)
         self._look_at_leases(case, now_s)
+        said = self._gangs.ends_together(case.machines, self._lease_s)
+        self._require("ends_together", case.run_id, said)
         case.looked_s = now_s
         case.looks += 1
         if case.looks % _LOOKS_BETWEEN_SUMS == 0:
@@ -189,11 +219,11 @@ class Inspector:
 
     def _look_at_progress(self, case: Case, now_s: float) -> None:
         """Deadlines apart: with one, a policy may well wait for a cheaper machine."""
+        if case.run.job.deadline is not None:
+            return
         was, case.is_disturbed = case.is_disturbed, self._is_disturbed(case, now_s)
         if was or case.is_disturbed:
             case.disturbed_s = now_s
-        if case.run.deadline_at is not None:
-            return
         calm_s = now_s - max(case.disturbed_s, case.kept_s, self._weather.last_fault_s)
         allowed_s = 2 * self._lease_s + _BOOT_AND_SAVE_S
         what = f"{len(case.run.attempts)} attempts"
@@ -206,10 +236,9 @@ class Inspector:
             case.watched_s = now_s
         if now_s == case.watched_s:
             return
-        for machine in case.machines:
-            if machine.runs and not machine.frozen:
-                booted_s = machine.meter.began_s + machine.cloud.boot_s[1]
-                since_s = max(case.watched_s, booted_s, machine.thawed_s)
+        for machine in case.running:
+            if not machine.frozen:
+                since_s = max(case.watched_s, machine.booted_by_s, machine.thawed_s)
                 said = invariants.leased(machine, now_s - since_s, self._allowed_s(machine))
                 self._require("leased", case.run_id, said)
 
@@ -226,15 +255,13 @@ class Inspector:
         lost = (EndReason.INTERRUPTED, EndReason.FAILED)
         if case.machines and case.machines[-1].status.reason in lost:
             return True
-        shelves = (shelf for cloud in self._world.clouds.values() for shelf in cloud.plan.shelves)
-        calm = CapacityType.ON_DEMAND
-        return not any(s.capacity_type is calm and s.capacity.has_some(now_s) for s in shelves)
+        return not any(capacity.has_some(now_s) for capacity in self._calm)
 
     def _look_at_spend(self, case: Case, limit: float, now_s: float) -> None:
         if limit != case.limit_usd:
             case.limit_usd, case.at_limit = limit, None
-        about = sum(machine.meter.about_usd(now_s) for machine in case.machines)
-        if about <= limit:
+        about_usd = sum((each.meter.about_usd(now_s) for each in case.running), case.over_usd)
+        if about_usd <= limit:
             return
         billed = float(sum((m.meter.usd(now_s) for m in case.machines), Decimal(0)))
         if billed > limit and case.at_limit is None:
@@ -254,9 +281,9 @@ class Inspector:
         case.excused_usd += case.excused_usd_per_s * (now_s - case.excused_until_s)
         case.excused_until_s, case.excused_usd_per_s = now_s, 0.0
         watched = case.process is not None and case.process.awake
-        for machine in case.machines:
-            denied = machine.runs and machine.unlisted
-            if not denied and (not machine.runs or not machine.frozen or machine.cloud.has_timer):
+        for machine in case.running:
+            denied = machine.unlisted
+            if not denied and (not machine.frozen or machine.cloud.has_timer):
                 continue
             reached = watched and not self._weather.storm_over(machine.cloud.name) and not denied
             if not reached or self._weather.storm_over(STORE) or self._weather.storm_over(LEDGER):
@@ -273,8 +300,10 @@ class Inspector:
 
     def _is_out_of_reach(self, machine: Machine, case: Case) -> bool:
         """A frozen machine that its own cloud denies: nobody at all can end it, or know of it."""
-        guessed = {each.token for each in case.run.attempts if invariants.is_estimate(each)}
-        return machine.request.token in guessed and self._world.nodes[machine.id].was_frozen
+        if not self._world.nodes[machine.id].was_frozen:
+            return False
+        attempts, token = case.run.attempts, machine.request.token
+        return any(each.token == token and invariants.is_estimate(each) for each in attempts)
 
     def _slack_usd(self, case: Case) -> Decimal:
         """What machines cost whose beginning or end nobody but a wrong clock can tell."""
@@ -291,7 +320,7 @@ class Inspector:
     def _look_at_ended(self, case: Case, now_s: float) -> None:
         if case.ended_s is None:
             case.ended_s = now_s
-        for machine in case.machines:
+        for machine in case.running:
             if self._is_out_of_reach(machine, case):
                 continue
             since_s = now_s - case.ended_s
@@ -304,6 +333,13 @@ class Inspector:
         if violation:
             hours = self._world.timeline.now_s / 3600
             raise Violated(f"{name} at {hours:.3f} h of {run_id}: {violation}")
+
+
+def _settle(case: Case, now_s: float) -> None:
+    """Set the machines that have ended apart: nothing of them changes any more."""
+    for machine in [each for each in case.running if not each.runs]:
+        case.running.remove(machine)
+        case.over_usd += machine.meter.about_usd(now_s)
 
 
 def _ended_before(machine: Machine, at_s: float) -> bool:

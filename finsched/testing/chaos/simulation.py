@@ -14,7 +14,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from finsched.model.event import Resumed, StopRequested, Submitted
-from finsched.model.run import Outcome
+from finsched.model.run import Outcome, Run
 from finsched.provider import EndReason, LaunchRequest
 from finsched.testing.chaos import incidents
 from finsched.testing.chaos.inspector import Inspector, Violated
@@ -161,27 +161,25 @@ class Simulation:
         run = self.inspector.look_at_end_of(process, why)
         self._tell(f"{process.run_id}: supervisor {why}, outcome {run.outcome}")
         if why == "done":
-            self._later(self._allowed_s, lambda: self._close(process.run_id))
+            self._later(self._allowed_s, lambda: self._close(run))
         elif why in {"crashed", "killed"}:
             self.report.crashes += 1
             pause_s = self.dice.choice((5.0, 60.0, 1800.0, 4 * HOURS)) * self.dice.uniform(0.5, 1)
             self._later(pause_s, lambda: self._supervise(process.run_id))
         else:
             pause_s = self.dice.uniform(300.0, 3600.0)
-            self._later(pause_s, lambda: self._resume(process.run_id))
+            self._later(pause_s, lambda: self._resume(run))
 
-    def _close(self, run_id: str) -> None:
+    def _close(self, run: Run) -> None:
         """The run is over and a lease has passed: settle it, and begin something new."""
-        case = self.inspector.cases[run_id]
-        run = self.ledger.run(run_id)
-        self.inspector.close(case, run)
+        self.inspector.close(run)
         self.report.outcomes.append(str(run.outcome))
         if self._has_met_enough:
             self._over = True
         elif run.outcome in {Outcome.FINISHED, Outcome.JOB_FAILED}:
             self._submit()
         else:
-            self._resume(run_id)
+            self._resume(run)
 
     @property
     def _has_met_enough(self) -> bool:
@@ -191,11 +189,10 @@ class Simulation:
         enough = faults >= _LEAST_FAULTS and self.report.decisions >= _LEAST_DECISIONS
         return enough and self.timeline.now_s >= DAY_S
 
-    def _resume(self, run_id: str) -> None:
+    def _resume(self, run: Run) -> None:
         """A person lets the run go on, with more money where that had run out."""
-        run = self.ledger.run(run_id)
         if run.outcome is None:
-            self._supervise(run_id)
+            self._supervise(run.id)
             return
         limit = run.job.budget.max_cost_usd
         more = limit * 1.5 if limit and run.outcome is Outcome.BUDGET else None
@@ -203,8 +200,8 @@ class Simulation:
         if run.outcome is Outcome.DEADLINE:
             until = self.time.now() + timedelta(hours=30)
         with self.weather.paused():
-            self.ledger.append(run_id, Resumed(max_cost_usd=more, deadline=until), self.time.now())
-        self._supervise(run_id)
+            self.ledger.append(run.id, Resumed(max_cost_usd=more, deadline=until), self.time.now())
+        self._supervise(run.id)
 
     def ask_to_stop(self) -> None:
         """Let a person ask for the end of the run; the supervisor finds it in the ledger."""
