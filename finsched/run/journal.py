@@ -52,19 +52,25 @@ class Journal:
 
     def record(self, event: Event, at: datetime) -> None:
         """Write one event, after those that others wrote meanwhile."""
-        self._ledger.append(self.run.id, event, at)
-        self.catch_up()
+        record = self._ledger.append(self.run.id, event, at)
+        if record.sequence == self._last_sequence + 1:  # nobody wrote anything meanwhile
+            self._fold(record)
+        else:
+            self.catch_up()
 
     def catch_up(self) -> None:
         """Fold what was written since the last look, by us or by others."""
         for record in self._ledger.records(self.run.id, after=self._last_sequence):
-            self.run = apply(self.run, record)
-            self._last_sequence = record.sequence
-            self._tell(partial(_heard, self.run, record))
+            self._fold(record)
 
     def looked(self, now: datetime) -> None:
         """Tell the observers that time has passed."""
         self._tell(lambda observer: observer.looked(self.run, now))
+
+    def _fold(self, record: Recorded) -> None:
+        self.run = apply(self.run, record)
+        self._last_sequence = record.sequence
+        self._tell(partial(_heard, self.run, record))
 
     def _tell(self, news: Callable[[Observer], None]) -> None:
         """A terminal that went away must not take the run with it."""
