@@ -100,8 +100,10 @@ class Weather:
     def storm_over(self, place: str) -> Storm | None:
         """Return the storm that rages over a place now."""
         now_s = self.timeline.now_s
-        over = (s for s in self._storms if s.place == place and s.begins_s <= now_s < s.ends_s)
-        return next(over, None)
+        for storm in self._storms:
+            if storm.place == place and storm.begins_s <= now_s < storm.ends_s:
+                return storm
+        return None
 
     def around(self, place: str, operation: str, effect: Callable[[], Result]) -> Result:
         """Do what a call is for: with latency, and with whatever the weather has for it."""
