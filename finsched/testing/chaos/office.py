@@ -63,6 +63,7 @@ class TroubledLedger(Ledger):
 
     def __init__(self, path: Path, weather: Weather) -> None:
         super().__init__(path)
+        self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # nobody else opens it
         self._weather = weather
 
     def append(self, run: str, event: Event, at: datetime) -> Recorded:
