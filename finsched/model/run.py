@@ -99,11 +99,15 @@ class Checkpoint:
     size_bytes: int
     progress: float | None = None
     upload_seconds: float = 0.0
+    sent_bytes: int | None = None  # what the store did not hold yet; None where nobody told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restore:
-    """A checkpoint that an attempt started from; `damaged` counts those it had to skip."""
+    """A checkpoint that an attempt started from; `damaged` counts those it had to skip.
+
+    `seconds` is how long it took to fetch and verify it.
+    """
 
     sequence: int | None
     attempt: int
@@ -111,6 +115,7 @@ class Restore:
     size_bytes: int
     damaged: int = 0
     progress: float | None = None
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +185,7 @@ class Attempt:
     ended_at: datetime | None = None
     end: AttemptEnd | None = None
     detail: str = ""
+    ran_seconds: tuple[float, ...] = ()  # of each machine, where there were several
     restore: Restore | None = None
     progress: float | None = None
     progress_at: datetime | None = None
@@ -193,6 +199,11 @@ class Attempt:
     def live(self) -> bool:
         """Whether something of it may still be running."""
         return self.state is not AttemptState.ENDED
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether its provider has not said yet if there is a machine."""
+        return self.state is AttemptState.INTENDED
 
     @property
     def waiting(self) -> bool:

@@ -64,7 +64,12 @@ def _surroundings(config_path: Path, umask: int) -> Surroundings:
         workspace=Workspace(config_path.resolve().parent),
         watch=watch,
         store=store,
-        mailbox=Mailbox(store, config.attempt, alive_every_seconds=config.lease_seconds / 3),
+        mailbox=Mailbox(
+            store,
+            config.attempt,
+            node=config.node_rank,
+            alive_every_seconds=config.lease_seconds / 3,
+        ),
         umask=umask,
         boot_seconds=_boot_seconds(os.environ.get("FINSCHED_MACHINE_STARTED")),
     )

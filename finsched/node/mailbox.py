@@ -35,6 +35,12 @@ class Message:
         """What the message is about."""
         return str(self.document.get("kind", UNREADABLE))
 
+    @property
+    def node(self) -> int:
+        """Which node of a gang has written it; what tells of none is the leader's."""
+        node = self.document.get("node", 0)
+        return node if isinstance(node, int) else 0
+
 
 def read_messages(store: Store, attempt: int, *, after: int = 0) -> list[Message]:
     """Return an attempt's messages behind number `after`, oldest first."""
@@ -46,10 +52,16 @@ class Mailbox:
     """Where the agent drops its messages; a thread of its own sends them."""
 
     def __init__(
-        self, store: Store, attempt: int, *, alive_every_seconds: float | None = None
+        self,
+        store: Store,
+        attempt: int,
+        *,
+        node: int = 0,
+        alive_every_seconds: float | None = None,
     ) -> None:
         self._objects = _objects(store, attempt)
         self._last_number = 0
+        self._node = node
         self._alive_every_seconds = alive_every_seconds
         self._waiting: deque[dict[str, Any]] = deque(maxlen=_WAITING_AT_MOST)
         self._changed = threading.Condition()
@@ -91,7 +103,7 @@ class Mailbox:
         with self._changed:
             while not self._waiting and not self._closing:
                 if not self._changed.wait(self._alive_every_seconds):
-                    return {"kind": "alive", "at": to_iso(utc_now())}
+                    return {"kind": "alive", "at": to_iso(utc_now()), "node": self._node}
             return self._waiting.popleft() if self._waiting else None
 
 

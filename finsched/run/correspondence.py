@@ -27,6 +27,7 @@ class Correspondence:
         self._go_sent = False
         self._stop_sent = False
         self.newest = 0  # the number of the last letter that was seen
+        self.newest_of: dict[int, int] = {}  # the same by the node that wrote it
         self._last_words: list[Message] = []
 
     def letters(self, after: int) -> Sequence[Message]:
@@ -41,6 +42,7 @@ class Correspondence:
             return ()
         self.trouble = None
         self.newest = max([self.newest, *(message.number for message in messages)])
+        self.newest_of |= {message.node: message.number for message in messages}
         said_before = self._last_words
         self._last_words = said_before or [each for each in messages if each.kind == "ended"]
         return [*said_before, *messages]

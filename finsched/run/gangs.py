@@ -33,19 +33,28 @@ def is_broken(attempt: Attempt, statuses: Mapping[str, InstanceStatus], real_now
     return is_incomplete(attempt) or any(_is_missed(status, real_now) for status in ended)
 
 
-def lost_a_node(attempt: Attempt, told: AttemptEnd, reasons: Collection[EndReason | None]) -> bool:
+def lost_a_node(
+    attempt: Attempt, told: AttemptEnd, statuses: Collection[InstanceStatus], told_at: datetime
+) -> bool:
     """Say whether a command failed because another machine of its gang was lost, or about to be.
 
     Nodes notice a lost peer as a broken connection, sooner than anybody else.
     """
     if len(attempt.instance_ids) < 2 or told is not AttemptEnd.JOB_FAILED:
         return False
-    return attempt.notice_at is not None or not _LOSSES.isdisjoint(reasons)
+    return attempt.notice_at is not None or any(_was_lost(each, told_at) for each in statuses)
 
 
 def waited_in_vain(attempt: Attempt, reasons: Collection[EndReason | None]) -> bool:
     """Say whether we have switched machines off because another one had left them alone."""
     return len(attempt.instance_ids) > 1 and EndReason.ENDED_ITSELF in reasons
+
+
+def _was_lost(status: InstanceStatus, told_at: datetime) -> bool:
+    """A machine whose agent died switches itself off, and its peers fail after that."""
+    if status.reason is EndReason.ENDED_ITSELF:
+        return status.ended_at is not None and status.ended_at < told_at
+    return status.reason in _LOSSES
 
 
 def _is_missed(status: InstanceStatus, real_now: datetime) -> bool:

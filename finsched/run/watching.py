@@ -44,6 +44,7 @@ class Farewell:
 
     end: AttemptEnd
     detail: str
+    at: datetime  # real time
 
 
 def watch(
@@ -71,7 +72,8 @@ def watch(
         end, detail = _ending(attempt, statuses, farewell)
         if silent and end is AttemptEnd.STOPPED:
             end, detail = AttemptEnd.NODE_FAILED, "the agent was heard no more"
-        event = AttemptEnded(attempt=attempt.number, end=end, detail=detail)
+        ran = _ran_seconds(attempt, statuses, ended_at, clock)
+        event = AttemptEnded(attempt=attempt.number, end=end, detail=detail, ran_seconds=ran)
         journal.record(event, clock.at(ended_at))
     return all(_is_known(statuses.get(instance_id)) for instance_id in attempt.instance_ids)
 
@@ -103,10 +105,11 @@ def _hear(
     farewell = None
     for letter in post.letters(after=attempt.mailbox_position):
         try:
-            at = clock.at(from_iso(letter.document["at"]))
+            written_at = from_iso(letter.document["at"])
             if letter.kind == "ended":
-                farewell = _farewell(letter.document)
+                farewell = _farewell(letter.document, written_at)
                 continue
+            at = clock.at(written_at)
             event = _event(journal, attempt.number, letter.number, letter.document, at)
         except _SENSELESS:
             at, event = clock.now(), _unreadable(attempt, letter.number)
@@ -123,13 +126,14 @@ def _unreadable(attempt: Attempt, number: int) -> Event | None:
     return Warned(attempt=attempt.number, text=said, message=number)
 
 
-def _farewell(document: Document) -> Farewell:
+def _farewell(document: Document, at: datetime) -> Farewell:
     end, detail = AttemptEnd(document["end"]), _detail(document)
     if end is AttemptEnd.STOPPED and detail == MOVED:
-        return Farewell(end=AttemptEnd.MOVED, detail="")
+        return Farewell(end=AttemptEnd.MOVED, detail="", at=at)
     if end is AttemptEnd.STOPPED and detail == IN_VAIN:
-        return Farewell(end=AttemptEnd.NODE_FAILED, detail="nothing of its work was kept")
-    return Farewell(end=end, detail=detail)
+        detail = "nothing of its work was kept"
+        return Farewell(end=AttemptEnd.NODE_FAILED, detail=detail, at=at)
+    return Farewell(end=end, detail=detail, at=at)
 
 
 def _event(
@@ -185,6 +189,7 @@ def _restore(attempt: int, document: Document, at: datetime) -> Restore:
         size_bytes=count(document["size_bytes"]),
         damaged=count(document["damaged"]),
         progress=share(document["progress"]),
+        seconds=seconds(document.get("seconds", 0.0)),
     )
 
 
@@ -196,6 +201,7 @@ def _checkpoint(attempt: int, message: Document, at: datetime) -> Checkpoint:
         size_bytes=count(message["size_bytes"]),
         progress=share(message["progress"]),
         upload_seconds=seconds(message["upload_seconds"]),
+        sent_bytes=count(message.get("sent_bytes", message["size_bytes"])),
     )
 
 
@@ -231,6 +237,25 @@ def _ended_at(
     return max(moments, default=None)
 
 
+def _ran_seconds(
+    attempt: Attempt, statuses: Mapping[str, InstanceStatus], ended_at: datetime, clock: Clock
+) -> tuple[float, ...]:
+    """How long each machine of a gang was there, in the run's own time: they end one by one."""
+    if attempt.placement.nodes == 1:
+        return ()
+    ran = []
+    for status in (statuses[instance_id] for instance_id in attempt.instance_ids):
+        began_at = clock.at(status.billing_from) if status.billing_from else attempt.billing_from
+        ran.append(clock.at(status.ended_at or ended_at) - (began_at or attempt.intended_at))
+    return tuple(each.total_seconds() for each in ran)
+
+
+def _is_not_to_blame(
+    attempt: Attempt, farewell: Farewell, statuses: Mapping[str, InstanceStatus]
+) -> bool:
+    return gangs.lost_a_node(attempt, farewell.end, statuses.values(), farewell.at)
+
+
 def _ending(
     attempt: Attempt, statuses: Mapping[str, InstanceStatus], farewell: Farewell | None
 ) -> tuple[AttemptEnd, str]:
@@ -238,7 +263,7 @@ def _ending(
     detail = "; ".join(sorted({status.detail for status in statuses.values() if status.detail}))
     if gangs.is_incomplete(attempt):
         return AttemptEnd.NODE_FAILED, gangs.shortfall(attempt)
-    if farewell and not gangs.lost_a_node(attempt, farewell.end, reasons):
+    if farewell and not _is_not_to_blame(attempt, farewell, statuses):
         return farewell.end, farewell.detail
     is_spot = attempt.placement.offer.capacity_type is CapacityType.SPOT
     if EndReason.INTERRUPTED in reasons or (farewell and attempt.notice_at):

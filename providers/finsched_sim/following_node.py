@@ -35,10 +35,8 @@ class FollowingNode(GangNode):
 
     def _heed_news(self) -> None:
         super()._heed_news()
-        if self._cause or self.ended:
-            self._leave_if_over()
-            return
-        if self._news.begun and not (self._runs or self._is_done or self._failed):
+        has_begun = self._runs or self._is_done or self._failed
+        if self._news.begun and not (has_begun or self._cause or self.ended):
             self._begin_from(self._news.begun.checkpoint)
         self._try_to_answer()
         self._leave_if_over()

@@ -51,8 +51,10 @@ class LeadingNode(GangNode):
         super().__init__(made_of)
         self._gathering: Gathering | None = None
         self._companions: Companions | None = None
+        self._asked: SaveOfAll | None = None
         self._interval_s = 0.0
         self._is_save_due = False
+        self._is_done = False  # the work is
 
     # --- meeting -------------------------------------------------------------------------------
 
@@ -84,10 +86,16 @@ class LeadingNode(GangNode):
 
     def work_on(self) -> None:
         """All work: so does this one."""
-        if self._working_since_s is None and self._done < 1.0:
+        if self._working_since_s is None and not self._is_done:
             SimNode._work(self)
             if self._is_save_due:
                 self._save()
+
+    def _come_to_an_end(self) -> None:
+        was_working = self._working_since_s is not None
+        super()._come_to_an_end()
+        if was_working and self._working_since_s is None:
+            self._is_done = True
 
     def hold(self) -> None:
         """Somebody does not: this one waits."""
@@ -102,7 +110,9 @@ class LeadingNode(GangNode):
 
     def _saved(self) -> None:
         """A round that still waits for a part of the save before is asked anew."""
-        if self._gathering and self._in_flight:
+        if self._gathering and self._in_flight and self._companions and self._asked:
+            with suppress(Apart, Changed):
+                self._companions.take(self._asked, self._gathering.answers)
             self._gathering = self._in_flight = None
         super()._saved()
 
@@ -126,6 +136,7 @@ class LeadingNode(GangNode):
         if self.ended or save is not self._in_flight or self._companions is None:
             return
         asked, waited_from = self._of_all(save), monotonic()
+        self._asked = asked
         try:
             number = self._companions.ask(asked).number
         except StoreError as error:
@@ -152,7 +163,7 @@ class LeadingNode(GangNode):
                 self._gathering = None
                 self._take(save, asked, gathering.answers)
 
-        for intervals in (1, 3):
+        for intervals in (0, 1, 3):
             self._after(intervals * self._interval_s + 1.0, look)
 
     def _take(self, save: Save, asked: SaveOfAll, answers: Answers) -> None:

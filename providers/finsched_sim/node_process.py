@@ -28,6 +28,7 @@ class NodeProcess:
         self.workload = made_of.workload
         self.ended: End | None = None
         self.was_frozen = False
+        self.was_killed = False
         self._machine = made_of.machine
         self._store = made_of.store
         self._dice = made_of.dice
@@ -44,6 +45,11 @@ class NodeProcess:
         return self.config.node_rank == LEADER
 
     @property
+    def token(self) -> str:
+        """What its machine was asked for with."""
+        return self._machine.request.token
+
+    @property
     def is_alive(self) -> bool:
         """Whether the agent is there at all."""
         return self._alive
@@ -51,6 +57,11 @@ class NodeProcess:
     def die(self) -> None:
         """The machine is gone, whatever the agent was about to do."""
         self._alive = False
+
+    def lose_agent(self) -> None:
+        """The agent was killed, and with it the command; the machine is still there."""
+        self.was_killed = True
+        self.die()
 
     def freeze(self) -> None:
         """Nothing happens here until it thaws; the machine is paid all the same."""

@@ -38,16 +38,25 @@ def ended(reason: EndReason, seconds_ago: float = 0.0) -> dict[str, InstanceStat
 
 @pytest.mark.parametrize("reason", [EndReason.INTERRUPTED, EndReason.FAILED, EndReason.UNKNOWN])
 def test_a_command_that_failed_beside_a_lost_machine_is_not_to_blame(reason: EndReason) -> None:
-    assert gangs.lost_a_node(attempt(), AttemptEnd.JOB_FAILED, {reason})
-    assert not gangs.lost_a_node(attempt(1, 1), AttemptEnd.JOB_FAILED, {reason})
-    assert not gangs.lost_a_node(attempt(), AttemptEnd.FINISHED, {reason})
+    lost = ended(reason).values()
+    assert gangs.lost_a_node(attempt(), AttemptEnd.JOB_FAILED, lost, NOW)
+    assert not gangs.lost_a_node(attempt(1, 1), AttemptEnd.JOB_FAILED, lost, NOW)
+    assert not gangs.lost_a_node(attempt(), AttemptEnd.FINISHED, lost, NOW)
+
+
+@pytest.mark.parametrize(("seconds_ago", "lost"), [(20.0, True), (-20.0, False)])
+def test_a_command_that_fails_after_a_machine_has_ended_itself_is_not_to_blame(
+    seconds_ago: float, lost: bool
+) -> None:
+    statuses = ended(EndReason.ENDED_ITSELF, seconds_ago).values()
+    assert gangs.lost_a_node(attempt(), AttemptEnd.JOB_FAILED, statuses, NOW) is lost
 
 
 def test_a_command_that_failed_after_a_notice_is_not_to_blame() -> None:
-    switched_off = {EndReason.TERMINATED_BY_US}
+    switched_off = ended(EndReason.TERMINATED_BY_US).values()
     noticed = replace(attempt(), notice_at=NOW)
-    assert gangs.lost_a_node(noticed, AttemptEnd.JOB_FAILED, switched_off)
-    assert not gangs.lost_a_node(attempt(), AttemptEnd.JOB_FAILED, switched_off)
+    assert gangs.lost_a_node(noticed, AttemptEnd.JOB_FAILED, switched_off, NOW)
+    assert not gangs.lost_a_node(attempt(), AttemptEnd.JOB_FAILED, switched_off, NOW)
 
 
 def test_a_gang_is_broken_by_a_loss_and_by_one_that_left_long_ago() -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from finsched.decide.spend import attempt_usd, compute_usd
-from finsched.model.run import Attempt, Run
+from finsched.model.run import Attempt, Outcome, Run
 from finsched.node.ending import End
 from finsched.run.watching import VANISHED
 from finsched.testing.chaos.truth import LogEntry, LogTruth
@@ -115,6 +115,35 @@ def the_bill(run: Run, machines: Iterable[Machine], now_s: float) -> str | None:
 def is_estimate(attempt: Attempt) -> bool:
     """Whether nobody could say when the attempt's machine ended."""
     return attempt.detail == VANISHED
+
+
+def not_blamed(run: Run, *, fails: bool) -> str | None:
+    """A run ends as a failure of the job only where the job fails by itself."""
+    if run.outcome is not Outcome.JOB_FAILED or fails:
+        return None
+    return f"the job is said to have failed: {run.detail}"
+
+
+def one_step(
+    entry: LogEntry, saved: Iterable[tuple[int, float]], ranks: Collection[int]
+) -> str | None:
+    """A commit holds the part of every node that saves, all of one point of the work.
+
+    `saved` are the nodes and the points of the parts that the commit names.
+    """
+    parts = sorted(saved)
+    if [rank for rank, _ in parts] != sorted(ranks):
+        return f"entry {entry.number} holds the parts of {parts}, and nodes {sorted(ranks)} save"
+    if any(progress != entry.progress for _, progress in parts):
+        return f"entry {entry.number} at {entry.progress} is a mixture of {parts}"
+    return None
+
+
+def ends_together(machine: Machine, alone_s: float, allowed_s: float) -> str | None:
+    """Nothing bills after a broken gang longer than its lease."""
+    if alone_s <= allowed_s:
+        return None
+    return f"{machine.id} runs {alone_s:.0f} s after its gang broke, {allowed_s:.0f} are allowed"
 
 
 def folds(live: Run, folded: Run) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 
@@ -18,6 +18,7 @@ HOURS = 3600.0
 DAY_S = 24 * HOURS
 HORIZON_S = 60 * HOURS
 BEGAN_AT = NOW
+_GANGS = 0.25  # of the seeds have a job of several nodes
 _POLICIES = ("uniform-progress", "greedy", "on-demand")  # `adaptive` plans for seconds
 
 
@@ -39,10 +40,11 @@ def scenario(seed: int) -> Scenario:
     dice = Random(f"scenario {seed}")  # noqa: S311 - a seeded plan, no secret
     plans = tuple(_cloud(dice, f"sim-{letter}") for letter in "abc"[: dice.randint(2, 3)])
     hours = dice.uniform(8.0, 26.0)
+    nodes = dice.choice((2, 2, 3, 4)) if dice.random() < _GANGS else 1
     return Scenario(
         seed=seed,
         plans=plans,
-        job=_job(dice, hours),
+        job=_job(dice, hours, nodes),
         policy=dice.choice(_POLICIES),
         workload=_workload(dice, hours),
         lease=timedelta(seconds=dice.choice((900, 900, 1800, 7200))),
@@ -94,6 +96,7 @@ def _cloud(dice: Random, name: str) -> CloudPlan:
         notice_s=dice.choice((0.0, 30.0, 120.0, 120.0)),
         list_lag_s=dice.choice((0.0, 0.0, 4.0, 30.0)),
         has_timer=dice.random() < 0.4,
+        breaks_off=dice.choice((0.0, 0.0, 0.2)),
         quota={CapacityType.SPOT: 4} if dice.random() < 0.1 else {},
         poll_s=dice.uniform(330.0, 420.0),
     )
@@ -119,11 +122,12 @@ def _shelves(dice: Random, machine: InstanceType, region: str, zone: str) -> lis
             price=price_path(dice, until_s=HORIZON_S, usd_per_hour=spot, every_s=2 * HOURS),
             capacity=spells(dice, until_s=HORIZON_S, up_s=9 * HOURS, down_s=1.5 * HOURS),
             losses_per_hour=dice.choice((0.0, 0.05, 0.15, 0.4)),
+            room=dice.choice((None, None, 2, 4)),
         ),
     ]
 
 
-def _job(dice: Random, hours: float) -> JobSpec:
+def _job(dice: Random, hours: float, nodes: int) -> JobSpec:
     every = dice.choice((None, None, timedelta(minutes=20), timedelta(minutes=60)))
     checkpoint = CheckpointSpec(
         size_gb=dice.uniform(1.0, 30.0),
@@ -132,7 +136,7 @@ def _job(dice: Random, hours: float) -> JobSpec:
     )
     budget = dice.choice((None, dice.uniform(4.0, 9.0), dice.uniform(9.0, 40.0)))
     deadline = dice.choice((None, None, dice.uniform(1.1, 2.5)))
-    return job(
+    single = job(
         hours=hours,
         checkpoint=checkpoint,
         setup="pip install -r requirements.txt",
@@ -140,11 +144,12 @@ def _job(dice: Random, hours: float) -> JobSpec:
             (CapacityPreference.AUTO, CapacityPreference.AUTO, CapacityPreference.ON_DEMAND)
         ),
         budget=Budget(
-            max_cost_usd=round(budget * hours, 2) if budget else None,
+            max_cost_usd=round(budget * hours * nodes, 2) if budget else None,
             max_interruptions=dice.choice((None, None, 3)),
         ),
         deadline=timedelta(hours=hours * deadline) if deadline else None,
     )
+    return replace(single, requirements=replace(single.requirements, nodes=nodes))
 
 
 def _workload(dice: Random, hours: float) -> Workload:
@@ -156,4 +161,5 @@ def _workload(dice: Random, hours: float) -> Workload:
         upload_s=dice.uniform(10.0, 200.0),
         heeds_signal=dice.random() < 0.9,
         fails_at=dice.uniform(0.1, 0.9) if dice.random() < 0.03 else None,
+        shards=dice.random() < 0.7,
     )

@@ -25,7 +25,7 @@ class LogTruth:
 
     def __init__(self, bucket: Bucket) -> None:
         self.entries: list[LogEntry] = []
-        self._bucket = bucket
+        self.bucket = bucket
         bucket.watch("log", self._read_on)
 
     def newest_whole(self, *, below_attempt: int) -> LogEntry | None:
@@ -38,7 +38,7 @@ class LogTruth:
 
     def _read_on(self) -> None:
         number = len(self.entries) + 1
-        document = json.loads(self._bucket.get(f"log/{number:08d}.json"))
+        document = json.loads(self.bucket.get(f"log/{number:08d}.json"))
         entry = LogEntry(
             number=number,
             attempt=document["attempt"],
@@ -48,7 +48,7 @@ class LogTruth:
         self.entries.append(entry)
 
     def _is_whole(self, file: dict[str, Any]) -> bool:
-        if not self._bucket.has(file["key"]):
+        if not self.bucket.has(file["key"]):
             return False
-        content = self._bucket.get(file["key"])
+        content = self.bucket.get(file["key"])
         return bool(hashlib.sha256(content).hexdigest() == file["sha256"])
