@@ -99,15 +99,11 @@ class Checkpoint:
     size_bytes: int
     progress: float | None = None
     upload_seconds: float = 0.0
-    sent_bytes: int | None = None  # what the store did not hold yet; None where nobody told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restore:
-    """A checkpoint that an attempt started from; `damaged` counts those it had to skip.
-
-    `seconds` is how long it took to fetch and verify it.
-    """
+    """A checkpoint that an attempt started from; `damaged` counts those it had to skip."""
 
     sequence: int | None
     attempt: int
@@ -115,7 +111,6 @@ class Restore:
     size_bytes: int
     damaged: int = 0
     progress: float | None = None
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +180,6 @@ class Attempt:
     ended_at: datetime | None = None
     end: AttemptEnd | None = None
     detail: str = ""
-    ran_seconds: tuple[float, ...] = ()  # of each machine, where there were several
     restore: Restore | None = None
     progress: float | None = None
     progress_at: datetime | None = None

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from finsched.errors import ProviderProblem, StoreProblem
 from finsched.model.event import Warned
-from finsched.model.run import Attempt, AttemptState
+from finsched.model.run import Attempt
 from finsched.node.store import Store
 from finsched.provider import InstanceState, Provider
 from finsched.run.clock import Clock
 from finsched.run.correspondence import Correspondence
 from finsched.run.journal import Journal
 from finsched.run.launching import reserve_seconds
+from finsched.run.patience import unconfirmed
 from finsched.run.reconcile import reconcile
 from finsched.run.silence import Silence
 from finsched.run.watching import give_up, watch
@@ -47,6 +49,8 @@ class Attendant:
         self._unknown_since: float | None = None
         self._heard = Silence(means.lease)
         self._warned = False
+        self._doubted = False
+        self._problem: ProviderProblem | None = None  # why the last look told nothing
 
     @property
     def seconds_to_next_look(self) -> float:
@@ -57,20 +61,13 @@ class Attendant:
 
     def look(self, *, patient: bool = True) -> None:
         """Look once; a cloud that does not answer says nothing about the machine."""
-        means, known = self._means, True
-        with suppress(ProviderProblem):
-            if self._attempt.state is AttemptState.INTENDED:
-                reconcile(means.journal, self._attempt, means.provider, means.clock)
-                return
-            known = watch(
-                means.journal,
-                self._attempt,
-                means.provider,
-                self._post,
-                means.clock,
-                silent=self._warned,
-            )
-        if self._attempt.live:
+        known, self._problem = True, None
+        try:
+            known = self._look()
+        except ProviderProblem as problem:
+            self._problem = problem
+            self._doubt(problem)
+        if self._attempt.live and not self._attempt.unconfirmed:
             self._give_up_on_the_vanished(known=known, patient=patient)
             self._give_up_on_the_silent()
 
@@ -93,6 +90,21 @@ class Attendant:
             self._stop_by = self._now + self.seconds_to_save
         if self._now >= self._stop_by or not patient:
             self.switch_off()
+
+    def open_end(self, *, patient: bool) -> str | None:
+        """Say what may be there of an attempt that was told to end and that nobody can end now.
+
+        None where it is worth looking again: its cloud answers, or its machine may still save.
+        """
+        attempt = self._attempt
+        problem = f": {self._problem.message}" if self._problem else ""
+        if attempt.unconfirmed and (self._problem or not patient):
+            return f"{unconfirmed(attempt)}{problem}"
+        in_time = patient and self._now < (self._stop_by or math.inf)
+        if attempt.unconfirmed or self._problem is None or in_time:
+            return None
+        ids = ", ".join(attempt.instance_ids)
+        return f"{attempt.provider} has not said whether {ids} has ended{problem}"
 
     @property
     def seconds_to_save(self) -> float:
@@ -118,6 +130,27 @@ class Attendant:
             gone = all(state is InstanceState.TERMINATED for state in states)
             return len(states) == len(ids) and gone
         return False
+
+    def _look(self) -> bool:
+        """Whether the cloud knew of every machine."""
+        means = self._means
+        if self._attempt.unconfirmed:
+            reconcile(means.journal, self._attempt, means.provider, means.clock)
+            return True
+        return watch(
+            means.journal,
+            self._attempt,
+            means.provider,
+            self._post,
+            means.clock,
+            silent=self._warned,
+        )
+
+    def _doubt(self, problem: ProviderProblem) -> None:
+        """Say once that nobody knows whether a launch made a machine."""
+        if self._attempt.unconfirmed and not self._doubted:
+            self._doubted = True
+            self._warn(f"{unconfirmed(self._attempt)}: {problem.message}")
 
     @property
     def _attempt(self) -> Attempt:
@@ -148,5 +181,8 @@ class Attendant:
     def _warn_once(self, text: str) -> None:
         if not self._warned:
             self._warned = True
-            event = Warned(attempt=self._number, text=text)
-            self._means.journal.record(event, self._means.clock.now())
+            self._warn(text)
+
+    def _warn(self, text: str) -> None:
+        event = Warned(attempt=self._number, text=text)
+        self._means.journal.record(event, self._means.clock.now())

@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from types import FrameType
@@ -27,6 +27,7 @@ from finsched.run.home import Supervised, installation, supervision
 from finsched.run.journal import Journal, Listener, Observer
 from finsched.run.launching import LaunchTerms
 from finsched.run.outlook import Outlook
+from finsched.run.patience import Patience, not_ended, store_waited_for, unconfirmed, waited_for
 from finsched.run.present import present_moment
 from finsched.run.reserving import reserve
 from finsched.run.supervisor import Supervisor, Surroundings
@@ -51,18 +52,21 @@ class Session:
     door: Callable[[str], Provider] | None = None
     market: Callable[[Run, datetime], Market] | None = None
     observer: Observer | None = None
+    patience: Callable[[], Patience] = Patience
 
-    def supervise(self, run_id: str) -> Run:
+    def supervise(self, run_id: str, patience: Patience | None = None) -> Run:
         """Carry a run to its end; Ctrl-C, SIGTERM and SIGHUP stop it cleanly.
 
-        Raises `Supervised` when another process does so already.
+        Raises `Supervised` when another process does so already, and `NoAnswer` where it is to stop
+        and clouds do not answer: it stays as stopping then.
         """
+        patience = patience or self.patience()
         with (
             supervision(self.settings.state_dir, run_id),
             notified(self.settings, self.ledger) as notifier,
         ):
             journal = Journal(self.ledger, run_id, self.listener, notifier)
-            supervisor = Supervisor(journal, self.surroundings(journal))
+            supervisor = Supervisor(journal, _with_patience(self.surroundings(journal), patience))
             with _signals_to(supervisor.interrupt):
                 return supervisor.supervise()
 
@@ -95,17 +99,24 @@ class Session:
             reserve(self.ledger, run.id, job, self.settings.budgets, utc_now())
 
     def stop(self, run_id: str) -> Run:
-        """Ask the run to end; carry it there, or wait for the supervisor that does."""
+        """Ask the run to end; carry it there, or wait for the supervisor that does.
+
+        Raises `NoAnswer` as `supervise` does.
+        """
         run = self.ledger.run(run_id)
         if run.outcome is None:
             request = StopRequested(reason="stopped by a person")
             self.ledger.append(run_id, request, present_moment(run))
-        while self.ledger.run(run_id).outcome is None:
+        patience = self.patience()
+        patience.dwindles()
+        while (run := self.ledger.run(run_id)).outcome is None:
             try:
-                return self.supervise(run_id)
+                return self.supervise(run_id, patience)
             except Supervised:
+                if patience.is_over:
+                    _leave_unconfirmed(run)
                 time.sleep(_LOOK_AGAIN_SECONDS)
-        return self.ledger.run(run_id)
+        return run
 
     def surroundings(self, journal: Journal) -> Surroundings:
         """Return what the supervisor of a run acts on."""
@@ -148,6 +159,23 @@ def _store(uri: str) -> Store:
         return Store(uri)
     except StoreError as error:
         raise StoreProblem(str(error), fix="check the store's URI and its credentials") from error
+
+
+def _with_patience(around: Surroundings, patience: Patience) -> Surroundings:
+    """A person who stops the run is not held up by a cloud that does not answer."""
+
+    @cache
+    def provider_for(name: str) -> Provider:
+        return waited_for(around.provider_for(name), patience)
+
+    store = store_waited_for(around.store, patience)
+    return replace(around, provider_for=provider_for, store=store, patience=patience)
+
+
+def _leave_unconfirmed(run: Run) -> None:
+    """Who carries the run waits for its cloud; a person need not. Raises `NoAnswer`."""
+    if run.live_attempts and all(attempt.unconfirmed for attempt in run.live_attempts):
+        raise not_ended(run.id, [unconfirmed(attempt) for attempt in run.live_attempts])
 
 
 @contextmanager

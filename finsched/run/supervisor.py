@@ -33,11 +33,13 @@ from finsched.run.attendant import SLACK_SECONDS, Attendant, Means
 from finsched.run.clock import Clock
 from finsched.run.journal import Journal
 from finsched.run.launching import LaunchTerms, launch, reserve_seconds
+from finsched.run.patience import Patience, not_ended
 from finsched.run.watching import IN_VAIN, MOVED
 
 _ORDERS = {Outcome.BUDGET: "limit", Outcome.DEADLINE: "limit", Outcome.STOPPED: "stopped"}
 _BETWEEN_ATTEMPTS_SECONDS = 1.0
 _SHORTEST_LOOK_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,7 @@ class Surroundings:
     terms: LaunchTerms
     look_ahead: Callable[[Run, datetime], Prospects]
     place: Callable[[Run, Quote, str], Placement]
+    patience: Patience | None = None  # of a person who waits for the end, if any
 
 
 class Supervisor:
@@ -69,6 +72,8 @@ class Supervisor:
     def interrupt(self) -> None:
         """Ask for a clean stop; asked twice, the machines are switched off at once."""
         self._signals += 1
+        if patience := self._around.patience:
+            patience.dwindles() if self._patient else patience.ends()
 
     def supervise(self) -> Run:
         """Go on until the run has an outcome, and return it.
@@ -78,14 +83,22 @@ class Supervisor:
         while (wanted_seconds := self.tick()) is not None:
             if not self._journal.run.live_attempts:
                 wanted_seconds = min(wanted_seconds, _BETWEEN_ATTEMPTS_SECONDS)
-            self._around.clock.pause(wanted_seconds)
+            self._rest(wanted_seconds)
         return self._journal.run
+
+    def _rest(self, seconds: float) -> None:
+        """Let time pass, but for what a signal cuts off."""
+        signals = self._signals
+        while seconds > 0 and signals == self._signals:
+            self._around.clock.pause(min(seconds, _LONGEST_PAUSE_SECONDS))
+            seconds -= _LONGEST_PAUSE_SECONDS
 
     def tick(self) -> float | None:
         """Look, decide and act; return in how many real seconds to do so again, None at the end.
 
-        Raises the `ProviderProblem` of a launch that no other pool would mend, and the
-        `MachineProblem` of this machine after the ticks in which the nodes could save.
+        Raises the `ProviderProblem` of a launch that no other pool would mend, `NoAnswer` where a
+        person has asked for the end and clouds do not answer, and the `MachineProblem` of this
+        machine after the ticks in which the nodes could save.
         """
         if self._abandonment:
             return self._abandonment.tick()
@@ -215,10 +228,21 @@ class Supervisor:
             self._attendant(run.live_attempt).renew()
 
     def _end(self, outcome: Outcome, why: str) -> None:
-        if self._journal.run.live_attempts:
-            self._wind_down(_ORDERS.get(outcome, "stopped"))
-        else:
+        if not self._journal.run.live_attempts:
             self._record(Ended(outcome=outcome, detail=why))
+            return
+        self._wind_down(_ORDERS.get(outcome, "stopped"))
+        if self._around.patience and self._journal.run.stop_requested:
+            self._leave_open(self._around.patience)
+
+    def _leave_open(self, patience: Patience) -> None:
+        """A person does not wait for clouds that do not answer; the ledger keeps what may be."""
+        patience.dwindles()
+        run = self._journal.run
+        attendants = [self._attendant(each) for each in run.live_attempts]
+        ends = [each.open_end(patient=self._patient) for each in attendants]
+        if patience.is_over and all(ends):
+            raise not_ended(run.id, [end for end in ends if end])
 
     def _wind_down(self, order: str) -> None:
         for attempt in self._journal.run.live_attempts:
@@ -281,6 +305,8 @@ class Supervisor:
         if wanted and (end := budget_met_at(run, now, self._reserve)):
             left = (clock.real(end) - clock.real(now)).total_seconds()
             wanted += [max(left, _SHORTEST_LOOK_SECONDS)] if left > 0 else []
+        if self._around.patience and not self._around.patience.is_over:
+            wanted.append(self._around.patience.seconds_left)
         return min(wanted, default=0.0)
 
     def _seconds_until(self, moment: datetime) -> float:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from finsched.errors import ProviderProblem
 from finsched.toolbox.error_table import ExpiredCredentials
+from finsched.toolbox.side_by_side import as_answered
 from finsched.toolbox.token_bucket import TokenBucket
 from finsched_aws.errors import problem_of
 from finsched_aws.pace import Patience
@@ -79,15 +81,13 @@ class Api:
 
     def survey(self, ask: Callable[[str], Iterable[Any]]) -> Surveyed:
         """Ask every region at once."""
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - not for a quote
-
         found, problems = [], []
-        with ThreadPoolExecutor(_REGIONS_AT_ONCE, thread_name_prefix="aws") as threads:
-            for answer in threads.map(lambda region: _answer(ask, region), self.regions):
-                if isinstance(answer, ProviderProblem):
-                    problems.append(answer)
-                else:
-                    found.extend(answer)
+        questions = [partial(_answer, ask, region) for region in self.regions]
+        for answer in as_answered(questions, _REGIONS_AT_ONCE, name="aws"):
+            if isinstance(answer, ProviderProblem):
+                problems.append(answer)
+            else:
+                found.extend(answer)
         return Surveyed(found, problems)
 
     def _home_region(self) -> str:

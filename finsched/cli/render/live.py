@@ -20,7 +20,7 @@ from finsched.cli.render import words
 from finsched.cli.render.narration import checkpoint_number, narrate
 from finsched.cli.render.outgoing import SILENT_SECONDS, Outgoing
 from finsched.decide.at_risk import at_risk
-from finsched.decide.spend import spent_usd
+from finsched.decide.spend import possible_usd, spent_usd
 from finsched.model.event import Recorded
 from finsched.model.run import Attempt, Checkpoint, Direction, Run, Transfer
 
@@ -136,7 +136,7 @@ def panel(run: Run, now: datetime) -> Group:
     rows.add_column(style="dim", width=_CLOCK_WIDTH + _WORD_WIDTH + 2, justify="right")
     rows.add_column()
     rows.add_row("", "")
-    rows.add_row("running on" if attempt else "between", _where(attempt))
+    rows.add_row(_whereabouts(attempt), _where(attempt))
     rows.add_row("progress", _progress(run))
     if attempt and attempt.transfer:
         rows.add_row(_DIRECTIONS[attempt.transfer.direction], _transfer(attempt.transfer))
@@ -153,6 +153,12 @@ def _elapsed(passed: timedelta) -> str:
     minutes, seconds = divmod(max(int(passed.total_seconds()), 0), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}"
+
+
+def _whereabouts(attempt: Attempt | None) -> str:
+    if attempt is None:
+        return "between"
+    return "launching on" if attempt.unconfirmed else "running on"
 
 
 def _where(attempt: Attempt | None) -> Text:
@@ -200,7 +206,8 @@ def _kept(run: Run, last: Checkpoint | None) -> Text:
 
 def _money(run: Run, attempt: Attempt | None, now: datetime) -> Text:
     spent = float(spent_usd(run, now))
-    text = Text(money(spent), style="bold")
+    unsure = "up to " if possible_usd(run, now) else ""
+    text = Text(f"{unsure}{money(spent)}", style="bold")
     limit = run.job.budget.max_cost_usd
     if limit:
         text.append(f" of {money(limit)}", style=_alarm(spent / limit))

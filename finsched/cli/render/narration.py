@@ -62,7 +62,8 @@ def _from_outside(run: Run, record: Recorded) -> tuple[str, str] | None:
     """What people asked for, and the end."""
     match record.event:
         case StopRequested(reason=reason):
-            saving = ": saving a last checkpoint" if run.live_attempts else ""
+            machines = any(not each.unconfirmed for each in run.live_attempts)
+            saving = ": saving a last checkpoint" if machines else ""
             return "stopping", f"{reason}{saving}"
         case Resumed():
             return "resumed", "going on from the last commit"

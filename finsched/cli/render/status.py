@@ -14,8 +14,8 @@ from rich.text import Text
 from finsched.cli.output import money
 from finsched.cli.render.live import panel
 from finsched.decide.at_risk import at_risk
-from finsched.decide.spend import spent_usd
-from finsched.model.run import Run, Transfer
+from finsched.decide.spend import possible_usd, spent_usd
+from finsched.model.run import Attempt, Run, Transfer
 
 
 def print_runs(found: Sequence[tuple[Run, datetime]], out: Console) -> None:
@@ -42,6 +42,9 @@ def print_status(run: Run, now: datetime, out: Console, *, supervised: bool) -> 
         out.print(Text(run.detail, style="dim"))
     if run.outcome is None:
         out.print(panel(run, now))
+        for attempt in run.live_attempts:
+            if attempt.unconfirmed:
+                out.print(Text(_unconfirmed(attempt), style="bold yellow"))
         if not supervised:
             out.print(Text(_unwatched(run), style="bold yellow"))
         return
@@ -57,6 +60,13 @@ def _unwatched(run: Run) -> str:
     if run.waits_in_queue:
         return "it waits for its turn: `finsched queue` says what for"
     return f"nobody watches over it: go on with `finsched resume {run.id}`"
+
+
+def _unconfirmed(attempt: Attempt) -> str:
+    return (
+        f"launch not confirmed: {attempt.provider} has not said whether attempt {attempt.number}"
+        " has a machine; if it has none, it costs nothing"
+    )
 
 
 def run_document(run: Run, now: datetime) -> dict[str, Any]:
@@ -79,6 +89,7 @@ def run_document(run: Run, now: datetime) -> dict[str, Any]:
         "committed_progress": last.progress if last else None,
         "checkpoint": last.sequence if last else None,
         "spent_usd": f"{spent_usd(run, now):.6f}",
+        "possible_usd": f"{possible_usd(run, now):.6f}",
         "burn_usd_per_hour": sum(each.placement.usd_per_hour for each in run.live_attempts),
         "at_risk_usd": round(risk_usd, 6),
         "seconds_since_commit": round(age.total_seconds(), 3),
@@ -102,6 +113,8 @@ def _cells(run: Run, now: datetime) -> tuple[str, ...]:
     kept = f"{last.progress:.0%}" if last and last.progress is not None else ""
     submitted = run.submitted_at.strftime("%F %R")
     spent = money(float(spent_usd(run, now)))
+    if possible_usd(run, now):
+        spent = f"up to {spent}"
     if run.rehearsal:
         spent = f"({spent})"
     return run.id, _state(run), kept, spent, str(len(run.attempts)), submitted
@@ -110,4 +123,8 @@ def _cells(run: Run, now: datetime) -> tuple[str, ...]:
 def _state(run: Run) -> str:
     if run.outcome:
         return str(run.outcome).replace("_", " ")
-    return "running" if run.live_attempt else "between attempts"
+    if run.stop_requested:
+        return "stopping"
+    if run.live_attempt is None:
+        return "between attempts"
+    return "launch not confirmed" if run.live_attempt.unconfirmed else "running"
