@@ -15,7 +15,7 @@ from decimal import Decimal
 from finsched.decide.checkpoint_store import KEPT_CHECKPOINTS
 from finsched.decide.paths import egress_usd
 from finsched.decide.transfer import HOURS_PER_MONTH
-from finsched.model.market import EgressTier
+from finsched.model.market import BillingRule, EgressTier
 from finsched.model.run import Attempt, AttemptEnd, Outcome, Placement, Run
 
 SECONDS_PER_HOUR = Decimal(3600)
@@ -30,16 +30,14 @@ def billed_seconds(attempt: Attempt, now: datetime) -> int:
     began_at = attempt.billing_from or (attempt.intended_at if attempt.live else None)
     if began_at is None:
         return 0
-    rule = attempt.placement.billing
-    ran = ((attempt.ended_at or now) - began_at).total_seconds()
-    steps = math.ceil(max(ran, 0.0) / rule.granularity_seconds)
-    return max(steps * rule.granularity_seconds, rule.minimum_seconds)
+    ran_seconds = ((attempt.ended_at or now) - began_at).total_seconds()
+    return _in_steps(ran_seconds, attempt.placement.billing)
 
 
 def attempt_usd(attempt: Attempt, now: datetime) -> Decimal:
     """Return the compute cost of one attempt up to `now`, to the millionth of a dollar."""
-    price = Decimal(str(attempt.placement.offer.price_usd_per_hour)) * attempt.placement.nodes
-    usd = price * billed_seconds(attempt, now) / SECONDS_PER_HOUR
+    price = Decimal(str(attempt.placement.offer.price_usd_per_hour))
+    usd = price * _machine_seconds(attempt, now) / SECONDS_PER_HOUR
     return usd.quantize(_MICRODOLLAR)
 
 
@@ -105,6 +103,18 @@ def budget_met_at(run: Run, now: datetime, reserve: timedelta) -> datetime | Non
 def money(usd: float) -> Decimal:
     """Return an estimate as an amount, to the millionth of a dollar."""
     return Decimal(str(usd)).quantize(_MICRODOLLAR)
+
+
+def _machine_seconds(attempt: Attempt, now: datetime) -> int:
+    """The billed seconds of all nodes: while they run, as if all had been there from the start."""
+    if attempt.ran_seconds:
+        return sum(_in_steps(ran, attempt.placement.billing) for ran in attempt.ran_seconds)
+    return billed_seconds(attempt, now) * attempt.placement.nodes
+
+
+def _in_steps(ran_seconds: float, rule: BillingRule) -> int:
+    steps = math.ceil(max(ran_seconds, 0.0) / rule.granularity_seconds)
+    return max(steps * rule.granularity_seconds, rule.minimum_seconds)
 
 
 def _inputs_usd(run: Run) -> float:

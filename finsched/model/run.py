@@ -180,6 +180,7 @@ class Attempt:
     ended_at: datetime | None = None
     end: AttemptEnd | None = None
     detail: str = ""
+    ran_seconds: tuple[float, ...] = ()  # of each machine, where there were several
     restore: Restore | None = None
     progress: float | None = None
     progress_at: datetime | None = None
