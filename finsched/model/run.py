@@ -99,11 +99,15 @@ class Checkpoint:
     size_bytes: int
     progress: float | None = None
     upload_seconds: float = 0.0
+    sent_bytes: int | None = None  # what the store did not hold yet; None where nobody told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restore:
-    """A checkpoint that an attempt started from; `damaged` counts those it had to skip."""
+    """A checkpoint that an attempt started from; `damaged` counts those it had to skip.
+
+    `seconds` is how long it took to fetch and verify it.
+    """
 
     sequence: int | None
     attempt: int
@@ -111,6 +115,7 @@ class Restore:
     size_bytes: int
     damaged: int = 0
     progress: float | None = None
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
