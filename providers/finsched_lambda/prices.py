@@ -16,9 +16,10 @@ from finsched.model.market import (
     Tier,
 )
 from finsched.provider import PriceAnswer, Provider
-from finsched.settings_values import number, read_table, text, whole
+from finsched.settings_values import number, text, whole
+from finsched.toolbox.flat_prices import keyed_api, quoted_only
 from finsched.toolbox.json_api import JsonApi, known_form
-from finsched.toolbox.price_list import PriceList, live_price
+from finsched.toolbox.price_list import live_price
 
 URL = "https://cloud.lambda.ai"
 PATH = "/api/v1/instance-types"
@@ -40,12 +41,9 @@ _CENTS = 100
 
 def assemble(table: Mapping[str, Any], key: str) -> Provider:
     """Return Lambda without a part that launches. Raises SpecError for a wrong table."""
-    url = read_table("lambda", table, {"prices_url": text}).get("prices_url", URL)
-    api = JsonApi(provider="lambda", address=url, headers={"Authorization": f"Bearer {key}"})
-    terms = ProviderTerms(
-        provider="lambda", billing=BillingRule(minimum_seconds=60, granularity_seconds=60)
-    )
-    return Provider(name="lambda", prices=PriceList(of=terms), live_prices=LambdaLivePrices(api))
+    billing = BillingRule(minimum_seconds=60, granularity_seconds=60)
+    terms = ProviderTerms(provider="lambda", billing=billing)
+    return quoted_only(terms, LambdaLivePrices(keyed_api("lambda", table, key, URL)))
 
 
 class LambdaLivePrices:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from finsched.errors import ProviderError
@@ -17,9 +18,10 @@ from finsched.model.market import (
     Tier,
 )
 from finsched.provider import PriceAnswer, Provider
-from finsched.settings_values import number, read_table, text, whole
+from finsched.settings_values import number, text, whole
+from finsched.toolbox.flat_prices import OneList, keyed_api, quoted_only
 from finsched.toolbox.json_api import JsonApi, known_form
-from finsched.toolbox.price_list import PriceList, live_price
+from finsched.toolbox.price_list import live_price
 
 URL = "https://api.runpod.io"
 PATH = "/graphql"
@@ -56,43 +58,24 @@ SALES = (
 
 def assemble(table: Mapping[str, Any], key: str) -> Provider:
     """Return RunPod without a part that launches. Raises SpecError for a wrong table."""
-    url = read_table("runpod", table, {"prices_url": text}).get("prices_url", URL)
-    api = JsonApi(provider="runpod", address=url, headers={"Authorization": f"Bearer {key}"})
-    terms = ProviderTerms(provider="runpod")
-    return Provider(name="runpod", prices=PriceList(of=terms), live_prices=RunpodLivePrices(api))
+    api = keyed_api("runpod", table, key, URL)
+    return quoted_only(ProviderTerms(provider="runpod"), OneList(partial(_answer, api)))
 
 
-class RunpodLivePrices:
-    """What RunPod sells in one list for everywhere."""
+def _answer(api: JsonApi, known: Mapping[str, InstanceType]) -> PriceAnswer:
+    with known_form("runpod: the GPU types"):
+        evidence = live_price(SOURCE, datetime.now(UTC))
+        offers = tuple(offers_of(_types(api), known, evidence))
+    return PriceAnswer(region=ANY_REGION, offers=offers)
 
-    def __init__(self, api: JsonApi) -> None:
-        self._api = api
 
-    def regions(self) -> Sequence[str]:
-        """Return the one list."""
-        return (ANY_REGION,)
-
-    def ask(
-        self,
-        regions: Sequence[str],
-        known: Mapping[str, InstanceType],
-        *,
-        past: timedelta | None,  # noqa: ARG002 - RunPod tells no past prices
-    ) -> Iterator[PriceAnswer]:
-        """Yield the list. Raises a `ProviderProblem`."""
-        for region in regions:
-            with known_form("runpod: the GPU types"):
-                types = self._asked()
-                offers = tuple(offers_of(types, known, live_price(SOURCE, datetime.now(UTC))))
-            yield PriceAnswer(region=region, offers=offers)
-
-    def _asked(self) -> Sequence[Mapping[str, Any]]:
-        answer = self._api.post(PATH, {"query": QUERY})
-        if problems := answer.get("errors"):
-            message = f"runpod: {problems[0].get('message', problems[0])}"
-            raise ProviderError(message, fix="update finsched")
-        types: Sequence[Mapping[str, Any]] = answer["data"]["gpuTypes"]
-        return types
+def _types(api: JsonApi) -> Sequence[Mapping[str, Any]]:
+    answer = api.post(PATH, {"query": QUERY})
+    if problems := answer.get("errors"):
+        message = f"runpod: {problems[0].get('message', problems[0])}"
+        raise ProviderError(message, fix="update finsched")
+    types: Sequence[Mapping[str, Any]] = answer["data"]["gpuTypes"]
+    return types
 
 
 def offers_of(

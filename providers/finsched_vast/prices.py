@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from finsched.model.evidence import Evidence
@@ -22,9 +23,10 @@ from finsched.model.market import (
     Tier,
 )
 from finsched.provider import PriceAnswer, Provider
-from finsched.settings_values import number, read_table, text, whole
+from finsched.settings_values import number, text, whole
+from finsched.toolbox.flat_prices import OneList, keyed_api, quoted_only
 from finsched.toolbox.json_api import JsonApi, known_form
-from finsched.toolbox.price_list import PriceList, live_price
+from finsched.toolbox.price_list import live_price
 
 URL = "https://console.vast.ai"
 PATH = "/api/v0/bundles/"
@@ -46,39 +48,16 @@ _MIB_PER_GIB = 1024
 
 def assemble(table: Mapping[str, Any], key: str) -> Provider:
     """Return Vast.ai without a part that launches. Raises SpecError for a wrong table."""
-    url = read_table("vast", table, {"prices_url": text}).get("prices_url", URL)
-    api = JsonApi(provider="vast", address=url, headers={"Authorization": f"Bearer {key}"})
-    terms = ProviderTerms(provider="vast")
-    return Provider(name="vast", prices=PriceList(of=terms), live_prices=VastLivePrices(api))
+    api = keyed_api("vast", table, key, URL)
+    return quoted_only(ProviderTerms(provider="vast"), OneList(partial(_answer, api)))
 
 
-class VastLivePrices:
-    """The lowest asks of everywhere."""
-
-    def __init__(self, api: JsonApi) -> None:
-        self._api = api
-
-    def regions(self) -> Sequence[str]:
-        """Return the one market."""
-        return (ANY_REGION,)
-
-    def ask(
-        self,
-        regions: Sequence[str],
-        known: Mapping[str, InstanceType],
-        *,
-        past: timedelta | None,  # noqa: ARG002 - Vast.ai tells no past prices
-    ) -> Iterator[PriceAnswer]:
-        """Yield the market. Raises a `ProviderProblem`."""
-        for region in regions:
-            with known_form("vast: the asks"):
-                answer = self._api.post(PATH, SEARCH)
-                asks, problems = believable(answer["offers"])
-                evidence = live_price(
-                    SOURCE, datetime.now(UTC), "the lowest ask of a verified host"
-                )
-                offers = tuple(lowest(asks, known, evidence))
-            yield PriceAnswer(region=region, offers=offers, problems=problems)
+def _answer(api: JsonApi, known: Mapping[str, InstanceType]) -> PriceAnswer:
+    with known_form("vast: the asks"):
+        asks, problems = believable(api.post(PATH, SEARCH)["offers"])
+        evidence = live_price(SOURCE, datetime.now(UTC), "the lowest ask of a verified host")
+        offers = tuple(lowest(asks, known, evidence))
+    return PriceAnswer(region=ANY_REGION, offers=offers, problems=problems)
 
 
 def believable(
