@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -11,6 +10,7 @@ from finsched.decide.orphans import Fate, Ruling
 from finsched.errors import LedgerProblem, ProviderProblem, StoreProblem
 from finsched.model.event import Warned
 from finsched.model.run import Attempt
+from finsched.node.clock import monotonic, pause
 from finsched.node.store import Store, StoreError
 from finsched.provider import InstanceState, OwnedResource
 from finsched.run.correspondence import Correspondence
@@ -44,17 +44,17 @@ class Remover:
         A failure never stops the rest. What is in use is tried again until the patience ends.
         """
         left = [find.resource for find in finds if find.is_orphan]
-        give_up_at = time.monotonic() + self._patience.total_seconds()
+        give_up_at = monotonic() + self._patience.total_seconds()
         ended: list[Find] = []
         while left:
             tried = list(self._round(left))
             waiting = [find for find in tried if not _is_settled(find)]
             ended.extend(find for find in tried if find not in waiting)
-            if waiting and time.monotonic() >= give_up_at:
+            if waiting and monotonic() >= give_up_at:
                 return ended + waiting
             left = [find.resource for find in waiting]
             if left:
-                time.sleep(self._pause_seconds(left))
+                pause(self._pause_seconds(left))
         return ended
 
     def _round(self, left: list[OwnedResource]) -> Iterator[Find]:
@@ -129,9 +129,15 @@ class Remover:
             return
         for attempt in self._live(journal, tried):
             provider = self._sweep.provider(attempt.provider)
-            post = Correspondence(_store(journal.run.store_uri), attempt.number)
+            post = Correspondence(self._store(journal.run.store_uri), attempt.number)
             if not watch(journal, attempt, provider, post, clock_of(journal.run)):
                 give_up(journal, attempt, clock_of(journal.run).now())
+
+    def _store(self, uri: str) -> Store:
+        try:
+            return self._sweep.open_store(uri)
+        except StoreError as error:
+            raise StoreProblem(str(error)) from error
 
     def _live(self, journal: Journal, finds: list[Find]) -> list[Attempt]:
         numbers = {find.resource.attempt for find in finds if find.is_orphan}
@@ -149,10 +155,3 @@ def _is_settled(find: Find) -> bool:
 
 def _waiting(find: Find) -> Find:
     return find if _is_settled(find) else replace(find, problem=_MACHINE_LIVES)
-
-
-def _store(uri: str) -> Store:
-    try:
-        return Store(uri)
-    except StoreError as error:
-        raise StoreProblem(str(error)) from error

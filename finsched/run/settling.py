@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from finsched.errors import LedgerProblem, ProviderProblem, SpecError, StoreProblem
 from finsched.model.run import Attempt, Run
-from finsched.node.store import Store, StoreError
+from finsched.node.store import StoreError
 from finsched.run.correspondence import Correspondence
 from finsched.run.home import Supervised, supervision
 from finsched.run.journal import Journal
@@ -36,7 +36,7 @@ def _settle_run(sweep: Sweep, journal: Journal, providers: Collection[str]) -> N
     for attempt in _over(sweep, journal.run, providers):
         provider, clock = sweep.provider(attempt.provider), clock_of(journal.run)
         reconcile(journal, attempt, provider, clock)
-        post = Correspondence(Store(journal.run.store_uri), attempt.number)
+        post = Correspondence(sweep.open_store(journal.run.store_uri), attempt.number)
         for confirmed in journal.run.live_attempts:
             if confirmed.number == attempt.number and confirmed.instance_ids:
                 watch(journal, confirmed, provider, post, clock)

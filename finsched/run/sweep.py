@@ -70,6 +70,7 @@ class Sweep:
     settings: Settings
     ledger: Ledger
     only_runs: frozenset[str] = frozenset()
+    open_store: Callable[[str], Store] = Store
     provider: Callable[[str], Provider] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -116,7 +117,7 @@ class Sweep:
         return [
             Find(
                 resource=each,
-                ruling=rule(run, each.attempt, situation(each.attempt)),
+                ruling=_ruling(run, each.attempt, situation),
                 usd_per_month=_usd_per_month(each, run),
             )
             for each in owned
@@ -142,21 +143,33 @@ class Sweep:
 
     def _situation(self, run: Run, number: int | None, *, supervised: bool) -> Situation:
         clock = clock_of(run)
-        live = [each for each in run.live_attempts if each.number == number and not supervised]
+        given_up = run.id in self.only_runs
+        watched = supervised or given_up
+        live = [each for each in run.live_attempts if each.number == number and not watched]
         return Situation(
             now=clock.now(),
             supervised=supervised,
             lease_until=self._lease_until(run, live[0], clock) if live else None,
-            given_up=run.id in self.only_runs,
+            given_up=given_up,
         )
 
     def _lease_until(self, run: Run, attempt: Attempt, clock: Clock) -> datetime:
-        """Until when a machine may run by itself: from its launch on, or as its orders say."""
+        """Until when a machine may run by itself: from its launch on, or as its orders say.
+
+        Raises StoreError where nobody can tell.
+        """
         first = clock.real(attempt.intended_at) + _BOOT + self.settings.lease
         renewed = None
-        with suppress(StoreError, ValueError, KeyError):  # an order that cannot be read renews none
-            renewed = lease_until(Store(run.store_uri), attempt.number)
+        with suppress(ValueError, KeyError):  # an order that cannot be read renews none
+            renewed = lease_until(self.open_store(run.store_uri), attempt.number)
         return clock.at(max(first, renewed or first))
+
+
+def _ruling(run: Run, number: int | None, situation: Callable[[int | None], Situation]) -> Ruling:
+    try:
+        return rule(run, number, situation(number))
+    except StoreError as error:
+        return Ruling(fate=Fate.KEPT, why=f"nobody can tell how long its lease lasts: {error}")
 
 
 def clock_of(run: Run) -> Clock:

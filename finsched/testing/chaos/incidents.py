@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Protocol
 
+from finsched.errors import NotAuthorized
+from finsched.node.objects import StoreError
 from finsched.provider import EndReason
 from finsched.testing.chaos.office import OfficeTime, Process
-from finsched.testing.chaos.weather import Weather
+from finsched.testing.chaos.weather import STORE, Storm, Weather
+from finsched.testing.chaos.zones import ZONES, move_to
 from finsched_sim.machine import Machine
 from finsched_sim.world import World
 
@@ -22,10 +25,18 @@ class Scene(Protocol):
     weather: Weather
     time: OfficeTime
     dice: Random
-    process: Process | None
+
+    @property
+    def process(self) -> Process | None:
+        """A supervisor that runs, if one does."""
+        ...
 
     def ask_to_stop(self) -> None:
         """Let a person ask for the end of the run."""
+        ...
+
+    def sweep(self) -> None:
+        """Let a person look for what was left behind, and delete it."""
         ...
 
     def start_a_second_supervisor(self) -> None:
@@ -74,7 +85,7 @@ def _long_sleep(scene: Scene) -> None:
 def _sleep(scene: Scene, seconds: float) -> None:
     if scene.process and scene.process.alive:
         scene.weather.note("supervisor asleep")
-        scene.process.sleep(seconds)
+        scene.time.sleep(seconds)
 
 
 def _second(scene: Scene) -> None:
@@ -84,6 +95,36 @@ def _second(scene: Scene) -> None:
 def _jump(scene: Scene) -> None:
     scene.weather.note("clock jumps")
     scene.time.skew_s = scene.dice.choice((-120.0, -20.0, 0.0, 0.0, 20.0, 120.0))
+
+
+def _travel(scene: Scene) -> None:
+    """The laptop's local time changes, as it also does twice a year."""
+    scene.weather.note("zone changes", passing=True)
+    move_to(scene.dice.choice(ZONES))
+
+
+def _expire(scene: Scene) -> None:
+    """Nobody may ask the clouds or the store for anything, until somebody logs in again."""
+    now_s = scene.world.timeline.now_s
+    ends_s = now_s + scene.dice.uniform(_HOUR_S / 2, 8 * _HOUR_S)
+    scene.weather.note("credentials expired")
+    for place in (*scene.world.clouds, STORE):
+        error = StoreError if place == STORE else NotAuthorized
+        storm = Storm(place=place, begins_s=now_s, ends_s=ends_s, error=error)
+        scene.weather.break_out(storm)
+
+
+def _fill_disk(scene: Scene) -> None:
+    if machine := _some_machine(scene):
+        scene.weather.note("node's disk full")
+        lasts_s = scene.dice.uniform(5 * _MINUTE_S, 3 * _HOUR_S)
+        scene.world.nodes[machine.id].disk_full_until_s = scene.world.timeline.now_s + lasts_s
+
+
+def _sweep(scene: Scene) -> None:
+    if scene.time.awake:
+        scene.weather.note("sweep", passing=True)
+        scene.sweep()
 
 
 def _freeze(scene: Scene) -> None:
@@ -162,6 +203,10 @@ _INCIDENTS: Mapping[str, Callable[[Scene], None]] = {
     "checkpoint damaged": _damage,
     "clock jumps": _jump,
     "crash in a call": _crash_in_a_call,
+    "credentials expired": _expire,
+    "node's disk full": _fill_disk,
+    "sweep": _sweep,
+    "zone changes": _travel,
     "crash in a launch": _crash_in_a_launch,
     "lost at an upload": _lose_while("upload"),
     "lost at a commit": _lose_while("create"),
@@ -179,7 +224,9 @@ _INCIDENTS: Mapping[str, Callable[[Scene], None]] = {
 }
 _WEIGHTS = {
     "crash in a call": 6,
+    "credentials expired": 1,
     "machine lost": 4,
+    "zone changes": 1,
     "machine unlisted": 1,
     "person stops": 1,
     "supervisor asleep long": 1,

@@ -12,6 +12,7 @@ from decimal import Decimal
 from finsched.decide.spend import attempt_usd, compute_usd
 from finsched.model.run import Attempt, Outcome, Run
 from finsched.node.ending import End
+from finsched.provider import EndReason
 from finsched.run.watching import VANISHED
 from finsched.testing.chaos.truth import LogEntry, LogTruth
 from finsched_sim.machine import Machine
@@ -144,6 +145,39 @@ def ends_together(machine: Machine, alone_s: float, allowed_s: float) -> str | N
     if alone_s <= allowed_s:
         return None
     return f"{machine.id} runs {alone_s:.0f} s after its gang broke, {allowed_s:.0f} are allowed"
+
+
+def spares(machine: Machine, run: Run, *, watched: bool, leased: bool) -> str | None:
+    """A sweep ends no machine that somebody watches over, or whose lease still runs."""
+    if machine.is_foreign:
+        return f"{machine.id} belongs to {machine.request.installation}"
+    live = {attempt.token for attempt in run.live_attempts}
+    if run.outcome is not None or machine.request.token not in live:
+        return None
+    if watched or leased:
+        return f"{machine.id} of {run.id} works on: watched {watched}, leased {leased}"
+    return None
+
+
+def findable(machine: Machine, found: Collection[str]) -> str | None:
+    """Whatever bills is found by a sweep, unless its cloud could not be asked."""
+    if not machine.runs or machine.id in found:
+        return None
+    return f"{machine.id} bills, and the sweep has not found it"
+
+
+def left_alone(machine: Machine) -> str | None:
+    """Nobody ends what belongs to another installation in the same account."""
+    if machine.runs or machine.status.reason is not EndReason.TERMINATED_BY_US:
+        return None
+    return f"{machine.id} of {machine.request.installation} was ended"
+
+
+def reserved(taken_usd: float, limit_usd: float, allowance_usd: float) -> str | None:
+    """What all runs of a month have cost and may still cost stays within its budget."""
+    if taken_usd <= limit_usd + allowance_usd:
+        return None
+    return f"${taken_usd:.2f} are spent or promised, ${limit_usd:.2f} are the month's budget"
 
 
 def folds(live: Run, folded: Run) -> str | None:

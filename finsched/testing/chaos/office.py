@@ -32,6 +32,7 @@ class OfficeTime:
     def __init__(self, timeline: Timeline) -> None:
         self.worst_s = 0.0  # the most that it was ever wrong
         self.slept_s = 0.0
+        self.asleep_until_s = 0.0
         self._skew_s = 0.0
         self._timeline = timeline
 
@@ -44,6 +45,19 @@ class OfficeTime:
     def skew_s(self, seconds: float) -> None:
         self._skew_s = seconds
         self.worst_s = max(self.worst_s, abs(seconds))
+
+    def sleep(self, seconds: float) -> None:
+        """Let the machine stand still, as a closed laptop does."""
+        now_s = self._timeline.now_s
+        wakes_s = now_s + seconds
+        if wakes_s > self.asleep_until_s:
+            self.slept_s += wakes_s - max(self.asleep_until_s, now_s)
+            self.asleep_until_s = wakes_s
+
+    @property
+    def awake(self) -> bool:
+        """Whether processes of this machine go on."""
+        return self._timeline.now_s >= self.asleep_until_s
 
     def now(self) -> datetime:
         """Return what this machine takes for the present moment."""
@@ -102,27 +116,17 @@ class Process:
         self._held = ExitStack()
         self._supervisor: Supervisor | None = None
         self._next: Appointment | None = None
-        self._asleep_until_s = 0.0
 
     @property
     def awake(self) -> bool:
         """Whether it does its work now."""
-        return self.alive and self._premises.world.timeline.now_s >= self._asleep_until_s
+        return self.alive and self._premises.time.awake
 
     def start(self) -> None:
         """Take the run's lock and begin; `Supervised` means that another process has it."""
         self._held.enter_context(supervision(self._premises.state_dir, self.run_id))
         self.alive = True
         self._guarded(self._begin)
-
-    def sleep(self, seconds: float) -> None:
-        """Stand still, as on a closed laptop, and go on as if nothing had been."""
-        wakes_s = self._premises.world.timeline.now_s + seconds
-        if wakes_s > self._asleep_until_s:
-            self._premises.time.slept_s += wakes_s - max(
-                self._asleep_until_s, self._premises.world.timeline.now_s
-            )
-            self._asleep_until_s = wakes_s
 
     def kill(self) -> None:
         """End without a word."""
@@ -147,7 +151,7 @@ class Process:
 
     def _tick(self) -> None:
         if not self.awake:
-            left_s = self._asleep_until_s - self._premises.world.timeline.now_s
+            left_s = self._premises.time.asleep_until_s - self._premises.world.timeline.now_s
             self._plan(left_s)
             return
         assert self._supervisor is not None  # noqa: S101 - `_begin` has made it

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 from finsched.model.job import Budget, CapacityPreference, CheckpointSpec, JobSpec
 from finsched.model.market import BillingRule, CapacityType, InstanceType, Market
 from finsched.testing.builders import ACCELERATORS, NOW, hazard_prior, job
+from finsched.testing.chaos.zones import ZONES
 from finsched_sim.market import CloudPlan, PricePath, Shelf, price_path, spells
 from finsched_sim.workload import Workload
 from finsched_sim.world import World
@@ -17,14 +18,19 @@ from finsched_sim.world import World
 HOURS = 3600.0
 DAY_S = 24 * HOURS
 HORIZON_S = 60 * HOURS
-BEGAN_AT = NOW
+_CLOCKS_CHANGE = (datetime(2026, 10, 25, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC))
+_BEGINNINGS = (NOW, NOW, *(change - timedelta(hours=9) for change in _CLOCKS_CHANGE))
 _GANGS = 0.25  # of the seeds have a job of several nodes
+_TOGETHER = 0.125  # of the seeds have two runs at a time
 _POLICIES = ("uniform-progress", "greedy", "on-demand")  # `adaptive` plans for seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """Everything about a simulated run but its faults."""
+    """Everything about a simulated run but its faults.
+
+    There are `lanes` runs at a time, and machines of `neighbours` in the same accounts.
+    """
 
     seed: int
     plans: tuple[CloudPlan, ...]
@@ -33,6 +39,11 @@ class Scenario:
     workload: Workload
     lease: timedelta
     hazards_per_hour: Mapping[str, float]
+    began_at: datetime
+    zone: str
+    lanes: int
+    neighbours: int
+    months_budget_usd: float | None
 
 
 def scenario(seed: int) -> Scenario:
@@ -41,14 +52,22 @@ def scenario(seed: int) -> Scenario:
     plans = tuple(_cloud(dice, f"sim-{letter}") for letter in "abc"[: dice.randint(2, 3)])
     hours = dice.uniform(8.0, 26.0)
     nodes = dice.choice((2, 2, 3, 4)) if dice.random() < _GANGS else 1
+    lanes = 2 if dice.random() < _TOGETHER else 1
+    drawn = _job(dice, hours, nodes)
+    limit = drawn.budget.max_cost_usd
     return Scenario(
         seed=seed,
         plans=plans,
-        job=_job(dice, hours, nodes),
+        job=drawn,
         policy=dice.choice(_POLICIES),
         workload=_workload(dice, hours),
         lease=timedelta(seconds=dice.choice((900, 900, 1800, 7200))),
         hazards_per_hour={plan.name: dice.uniform(0.01, 0.2) for plan in plans},
+        began_at=dice.choice(_BEGINNINGS),
+        zone=dice.choice(ZONES),
+        lanes=lanes,
+        neighbours=dice.choice((0, 0, 1)),
+        months_budget_usd=limit * dice.uniform(1.2, 3.0) if limit and lanes > 1 else None,
     )
 
 

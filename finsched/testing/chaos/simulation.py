@@ -16,11 +16,16 @@ from tempfile import TemporaryDirectory
 from finsched.model.event import Resumed, StopRequested, Submitted
 from finsched.model.run import Outcome, Run
 from finsched.provider import EndReason, LaunchRequest
-from finsched.testing.chaos import incidents
+from finsched.quoting import overridden
+from finsched.run.home import Supervised
+from finsched.testing.chaos import incidents, invariants
 from finsched.testing.chaos.inspector import Inspector, Violated
+from finsched.testing.chaos.neighbours import Purse, rent_to_neighbour
 from finsched.testing.chaos.office import OfficeTime, Premises, Process, TroubledLedger, is_locked
-from finsched.testing.chaos.scenario import BEGAN_AT, DAY_S, HOURS, market, scenario
+from finsched.testing.chaos.scenario import DAY_S, HOURS, market, scenario
+from finsched.testing.chaos.sweeping import Cleaner
 from finsched.testing.chaos.weather import NodeWeather, Weather, draw_storms
+from finsched.testing.chaos.zones import local_zone
 from finsched_sim.timeline import Timeline
 from finsched_sim.workload import Workload
 from finsched_sim.world import World
@@ -60,7 +65,7 @@ class Report:
 def simulate(seed: int) -> Report:
     """Run one seed and return what it came to; a violation ends it."""
     _freeze_what_is_imported()
-    with _folder() as folder:
+    with _folder() as folder, local_zone(scenario(seed).zone):
         return Simulation(seed, folder).run()
 
 
@@ -83,7 +88,7 @@ class Simulation:
     def __init__(self, seed: int, folder: Path) -> None:
         self.drawn = scenario(seed)
         self.dice = Random(f"incidents {seed}")  # noqa: S311 - a seeded plan, no secret
-        self.timeline = Timeline(BEGAN_AT)
+        self.timeline = Timeline(self.drawn.began_at)
         names = tuple(plan.name for plan in self.drawn.plans)
         storms = draw_storms(self.dice, names, _FAULTS_END_S)
         self.weather = Weather(self.timeline, Random(f"weather {seed}"), storms)  # noqa: S311
@@ -98,7 +103,6 @@ class Simulation:
         )
         self.time = OfficeTime(self.timeline)
         self.ledger = TroubledLedger(folder / "ledger.sqlite", self.weather)
-        self.process: Process | None = None
         self.report = Report(seed=seed)
         self._premises = Premises(
             world=self.world,
@@ -116,17 +120,20 @@ class Simulation:
             lease=self.drawn.lease,
             skew_s=lambda: self.time.worst_s,
         )
+        self._cleaner = Cleaner(self._premises, self.inspector.cases)
+        self._purse = Purse(self._premises, self.inspector, self.drawn.months_budget_usd)
         self._runs = 0
-        self._over = False
+        self._lanes = self.drawn.lanes
 
     def run(self) -> Report:
         """Let the world go on until its runs are over, or until something is violated."""
         try:
             self._plan()
-            while not self._over:
+            while self._lanes:
                 self.timeline.run_until(self.timeline.now_s + HOURS)
                 self.inspector.look()
                 self._require_an_end()
+            self._sweep_up()
         except Violated as violation:
             self.report.violation = str(violation)
         self._sum_up()
@@ -138,11 +145,15 @@ class Simulation:
         self.timeline.observer = self.inspector.look
         for at_s, name in incidents.draw(self.dice, _FAULTS_END_S / 2, at_least=_LEAST_INCIDENTS):
             self.timeline.after(at_s, partial(incidents.befall, self, name))
-        self._submit()
+        for _ in range(self.drawn.neighbours):
+            rent_to_neighbour(self.world)
+        for _ in range(self.drawn.lanes):
+            self._submit()
 
     def _submit(self) -> None:
         self._runs += 1
         run_id = f"run-{self._runs}"
+        self._purse.reserve(run_id, self.drawn.job)
         submitted = Submitted(
             job=self.drawn.job, store_uri=f"mem://{run_id}", policy=self.drawn.policy
         )
@@ -153,15 +164,41 @@ class Simulation:
 
     def _supervise(self, run_id: str) -> None:
         process = Process(self._premises, run_id, ended=self._process_ended)
-        self.process = self.inspector.cases[run_id].process = process
-        process.start()
+        self.inspector.cases[run_id].process = process
+        try:
+            process.start()
+        except Supervised:  # a sweep holds the run just now
+            self._later(60.0, lambda: self._supervise(run_id))
+
+    @property
+    def process(self) -> Process | None:
+        """A supervisor that runs, if one does."""
+        processes = (case.process for case in self.inspector.cases.values())
+        alive = [each for each in processes if each and each.alive]
+        return self.dice.choice(alive) if alive else None
+
+    def sweep(self) -> None:
+        """Let a person look for what was left behind, and delete it."""
+        self._cleaner.sweep()
+
+    def _sweep_up(self) -> None:
+        """Once all is over and the clouds tell of everything, a last sweep leaves nothing."""
+        with self.weather.paused():
+            self.weather.fault_chance = 0.0
+            for machine in self.world.made:
+                machine.unlisted = False
+            self.timeline.let_pass(HOURS)
+            self.sweep()
+            for machine in self.world.made:
+                if said := invariants.findable(machine, ()):
+                    raise Violated(f"findable: {said}")
 
     def start_a_second_supervisor(self) -> None:
         """Two at once: the lock has to turn the second one away."""
-        if self.process and self.process.alive:
+        if process := self.process:
             self.weather.note("second supervisor")
-            if not is_locked(self._premises, self.process):
-                raise Violated(f"one_supervisor: two supervise {self.process.run_id}")
+            if not is_locked(self._premises, process):
+                raise Violated(f"one_supervisor: two supervise {process.run_id}")
 
     def _process_ended(self, process: Process, why: str) -> None:
         self.report.decisions += process.ticks
@@ -182,7 +219,7 @@ class Simulation:
         self.inspector.close(run)
         self.report.outcomes.append(str(run.outcome))
         if self._has_met_enough:
-            self._over = True
+            self._lanes -= 1
         elif run.outcome in {Outcome.FINISHED, Outcome.JOB_FAILED}:
             self._submit()
         else:
@@ -206,17 +243,19 @@ class Simulation:
         until = None
         if run.outcome is Outcome.DEADLINE:
             until = self.time.now() + timedelta(hours=30)
+        if more:
+            self._purse.reserve(run.id, overridden(run.job, max_cost_usd=more))
         with self.weather.paused():
             self.ledger.append(run.id, Resumed(max_cost_usd=more, deadline=until), self.time.now())
         self._supervise(run.id)
 
     def ask_to_stop(self) -> None:
         """Let a person ask for the end of the run; the supervisor finds it in the ledger."""
-        if self.process and self.process.alive:
+        if process := self.process:
             self.weather.note("person stops")
             with self.weather.paused():
                 stop = StopRequested(reason="stopped by a person")
-                self.ledger.append(self.process.run_id, stop, self.time.now())
+                self.ledger.append(process.run_id, stop, self.time.now())
 
     def _require_an_end(self) -> None:
         if self.timeline.now_s > _ENDLESS_S:
