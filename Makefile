@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: demo demo-clouds test azurite check bench clean
+.PHONY: demo demo-clouds test azurite check bench kills clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -40,6 +40,12 @@ RUNS ?= 1
 # Replay one seed of the simulated clouds: make chaos SEED=17. Many: make chaos SEED=1 RUNS=10000.
 chaos: .venv/test.stamp
 	@$(BIN)/python -m finsched.testing.chaos --seed $(SEED) --runs $(RUNS)
+
+KILLS ?= 200
+
+# Kill real processes at random, from one seed: make kills KILLS=200 SEED=17. It takes minutes.
+kills: .venv/test.stamp
+	@FINSCHED_KILLS=$(KILLS) FINSCHED_TEST_SEED=$(SEED) $(BIN)/pytest tests/run/test_kills.py -q -s
 
 clean:
 	rm -rf .venv .venv-bench

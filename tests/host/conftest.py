@@ -73,9 +73,7 @@ def until_true(what: Callable[[], object], words: str, seconds: float = 60) -> N
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     """A machine of its own; at the end its process is told to go, and nothing may be left."""
-    home = Home(folder=tmp_path)
-    home.environ["FINSCHED_STATE_DIR"] = str(tmp_path / "state")
-    home.environ["XDG_CONFIG_HOME"] = str(tmp_path / "config")
+    home = Home.at(tmp_path)
     yield home
     home.end_process()
     until_true(lambda: not home.processes(), f"left running: {home.processes()}", 10)

@@ -1,5 +1,6 @@
 """A user's machine in a folder: a job that counts, a state directory, the real command line."""
 
+import itertools
 import json
 import os
 import signal
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import pytest
 
@@ -25,6 +26,7 @@ every = float(os.environ["FINSCHED_CHECKPOINT_EVERY"])
 step = json.loads((pathlib.Path(resume) / "state.json").read_text())["step"] if resume else 0
 print(f"from {step}", flush=True)
 witness = os.environ.get("WITNESS")
+go_ahead = pathlib.Path(os.environ.get("GO_AHEAD", "/nowhere"))  # once it is there, without a pause
 if witness:
     with open(witness, "a") as file:
         file.write(f"begin {os.getpid()} {time.time()}\\n")
@@ -38,7 +40,7 @@ def on_signal(*_):
 signal.signal(signal.SIGTERM, on_signal)
 saved = time.monotonic()
 while step < steps:
-    time.sleep(pace)
+    time.sleep(0 if go_ahead.exists() else pace)
     step += 1
     if witness:
         with open(witness, "a") as file:
@@ -62,12 +64,29 @@ run: {run}
 """
 
 
+class Process(NamedTuple):
+    """A living process as /proc shows it; words end with a null byte."""
+
+    pid: int
+    command: bytes
+    environ: bytes
+
+
 @dataclass
 class Machine:
     """One user on one machine: files, settings and the real command line."""
 
     folder: Path
     environ: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def at(cls, folder: Path) -> Self:
+        """Return a machine whose settings and state are in a folder."""
+        environ = {
+            "FINSCHED_STATE_DIR": str(folder / "state"),
+            "XDG_CONFIG_HOME": str(folder / "config"),
+        }
+        return cls(folder=folder, environ=environ)
 
     def job(self, *, run: str = "python count.py", more: str = "", **env: str) -> Path:
         """Write a job file that runs the counter, or another command."""
@@ -137,17 +156,21 @@ class Machine:
             time.sleep(0.05)
         raise AssertionError(f"the run never came to {what}")
 
-    def processes(self) -> list[str]:
-        """Return the command lines of processes that this machine's instances left running."""
+    def living(self) -> list[Process]:
+        """Return the processes that this machine's instances left running."""
         here = str(self.state_dir).encode()
         found = []
-        for process in Path("/proc").iterdir():
-            if not process.name.isdecimal() or int(process.name) == os.getpid():
+        for folder in Path("/proc").iterdir():
+            if not folder.name.isdecimal() or int(folder.name) == os.getpid():
                 continue
-            command, environ = _read(process / "cmdline"), _read(process / "environ")
+            command, environ = _read(folder / "cmdline"), _read(folder / "environ")
             if here in command or (here in environ and b"FINSCHED_INSTANCE" in environ):
-                found.append(command.replace(b"\0", b" ").decode())
+                found.append(Process(int(folder.name), command, environ))
         return found
+
+    def processes(self) -> list[str]:
+        """Return the command lines of `living`."""
+        return [process.command.replace(b"\0", b" ").decode() for process in self.living()]
 
 
 def _read(path: Path) -> bytes:
@@ -158,12 +181,21 @@ def _read(path: Path) -> bytes:
         return b""
 
 
+def assert_one_at_a_time(witness: Path) -> None:
+    """Each process's first word comes after every other's last."""
+    spans: dict[str, list[float]] = {}
+    for line in witness.read_text().splitlines():
+        _, pid, moment = line.split()
+        spans.setdefault(pid, []).append(float(moment))
+    ordered = sorted((min(span), max(span)) for span in spans.values())
+    for (_, last), (first, _) in itertools.pairwise(ordered):
+        assert last <= first
+
+
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
     """A machine of its own; at the end nothing of it may be left running."""
-    machine = Machine(folder=tmp_path)
-    machine.environ["FINSCHED_STATE_DIR"] = str(tmp_path / "state")
-    machine.environ["XDG_CONFIG_HOME"] = str(tmp_path / "config")
+    machine = Machine.at(tmp_path)
     yield machine
     until = time.monotonic() + 5
     while machine.processes() and time.monotonic() < until:

@@ -1,6 +1,5 @@
 """Runs on this machine, with real processes, through the real command line."""
 
-import itertools
 import os
 import random
 import signal
@@ -13,7 +12,7 @@ import pytest
 
 from finsched.model.run import AttemptEnd, AttemptState, Outcome, Run
 
-from .conftest import Machine
+from .conftest import Machine, assert_one_at_a_time
 
 pytestmark = pytest.mark.slow
 
@@ -113,17 +112,6 @@ def test_a_killed_launcher_is_resumed_and_the_job_never_ran_twice(
     assert process.returncode == 0, out + err
     assert machine.run().outcome is Outcome.FINISHED
     assert_one_at_a_time(witness)
-
-
-def assert_one_at_a_time(witness: Path) -> None:
-    """Each process's first word comes after every other's last."""
-    spans: dict[str, list[float]] = {}
-    for line in witness.read_text().splitlines():
-        _, pid, moment = line.split()
-        spans.setdefault(pid, []).append(float(moment))
-    ordered = sorted((min(span), max(span)) for span in spans.values())
-    for (_, last), (first, _) in itertools.pairwise(ordered):
-        assert last <= first
 
 
 def test_a_second_supervisor_is_refused(machine: Machine) -> None:
