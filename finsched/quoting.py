@@ -101,7 +101,7 @@ def with_experience(job: JobSpec, market: Market, settings: Settings) -> Market:
         return market
     from finsched.experience.recall import recall  # noqa: PLC0415 - the first quotes have no past
 
-    learnt = recall(settings.state_dir, job, market.as_of.date())
+    learnt = recall(settings.state_dir, job, market.as_of)
     return replace(market, experience=learnt.experience, notes=market.notes + learnt.notes)
 
 

@@ -73,7 +73,7 @@ def history(pool: str = "", *, gpus: Sequence[str] = ()) -> History:
     chosen = settings.load()
     cache_dir, state_dir = chosen.cache_dir, chosen.state_dir
     market = load_market(now=datetime.now(UTC), cache_dir=cache_dir, state_dir=state_dir)
-    learnt = recall(chosen.state_dir, None, market.as_of.date())
+    learnt = recall(chosen.state_dir, None, market.as_of)
     market = replace(market, experience=learnt.experience, notes=market.notes + learnt.notes)
     recorded = Recorded(price_history(cache_dir, state_dir), availability(cache_dir))
     return history_in(market, recorded, pool, gpus=gpus)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from finsched.decide.cooldown import Cooling, cooling
+from finsched.decide.cooldown import Cooling, cooling, cools
 from finsched.decide.prospects import Prospects
 from finsched.decide.remaining import done, in_hand
 from finsched.decide.spot.framing import Frame
@@ -25,7 +26,8 @@ _LEAST_WORK_S = 1.0
 def choose(run: Run, ahead: Prospects, frame: Frame, now: datetime) -> Launch | Move | Wait | Stay:
     """Ask the run's policy, and overrule it where only on-demand still keeps the deadline."""
     policy = ahead.make_policy(frame.job) if frame.pools else _Patient()
-    desk = _Desk(run=run, frame=frame, policy=policy, now=now)
+    hot = cooling(run, now, ahead.elsewhere)
+    desk = _Desk(run=run, frame=frame, policy=policy, now=now, hot=hot)
     ruling = rule(desk.policy, frame.job, desk.situation, desk.kept_left_s)
     return desk.go(ruling.placement, desk.reason(ruling))
 
@@ -45,6 +47,7 @@ class _Desk:
     frame: Frame
     policy: Policy
     now: datetime
+    hot: Cooling
 
     @cached_property
     def situation(self) -> Situation:
@@ -76,6 +79,8 @@ class _Desk:
         if ruling.placement is Off.IDLE:
             return "every spot pool cools down, and there is time"
         if isinstance(self.policy, Weighing):
+            if ruling.placement is Off.ON_DEMAND and self._is_dearer:
+                return "only on demand is sure to keep the deadline"
             return "least expected cost of what can be had, and the deadline is kept"
         return f"so decides the policy {self.run.policy}"
 
@@ -86,6 +91,8 @@ class _Desk:
         quote = self.frame.quote(wanted)
         if quote is None:
             return Wait(until=self._next_look, choice=self._choice("wait", "", why))
+        if wanted is Off.ON_DEMAND:
+            why = self._beside_spot(quote, why)
         if self.run.live_attempt is None:
             return Launch(quote=quote, choice=self._choice("launch", named(quote), why))
         return Move(quote=quote, choice=self._choice("move", named(quote), why))
@@ -114,11 +121,7 @@ class _Desk:
         """On spot only the own pool counts: nobody tells whether another has a machine."""
         if isinstance(self._placement, int):
             return index == self._placement
-        return (self.frame.pools[index].offer.pool, CapacityType.SPOT) not in self._hot
-
-    @cached_property
-    def _hot(self) -> Cooling:
-        return cooling(self.run, self.now)
+        return not cools(self.frame.pools[index], self.hot)
 
     @property
     def _left(self) -> timedelta:
@@ -134,7 +137,7 @@ class _Desk:
     def _next_look(self) -> datetime:
         """When the choice may be another: a pool has cooled down, or the slack is used up."""
         slack = timedelta(seconds=max(self._slack_s, 0.0))
-        return min([self.now + min(LONGEST_LOOK, slack), *self._hot.values()])
+        return min([self.now + min(LONGEST_LOOK, slack), *(each.until for each in self.hot)])
 
     def _choice(self, step: str, target: str, why: str) -> Choice:
         return Choice(
@@ -145,11 +148,33 @@ class _Desk:
             options=self._options(),
         )
 
+    @cached_property
+    def _weighed(self) -> Mapping[Placement, float]:
+        return self.policy.weigh(self.situation) if isinstance(self.policy, Weighing) else {}
+
+    @property
+    def _is_dearer(self) -> bool:
+        """Whether anything else that could be had is expected to cost less than on-demand."""
+        calm_usd = self._weighed.get(Off.ON_DEMAND)
+        return calm_usd is not None and min(self._weighed.values()) < calm_usd
+
+    def _beside_spot(self, on_demand: Quote, why: str) -> str:
+        """Why a run goes on demand where spot could be had for less an hour."""
+        spot = [(usd, where) for where, usd in self._weighed.items() if isinstance(where, int)]
+        calm_usd = self._weighed.get(Off.ON_DEMAND)
+        if not spot or calm_usd is None:
+            return why
+        spot_usd, best = min(spot)
+        usd_per_hour = self.frame.pools[best].price_usd_per_hour
+        if usd_per_hour >= on_demand.price_usd_per_hour:
+            return why
+        return (
+            f"dearer than spot at ${usd_per_hour:,.2f}/h, because {why}:"
+            f" ${calm_usd:,.2f} expected to the end, ${spot_usd:,.2f} on spot"
+        )
+
     def _options(self) -> tuple[Option, ...]:
-        if not isinstance(self.policy, Weighing):
-            return ()
-        weighed = self.policy.weigh(self.situation)
-        ranked = sorted(weighed.items(), key=lambda item: item[1])
+        ranked = sorted(self._weighed.items(), key=lambda item: item[1])
         return tuple(Option(name=self._name(way), expected_usd=usd) for way, usd in ranked)
 
     def _name(self, placement: Placement) -> str:

@@ -1,45 +1,48 @@
-"""Which pools are left alone for a while, because they just took or refused a machine."""
+"""What is left alone for a while, because it just took or refused a machine."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from finsched.model.market import CapacityType, Pool
+from finsched.model.market import CoolDown
 from finsched.model.quote import Quote
-from finsched.model.run import Attempt, AttemptEnd, Run
+from finsched.model.run import Attempt, AttemptEnd, Refusal, Run
 
 AFTER = {
     AttemptEnd.INTERRUPTED: timedelta(hours=1),
     AttemptEnd.NOT_LAUNCHED: timedelta(minutes=15),
     AttemptEnd.NODE_FAILED: timedelta(minutes=15),
 }
+AFTER_A_QUOTA = timedelta(hours=1)
+"""Nobody grants more within minutes, and the other zones of the region count on the same quota."""
 
-Cooling = Mapping[tuple[Pool, CapacityType], datetime]
-"""Until when each pool, at a capacity type, should not be asked."""
-
-
-def cooling(run: Run, now: datetime) -> Cooling:
-    """Return the pools that this run should not ask yet."""
-    until: dict[tuple[Pool, CapacityType], datetime] = {}
-    for attempt in run.attempts:
-        offer, moment = attempt.placement.offer, _cools_until(attempt)
-        if moment > now:
-            until[offer.pool, offer.capacity_type] = moment
-    return until
+Cooling = tuple[CoolDown, ...]
 
 
-def cools(quote: Quote, pools: Cooling) -> bool:
-    """Whether a quote's pool is among those that cool down."""
-    return (quote.offer.pool, quote.offer.capacity_type) in pools
+def cooling(run: Run, now: datetime, elsewhere: Iterable[CoolDown] = ()) -> Cooling:
+    """Return what this run should not ask yet; `elsewhere` is what other runs have met."""
+    own = (each for attempt in run.attempts for each in cool_downs(attempt))
+    return tuple(each for each in (*own, *elsewhere) if each.until > now)
 
 
-def cools_until(quote: Quote, pools: Cooling) -> datetime:
-    """Until when a quote's pool, which cools down, should not be asked."""
-    return pools[quote.offer.pool, quote.offer.capacity_type]
+def cool_downs(attempt: Attempt) -> Iterator[CoolDown]:
+    """Yield what an attempt says is better left alone; nothing where it ended in another way."""
+    if attempt.end is None or attempt.ended_at is None or attempt.end not in AFTER:
+        return
+    offer = attempt.placement.offer
+    no_quota = attempt.refusal is Refusal.QUOTA
+    lasts = AFTER_A_QUOTA if no_quota else AFTER[attempt.end]
+    until = attempt.ended_at + lasts
+    gpu = offer.instance_type.gpu or "" if no_quota else ""
+    yield CoolDown(offer.pool, offer.capacity_type, until, gpu)
 
 
-def _cools_until(attempt: Attempt) -> datetime:
-    if attempt.end is None or attempt.ended_at is None:
-        return attempt.intended_at
-    return attempt.ended_at + AFTER.get(attempt.end, timedelta(0))
+def cools(quote: Quote, hot: Cooling) -> bool:
+    """Whether a quote's machines are among those that cool down."""
+    return any(each.covers(quote.offer) for each in hot)
+
+
+def cools_until(quote: Quote, hot: Cooling) -> datetime:
+    """Until when a quote's machines, which cool down, should not be asked for."""
+    return max(each.until for each in hot if each.covers(quote.offer))

@@ -7,11 +7,12 @@ from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
 
+from finsched.decide.cooldown import cool_downs
 from finsched.decide.fingerprint import fingerprint, setup_name
 from finsched.model.interruption import Observation
 from finsched.model.job import JobSpec
-from finsched.model.market import CapacityType, Experience, Pool
-from finsched.model.run import Attempt, AttemptEnd, Run
+from finsched.model.market import CapacityType, CoolDown, Experience, Pool
+from finsched.model.run import Attempt, AttemptEnd, Refusal, Run
 
 LEAST_PROGRESS = 0.01
 """An attempt that did less tells more of loading and compiling than of pace."""
@@ -49,9 +50,10 @@ class Lesson(NamedTuple):
 
     attempt: int
     day: date
-    sighting: Sighting | None
-    start: Start | None
-    stretch: Stretch | None
+    sighting: Sighting | None = None
+    start: Start | None = None
+    stretch: Stretch | None = None
+    cool_down: CoolDown | None = None
 
 
 def lessons(run: Run) -> Iterator[Lesson]:
@@ -59,14 +61,16 @@ def lessons(run: Run) -> Iterator[Lesson]:
     if run.rehearsal is not None:
         return
     for attempt in run.attempts:
-        if attempt.ended_at is not None and attempt.billing_from is not None:
-            yield Lesson(
-                attempt=attempt.number,
-                day=attempt.ended_at.date(),
+        if attempt.ended_at is None:
+            continue
+        lesson = Lesson(attempt.number, attempt.ended_at.date(), cool_down=_cool_down(attempt))
+        if attempt.billing_from is not None:
+            lesson = lesson._replace(
                 sighting=_sighting(attempt),
                 start=_start(run.job, attempt),
                 stretch=_stretch(run, attempt),
             )
+        yield lesson
 
 
 def lived_through(run: Run, experience: Experience) -> Experience:
@@ -94,6 +98,11 @@ def _sighting(attempt: Attempt) -> Sighting | None:
         return None
     taken = attempt.end is AttemptEnd.INTERRUPTED
     return Sighting(offer.pool, int(taken), _hours_up(attempt) * attempt.placement.nodes)
+
+
+def _cool_down(attempt: Attempt) -> CoolDown | None:
+    """A refused quota is no lesson for others: a person may have got more before the next run."""
+    return None if attempt.refusal is Refusal.QUOTA else next(cool_downs(attempt), None)
 
 
 def _hours_up(attempt: Attempt) -> float:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from finsched.decide.choice import choose, named
-from finsched.decide.cooldown import cooling, cools
+from finsched.decide.cooldown import Cooling, cooling, cools
 from finsched.decide.limits import affordable, fits, over
 from finsched.decide.moving import allowed, beside_a_standby
 from finsched.decide.prospects import Prospects, rested
@@ -64,7 +64,9 @@ def _between(run: Run, now: datetime, spent_usd: Decimal, ahead: Prospects) -> S
         return step
     if not (affordable(run, step.quote, spent_usd) and fits(run, step.quote, spent_usd)):
         step = _something_affordable(run, now, spent_usd, ahead)
-    return (_back_off(run, now, step.quote) or step) if isinstance(step, Launch) else step
+    if not isinstance(step, Launch):
+        return step
+    return _back_off(run, now, step.quote, cooling(run, now, ahead.elsewhere)) or step
 
 
 def _held(run: Run, now: datetime, ahead: Prospects) -> Step | None:
@@ -81,7 +83,7 @@ def _held(run: Run, now: datetime, ahead: Prospects) -> Step | None:
 
 
 def _wanted(run: Run, now: datetime, ahead: Prospects) -> Step:
-    quotes = _allowed(run, rested(run, ahead.quotes, now))
+    quotes = _allowed(run, rested(ahead.quotes, cooling(run, now, ahead.elsewhere)))
     if not quotes:
         return End(outcome=Outcome.NO_PLACEMENT, why="no feasible offer is left for the rest")
     frame = ahead.frame
@@ -92,7 +94,7 @@ def _wanted(run: Run, now: datetime, ahead: Prospects) -> Step:
 
 def _something_affordable(run: Run, now: datetime, spent_usd: Decimal, ahead: Prospects) -> Step:
     """What is expected to end within the budget, else what can at least be started."""
-    quotes = _allowed(run, rested(run, ahead.quotes, now))
+    quotes = _allowed(run, rested(ahead.quotes, cooling(run, now, ahead.elsewhere)))
     startable = [quote for quote in quotes if affordable(run, quote, spent_usd)]
     payable = [quote for quote in startable if fits(run, quote, spent_usd)]
     if startable:
@@ -119,12 +121,12 @@ def _broken(run: Run) -> End | None:
     return End(outcome=Outcome.BROKEN, why=why)
 
 
-def _back_off(run: Run, now: datetime, wanted: Quote) -> Wait | None:
+def _back_off(run: Run, now: datetime, wanted: Quote, hot: Cooling) -> Wait | None:
     """A pause after many refusals, once every pool that could be asked cools down."""
     last, refusals = run.last_attempt, _in_a_row(run, AttemptEnd.NOT_LAUNCHED)
     if last is None or last.ended_at is None or refusals < REFUSALS_BEFORE_WAITING:
         return None
-    if not cools(wanted, cooling(run, now)):
+    if not cools(wanted, hot):
         return None
     pause = timedelta(seconds=30 * 2 ** min(refusals - REFUSALS_BEFORE_WAITING, 10))
     until = last.ended_at + min(pause, LONGEST_WAIT)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from finsched.decide.cooldown import cooling, cools, cools_until
+from finsched.decide.cooldown import Cooling, cooling, cools, cools_until
 from finsched.decide.rank import decide
 from finsched.decide.remaining import done, remaining, slowness
 from finsched.decide.scavenging import nothing_cheap, too_dear
@@ -15,7 +15,7 @@ from finsched.decide.speed import speed_of
 from finsched.decide.spot.framing import Frame, Horizon, frame
 from finsched.decide.spot.policies import MakePolicy, named
 from finsched.model.job import CapacityPreference
-from finsched.model.market import CapacityType, Market, Pool
+from finsched.model.market import CapacityType, CoolDown, Market, Pool
 from finsched.model.quote import Quote
 from finsched.model.run import Placement, Run
 
@@ -38,7 +38,8 @@ class Prospects:
     `frame` is None where nothing is to be weighed: without a deadline, without stated hours of
     work, or where only spot or only on-demand may be used. Then the first quote is taken.
     `too_dear` says why nothing may run at present prices, `live_too_dear` why the live attempt may
-    not go on. `lacks` says what is missing here to launch anything.
+    not go on. `lacks` says what is missing here to launch anything. `elsewhere` is what other runs
+    have been refused, or have lost, a moment ago.
     """
 
     quotes: tuple[Quote, ...] = ()
@@ -46,6 +47,7 @@ class Prospects:
     live_too_dear: str | None = None
     lacks: str | None = None
     frame: Frame | None = None
+    elsewhere: tuple[CoolDown, ...] = ()
     make_policy: MakePolicy = field(default_factory=lambda: named("adaptive"))
 
 
@@ -60,11 +62,14 @@ def prospects(
     """Quote what remains of a run, and frame it for its policy."""
     rest = remaining(run, slowness(run, _believed_speed(run, market)))
     decision = decide(rest, market, now=now)
+    elsewhere = () if run.rehearsal else market.experience.cooling
+    hot = cooling(run, now, elsewhere)
     return Prospects(
         quotes=decision.quotes,
         too_dear=nothing_cheap(run.job, decision),
         live_too_dear=too_dear(run, market.offers),
-        frame=_frame(run, decision.quotes, now, reaction),
+        frame=_frame(run, _without_refused(decision.quotes, hot), now, reaction),
+        elsewhere=elsewhere,
         make_policy=make_policy,
     )
 
@@ -80,9 +85,8 @@ def market_matters(run: Run) -> bool:
     )
 
 
-def rested(run: Run, quotes: tuple[Quote, ...], now: datetime) -> tuple[Quote, ...]:
-    """The quotes without the pools that cool down; where all do, the soonest cool comes first."""
-    hot = cooling(run, now)
+def rested(quotes: tuple[Quote, ...], hot: Cooling) -> tuple[Quote, ...]:
+    """The quotes without those that cool down; where all do, the soonest cool comes first."""
     rest = tuple(quote for quote in quotes if not cools(quote, hot))
     return rest or tuple(sorted(quotes, key=lambda quote: cools_until(quote, hot)))
 
@@ -110,7 +114,7 @@ def _frame(run: Run, quotes: tuple[Quote, ...], now: datetime, reaction: Reactio
         changeover_s=max(_longest_start_s(run), reaction.start.total_seconds()),
         kept_every_s=_longest_unkept_s(run),
     )
-    return frame(_without_refused(run, quotes, now), horizon, _held(run))
+    return frame(quotes, horizon, _held(run))
 
 
 def _may_weigh(run: Run) -> bool:
@@ -141,12 +145,11 @@ def _longest_unkept_s(run: Run) -> float:
     return max(gaps)
 
 
-def _without_refused(run: Run, quotes: tuple[Quote, ...], now: datetime) -> tuple[Quote, ...]:
+def _without_refused(quotes: tuple[Quote, ...], hot: Cooling) -> tuple[Quote, ...]:
     """An on-demand pool that has just refused a machine is no way out, unless all have."""
     calm = tuple(each for each in quotes if each.offer.capacity_type is CapacityType.ON_DEMAND)
     spot = tuple(each for each in quotes if each.offer.capacity_type is CapacityType.SPOT)
-    left = rested(run, calm, now)
-    hot = cooling(run, now)
+    left = rested(calm, hot)
     return (*spot, *(left[:1] if left and cools(left[0], hot) else left))
 
 

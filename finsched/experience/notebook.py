@@ -6,20 +6,20 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finsched.decide.memory import FORGOTTEN_AFTER_DAYS
 from finsched.model.experience import Pace, Starts
 from finsched.model.interruption import Observation
-from finsched.model.market import Pool
+from finsched.model.market import CapacityType, CoolDown, Pool
 
 if TYPE_CHECKING:
     from finsched.decide.lessons import Lesson
 
 FILE_NAME = "experience.sqlite"
-_FORMAT = 1
+_FORMAT = 2
 _TABLES = """
 CREATE TABLE bookmark (ledger TEXT NOT NULL, sequence INTEGER NOT NULL, unread INTEGER NOT NULL);
 INSERT INTO bookmark VALUES ('', 0, 0);
@@ -36,6 +36,8 @@ CREATE TABLE pace (
     attempts INTEGER NOT NULL, work_hours REAL NOT NULL, hours REAL NOT NULL,
     first TEXT NOT NULL, last TEXT NOT NULL,
     PRIMARY KEY (job, engine, count)) WITHOUT ROWID;
+CREATE TABLE hot (
+    provider TEXT, region TEXT, zone TEXT, instance_type TEXT, capacity_type TEXT, until TEXT);
 """
 _ADD_SIGHTING = """
 INSERT INTO seen
@@ -120,6 +122,11 @@ class Notebook:
             self._connection.execute(_ADD_START, (*lesson.start, day, day))
         if lesson.stretch is not None:
             self._connection.execute(_ADD_STRETCH, (*lesson.stretch, day, day))
+        if lesson.cool_down is not None:
+            pool, capacity_type, until, _ = lesson.cool_down
+            self._connection.execute("DELETE FROM hot WHERE until < ?", (day,))  # long cool
+            hot = (*pool, capacity_type, until.isoformat())
+            self._connection.execute("INSERT INTO hot VALUES (?, ?, ?, ?, ?, ?)", hot)
 
     def observations(self, today: date) -> Mapping[Pool, tuple[Observation, ...]]:
         """Return what was seen of every pool, day by day, but for what is long forgotten."""
@@ -132,6 +139,14 @@ class Notebook:
             )
             pools.setdefault(Pool(*pool), []).append(seen)
         return {pool: tuple(seen) for pool, seen in pools.items()}
+
+    def cooling(self, now: datetime) -> tuple[CoolDown, ...]:
+        """Return which pools are left alone for a while yet."""
+        rows = self._connection.execute("SELECT * FROM hot WHERE until > ?", (now.isoformat(),))
+        return tuple(
+            CoolDown(Pool(*pool), CapacityType(capacity_type), datetime.fromisoformat(until))
+            for *pool, capacity_type, until in rows
+        )
 
     def starts(self, setup: str) -> Mapping[tuple[str, str], Starts]:
         """Return the starts with a setup, by provider and instance type."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ class Recollection(NamedTuple):
 _NOTHING = Recollection(Experience())
 
 
-def recall(state_dir: Path, job: JobSpec | None, today: date) -> Recollection:
+def recall(state_dir: Path, job: JobSpec | None, now: datetime) -> Recollection:
     """Return what the runs of this installation teach about a job; without one, about pools alone.
 
     Attempts that ended since the last time are read first, and only those. Whatever is wrong with
@@ -39,25 +39,25 @@ def recall(state_dir: Path, job: JobSpec | None, today: date) -> Recollection:
         return _NOTHING
     try:
         with closing(LedgerReader(ledger)) as reader:
-            return _recall(reader, state_dir / FILE_NAME, job, today)
+            return _recall(reader, state_dir / FILE_NAME, job, now)
     except (sqlite3.Error, OSError) as error:
         note = f"quoted without what our own runs teach: {ledger}: {error}"
         return Recollection(Experience(), (note,))
 
 
-def _recall(reader: LedgerReader, path: Path, job: JobSpec | None, today: date) -> Recollection:
+def _recall(reader: LedgerReader, path: Path, job: JobSpec | None, now: datetime) -> Recollection:
     """Read the notebook; a damaged one is made again."""
     if reader.head() is None:
         return _NOTHING
     try:
-        return _from_notebook(reader, path, job, today)
+        return _from_notebook(reader, path, job, now)
     except sqlite3.DatabaseError:
         path.unlink()
-        return _from_notebook(reader, path, job, today)
+        return _from_notebook(reader, path, job, now)
 
 
 def _from_notebook(
-    reader: LedgerReader, path: Path, job: JobSpec | None, today: date
+    reader: LedgerReader, path: Path, job: JobSpec | None, now: datetime
 ) -> Recollection:
     with closing(Notebook(path)) as book:
         if _is_behind(book.bookmark, reader):
@@ -65,9 +65,10 @@ def _from_notebook(
 
             catch_up(reader, book)
         experience = Experience(
-            observations=book.observations(today),
+            observations=book.observations(now.date()),
             starts=book.starts(setup_name(job)) if job else {},
             paces=book.paces(fingerprint(job)) if job else {},
+            cooling=book.cooling(now),
         )
         return Recollection(experience, tuple(_notes(book.bookmark)), reader.rows)
 

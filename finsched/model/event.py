@@ -19,6 +19,7 @@ from finsched.model.run import (
     Outcome,
     Placement,
     QueuePlace,
+    Refusal,
     Rehearsal,
     Restore,
     Run,
@@ -154,11 +155,13 @@ class AttemptEnded:
     """Nothing of the attempt runs or bills any more.
 
     `ran_seconds` tells how long each machine of a gang was there, because they do not end together.
+    `refusal` is why there was none.
     """
 
     attempt: int
     end: AttemptEnd
     detail: str = ""
+    refusal: Refusal | None = None
     ran_seconds: tuple[float, ...] = ()
 
 
@@ -369,9 +372,10 @@ def _changed_by(record: Recorded) -> dict[str, Any]:
             return {"promoted_at": record.at}
         case Noticed():
             return {"notice_at": record.at}
-        case AttemptEnded(end=end, detail=detail, ran_seconds=ran):
+        case AttemptEnded(end=end, detail=detail, refusal=refusal, ran_seconds=ran):
             over = {"state": AttemptState.ENDED, "ended_at": record.at, "transfer": None}
-            return {**over, "end": end, "detail": detail, "ran_seconds": ran}
+            told = {"end": end, "detail": detail, "refusal": refusal, "ran_seconds": ran}
+            return {**over, **told}
     return _changed_at_work(record)
 
 

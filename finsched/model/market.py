@@ -191,17 +191,39 @@ class Geography:
     in_eu: bool = False
 
 
+class CoolDown(NamedTuple):
+    """Machines that are not asked for until a moment: those of a pool, as they were bought.
+
+    With a `gpu` it is every machine of the region that has that GPU.
+    """
+
+    pool: Pool
+    capacity_type: CapacityType
+    until: datetime
+    gpu: str = ""
+
+    def covers(self, offer: Offer) -> bool:
+        """Whether an offer is among those machines."""
+        if offer.capacity_type is not self.capacity_type:
+            return False
+        if not self.gpu:
+            return offer.pool == self.pool
+        here = (offer.provider, offer.region, offer.instance_type.gpu)
+        return here == (self.pool.provider, self.pool.region, self.gpu)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experience:
     """What our own ended runs teach about one job on this market.
 
-    `starts` is by provider and instance type; `paces` by what does the work, a GPU or else the
+    `cooling` is what just took or refused a machine of another run. `starts` is by provider and instance type; `paces` by what does the work, a GPU or else the
     machine itself, and how many of it.
     """
 
     observations: Mapping[Pool, tuple[Observation, ...]] = field(default_factory=dict)
     starts: Mapping[tuple[str, str], Starts] = field(default_factory=dict)
     paces: Mapping[tuple[str, int], Pace] = field(default_factory=dict)
+    cooling: tuple[CoolDown, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,15 @@ class AttemptEnd(StrEnum):
     NODE_FAILED = "node_failed"  # the machine or the agent broke
 
 
+class Refusal(StrEnum):
+    """Why a provider made no machine: each is remembered for another place and time."""
+
+    CAPACITY = "capacity"  # that pool has none
+    QUOTA = "quota"  # the account may not have it in that region
+    PRICE = "price"  # what was offered is too low by now
+    OTHER = "other"  # no answer, too many requests, or the intent came to nothing
+
+
 class Outcome(StrEnum):
     """How a run ended."""
 
@@ -185,6 +194,7 @@ class Attempt:
     ended_at: datetime | None = None
     end: AttemptEnd | None = None
     detail: str = ""
+    refusal: Refusal | None = None  # where it was not launched
     ran_seconds: tuple[float, ...] = ()  # of each machine, where there were several
     restore: Restore | None = None
     progress: float | None = None

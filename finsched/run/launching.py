@@ -20,7 +20,7 @@ from finsched.errors import (
     Throttled,
 )
 from finsched.model.event import AttemptEnded, Intended, Launched
-from finsched.model.run import Attempt, AttemptEnd, Placement, Run
+from finsched.model.run import Attempt, AttemptEnd, Placement, Refusal, Run
 from finsched.provider import Compute, Instance, LaunchRequest, Provider
 from finsched.run.clock import Clock
 from finsched.run.journal import Journal
@@ -30,6 +30,11 @@ from finsched.run.rehearsing import hints
 KEPT_CHECKPOINTS = 2
 LEAST_RESERVE_SECONDS = 2.0
 TRY_ANOTHER_POOL = (NoAnswer, NoCapacity, NoQuota, PriceTooLow, Throttled)
+_REFUSALS = {
+    NoCapacity: Refusal.CAPACITY,
+    NoQuota: Refusal.QUOTA,
+    PriceTooLow: Refusal.PRICE,
+}
 _CLEAR_NO = (NoCapacity, NoQuota, PriceTooLow, InvalidRequest, NotAuthorized)
 
 
@@ -123,7 +128,13 @@ def _is_final(problem: ProviderProblem, run: Run) -> bool:
 
 
 def _refused(journal: Journal, clock: Clock, number: int, problem: ProviderProblem) -> None:
-    end = AttemptEnded(attempt=number, end=AttemptEnd.NOT_LAUNCHED, detail=problem.message)
+    kinds = (kind for error, kind in _REFUSALS.items() if isinstance(problem, error))
+    end = AttemptEnded(
+        attempt=number,
+        end=AttemptEnd.NOT_LAUNCHED,
+        detail=problem.message,
+        refusal=next(kinds, Refusal.OTHER),
+    )
     journal.record(end, clock.now())
 
 

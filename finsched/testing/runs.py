@@ -25,6 +25,7 @@ from finsched.model.run import (
     Checkpoint,
     Outcome,
     Placement,
+    Refusal,
     Restore,
     Run,
 )
@@ -94,6 +95,13 @@ class Story:
     def ended(self, end: AttemptEnd, detail: str = "") -> Story:
         """End the live attempt."""
         return self.tell(AttemptEnded(attempt=len(self.run.attempts), end=end, detail=detail))
+
+    def refused(self, offer: Offer, refusal: Refusal) -> Story:
+        """Intend the next attempt, and be refused a machine."""
+        number, chosen = len(self.run.attempts) + 1, placement(offer)
+        self.tell(Intended(attempt=number, token=f"t{number}", provider="sim", placement=chosen))
+        end = AttemptEnd.NOT_LAUNCHED
+        return self.tell(AttemptEnded(attempt=number, end=end, refusal=refusal))
 
     def finished(self, outcome: Outcome = Outcome.FINISHED) -> Story:
         """End the run."""

@@ -34,7 +34,7 @@ from finsched.model.interruption import Observation
 from finsched.model.market import Experience, Market
 from finsched.model.run import AttemptEnd
 from finsched.settings import LEDGER_FILE
-from finsched.testing.builders import TODAY, job, spot
+from finsched.testing.builders import NOW, job, spot
 from finsched.testing.runs import Story
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -138,11 +138,9 @@ def test_the_ledger_teaches_pools_without_a_job(tmp_path: Path) -> None:
     for record in story.ended(AttemptEnd.INTERRUPTED).records:
         ledger.append("r-1", record.event, record.at)
     ledger.close()
-    of_a_job = recall(tmp_path, job(), TODAY).experience
+    of_a_job = recall(tmp_path, job(), NOW).experience
     assert of_a_job.observations
-    assert recall(tmp_path, None, TODAY).experience == Experience(
-        observations=of_a_job.observations
-    )
+    assert recall(tmp_path, None, NOW).experience == Experience(observations=of_a_job.observations)
 
 
 # --- how it is printed --------------------------------------------------------------------------

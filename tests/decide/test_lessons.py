@@ -10,7 +10,7 @@ import pytest
 
 from finsched.decide.fingerprint import fingerprint
 from finsched.decide.lessons import Lesson, lessons
-from finsched.model.event import Intended, Launched
+from finsched.model.event import Launched
 from finsched.model.job import (
     Budget,
     CheckpointSpec,
@@ -21,9 +21,9 @@ from finsched.model.job import (
     Where,
     Work,
 )
-from finsched.model.run import AttemptEnd, Rehearsal
+from finsched.model.run import AttemptEnd, Refusal, Rehearsal
 from finsched.testing.builders import NOW, job, machine, offer, spot
-from finsched.testing.runs import Story, placement
+from finsched.testing.runs import Story
 
 
 def taught(story: Story) -> list[Lesson]:
@@ -49,11 +49,18 @@ def test_on_demand_teaches_nothing_of_pools() -> None:
     assert lesson.stretch is not None
 
 
-def test_a_live_attempt_and_one_that_never_launched_teach_nothing() -> None:
-    story = Story()
-    story.tell(Intended(attempt=1, token="t1", provider="sim", placement=placement()))
-    story.after(minutes=1).ended(AttemptEnd.NOT_LAUNCHED)
-    assert taught(story.launched().after(hours=1)) == []
+def test_a_live_attempt_teaches_nothing_and_a_refusal_only_to_wait() -> None:
+    story = Story().refused(spot(), Refusal.CAPACITY)
+    [lesson] = taught(story.launched().after(hours=1))
+    assert lesson.cool_down is not None
+    assert lesson.cool_down.covers(spot())
+    assert (lesson.sighting, lesson.start, lesson.stretch) == (None, None, None)
+
+
+def test_a_refused_quota_is_no_lesson_for_other_runs() -> None:
+    """A person may have got more of it before the next one."""
+    [lesson] = taught(Story().refused(spot(), Refusal.QUOTA))
+    assert lesson.cool_down is None
 
 
 def test_a_rehearsal_teaches_nothing() -> None:

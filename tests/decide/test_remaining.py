@@ -78,7 +78,10 @@ def test_a_region_that_holds_a_copy_is_free_to_return_to() -> None:
 def test_a_pool_cools_down_only_as_it_was_bought() -> None:
     taken = spot()
     story = Story().launched(taken).after(hours=1).ended(AttemptEnd.INTERRUPTED)
-    assert set(cooling(story.run, story.now)) == {(taken.pool, CapacityType.SPOT)}
+    [hot] = cooling(story.run, story.now)
+    assert (hot.pool, hot.capacity_type) == (taken.pool, CapacityType.SPOT)
+    assert hot.covers(taken)
+    assert not hot.covers(taken._replace(capacity_type=CapacityType.ON_DEMAND))
     story.after(minutes=61)
     assert not cooling(story.run, story.now)
 

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import stat
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from finsched.model.codec import encode
 from finsched.model.event import AttemptEnded
 from finsched.model.interruption import Observation
 from finsched.model.market import Experience
-from finsched.model.run import AttemptEnd, Rehearsal
+from finsched.model.run import AttemptEnd, Refusal, Rehearsal
 from finsched.settings import LEDGER_FILE
 from finsched.testing.builders import NOW, TODAY, job, spot
 from finsched.testing.runs import Story
@@ -47,8 +47,23 @@ def tell(
     connection.close()
 
 
-def learnt(state_dir: Path) -> Recollection:
-    return recall(state_dir, JOB, TODAY)
+def learnt(state_dir: Path, now: datetime = NOW) -> Recollection:
+    return recall(state_dir, JOB, now)
+
+
+def test_what_took_or_refused_a_machine_is_left_alone_by_other_runs_for_a_while(
+    tmp_path: Path,
+) -> None:
+    tell(tmp_path, interrupted())
+    tell(tmp_path, Story(job=JOB).refused(spot(zone="use1-az2"), Refusal.CAPACITY), run="r-2")
+    tell(tmp_path, Story(job=JOB).refused(spot(zone="use1-az3"), Refusal.QUOTA), run="r-3")
+
+    def hot(now: datetime) -> set[str]:
+        return {each.pool.zone for each in learnt(tmp_path, now).experience.cooling}
+
+    assert hot(NOW) == {"use1-az1", "use1-az2"}
+    assert hot(NOW + timedelta(hours=5, minutes=59)) == {"use1-az1"}
+    assert hot(NOW + timedelta(hours=6, minutes=1)) == set()
 
 
 def interrupted(hours: float = 5.0, progress: float = 0.25) -> Story:
@@ -84,14 +99,14 @@ def test_attempts_of_a_pool_and_a_day_are_added_up(tmp_path: Path) -> None:
 
 def test_what_is_long_forgotten_is_not_even_read(tmp_path: Path) -> None:
     tell(tmp_path, interrupted())
-    later = recall(tmp_path, JOB, TODAY + timedelta(days=200)).experience
+    later = learnt(tmp_path, NOW + timedelta(days=200)).experience
     assert not later.observations
     assert later.paces
 
 
 def test_other_work_and_other_setups_learn_nothing_from_this_one(tmp_path: Path) -> None:
     tell(tmp_path, interrupted())
-    other = recall(tmp_path, job(hours=40, setup="pip install x"), TODAY).experience
+    other = recall(tmp_path, job(hours=40, setup="pip install x"), NOW).experience
     assert not other.paces
     assert not other.starts
     assert other.observations

@@ -7,9 +7,7 @@ from datetime import datetime
 
 from finsched.decide.spot.spells import UNSEEN_AGE_S
 from finsched.model.market import CapacityType, Pool
-from finsched.model.run import Attempt, AttemptEnd, Run
-
-_TAKEN = {AttemptEnd.INTERRUPTED, AttemptEnd.NOT_LAUNCHED}
+from finsched.model.run import Attempt, AttemptEnd, Refusal, Run
 
 
 def spell_ages_s(run: Run, pools: Sequence[Pool], now: datetime) -> list[float]:
@@ -35,6 +33,13 @@ def _age_s(attempt: Attempt | None, now: datetime) -> float:
         return UNSEEN_AGE_S
     if attempt.live:
         return (now - (attempt.billing_from or attempt.intended_at)).total_seconds()
-    if attempt.end in _TAKEN and attempt.ended_at:
+    if _tells_of_capacity(attempt) and attempt.ended_at:
         return min((now - attempt.ended_at).total_seconds(), UNSEEN_AGE_S)
     return UNSEEN_AGE_S
+
+
+def _tells_of_capacity(attempt: Attempt) -> bool:
+    """Whether its end says that the pool had nothing; a quota or a price says nothing of that."""
+    if attempt.end is AttemptEnd.NOT_LAUNCHED:
+        return attempt.refusal not in {Refusal.QUOTA, Refusal.PRICE}
+    return attempt.end is AttemptEnd.INTERRUPTED
