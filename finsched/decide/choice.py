@@ -169,7 +169,7 @@ class _Desk:
         if usd_per_hour >= on_demand.price_usd_per_hour:
             return why
         return (
-            f"dearer than spot at ${usd_per_hour:,.2f}/h, because {why}:"
+            f"dearer than spot at ${usd_per_hour:,.2f}/h, because {why};"
             f" ${calm_usd:,.2f} expected to the end, ${spot_usd:,.2f} on spot"
         )
 

@@ -75,6 +75,25 @@ def test_without_time_to_spare_it_starts_on_demand() -> None:
     assert taken.quote.offer == CALM
 
 
+@pytest.mark.parametrize(
+    ("deadline_hours", "reason"),
+    [
+        (10.6, "only on demand is sure to keep the deadline"),
+        (11.0, "one more interruption would miss the deadline"),
+    ],
+)
+def test_a_start_at_more_than_spot_costs_an_hour_says_why(
+    deadline_hours: float, reason: str
+) -> None:
+    taken = step(Story(job=timed(10, deadline_hours)))
+    assert isinstance(taken, Launch)
+    costs = {option.name: option.expected_usd or 0.0 for option in taken.choice.options}
+    on_demand = costs.pop(f"on-demand {CALM.pool}")
+    on_spot = min(usd for name, usd in costs.items() if name.startswith("spot"))
+    said = f"${on_demand:,.2f} expected to the end, ${on_spot:,.2f} on spot"
+    assert taken.choice.why == f"dearer than spot at $3.00/h, because {reason}; {said}"
+
+
 def test_work_at_risk_counts_as_undone_and_the_run_moves_before_it_is_too_late() -> None:
     story = Story(job=timed(10, 12)).launched(SPOTS[0]).after(hours=0.5).committed(0.05)
     assert isinstance(step(story), Stay)
