@@ -101,7 +101,7 @@ def test_whoever_is_killed_the_result_is_the_same_bit_for_bit(tmp_path: Path) ->
     met = sum((lane.result() for lane in lanes), Counter[str]())
     print(", ".join(f"{what}: {count}" for what, count in sorted(met.items())))
     assert kills(met) == KILLS
-    assert met[RESUMED] >= KILLS // 10, "they were killed before anything was kept"
+    assert met[RESUMED] >= KILLS // 20, "they were killed before anything was kept"
 
 
 def met_in_lane(folder: Path, seed: str, share: int) -> Counter[str]:
