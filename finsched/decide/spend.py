@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from finsched.decide.checkpoint_store import KEPT_CHECKPOINTS
 from finsched.decide.paths import egress_usd
@@ -36,9 +37,8 @@ def billed_seconds(attempt: Attempt, now: datetime) -> int:
 
 def attempt_usd(attempt: Attempt, now: datetime) -> Decimal:
     """Return the compute cost of one attempt up to `now`, to the millionth of a dollar."""
-    price = Decimal(str(attempt.placement.offer.price_usd_per_hour))
-    usd = price * _machine_seconds(attempt, now) / SECONDS_PER_HOUR
-    return usd.quantize(_MICRODOLLAR)
+    usd_per_hour = attempt.placement.offer.price_usd_per_hour
+    return _metered_usd(usd_per_hour, _machine_seconds(attempt, now))
 
 
 def compute_usd(run: Run, now: datetime) -> Decimal:
@@ -90,9 +90,11 @@ def budget_ends_at(run: Run, attempt: Attempt, now: datetime) -> datetime | None
 def budget_met_at(run: Run, now: datetime, reserve: timedelta) -> datetime | None:
     """Return when all that runs together leaves just enough of the budget to save and deliver."""
     limit = run.job.budget.max_cost_usd
+    if limit is None:
+        return None
     live = [attempt.placement for attempt in run.attempts if attempt.live]
     usd_per_hour = sum(placement.usd_per_hour for placement in live)
-    if limit is None or usd_per_hour <= 0:
+    if usd_per_hour <= 0:
         return None
     kept_usd = max(placement.output_transfer_usd for placement in live)
     left_usd = limit - float(spent_usd(run, now)) - kept_usd
@@ -103,6 +105,13 @@ def budget_met_at(run: Run, now: datetime, reserve: timedelta) -> datetime | Non
 def money(usd: float) -> Decimal:
     """Return an estimate as an amount, to the millionth of a dollar."""
     return Decimal(str(usd)).quantize(_MICRODOLLAR)
+
+
+@lru_cache(maxsize=4096)
+def _metered_usd(usd_per_hour: float, machine_seconds: int) -> Decimal:
+    """Remembered, because attempts that have ended are summed up at every look."""
+    usd = Decimal(str(usd_per_hour)) * machine_seconds / SECONDS_PER_HOUR
+    return usd.quantize(_MICRODOLLAR)
 
 
 def _machine_seconds(attempt: Attempt, now: datetime) -> int:
@@ -122,8 +131,10 @@ def _inputs_usd(run: Run) -> float:
     copied: dict[tuple[str, str], float] = defaultdict(float)
     each_time = 0.0
     for attempt in run.attempts:
-        placement, place = attempt.placement, _place(attempt)
-        if attempt.end is not AttemptEnd.NOT_LAUNCHED:
+        placement = attempt.placement
+        moves = placement.copy_usd or placement.restage_usd or placement.stream_usd
+        if moves and attempt.end is not AttemptEnd.NOT_LAUNCHED:
+            place = _place(attempt)
             copied[place] = max(copied[place], placement.copy_usd)
             each_time += placement.restage_usd + placement.stream_usd * _share(attempt)
     return sum(copied.values()) + each_time

@@ -26,6 +26,7 @@ class Meter:
         self.tariff = tariff
         self.began_s = began_s
         self.ended_s: float | None = None
+        self._owed_usd: Decimal | None = None  # once it has stopped
 
     @property
     def runs(self) -> bool:
@@ -39,7 +40,13 @@ class Meter:
 
     def usd(self, now_s: float) -> Decimal:
         """Return what is owed by now."""
-        end_s = self.ended_s if self.ended_s is not None else max(now_s, self.began_s)
+        if self.ended_s is None:
+            return self._usd(max(now_s, self.began_s))
+        if self._owed_usd is None:
+            self._owed_usd = self._usd(self.ended_s)
+        return self._owed_usd
+
+    def _usd(self, end_s: float) -> Decimal:
         used = Decimal(round(end_s * 1e6) - round(self.began_s * 1e6)) / _MICROSECONDS
         step = Decimal(self.tariff.step_seconds)
         steps = (used / step).to_integral_value(rounding=ROUND_CEILING)
