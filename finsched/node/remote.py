@@ -29,6 +29,8 @@ _ENDPOINTS = {
 }
 _KEYS_OF_AZURE = ("ACCOUNT_KEY", "ACCESS_KEY", "SAS_KEY", "SAS_TOKEN", "TOKEN", "CLIENT_ID")
 _OPTIONS_OF_AZURE = {"account_key", "sas_key", "token", "client_id", "skip_signature"}
+_METADATA = ("/latest/api/token", "/latest/meta-data", "/computeMetadata/", "/metadata/identity/")
+"""Paths of a cloud machine's metadata service, which is the last place to look for credentials."""
 _KEYS_OF_OBSTORE = (
     "AWS_ACCESS_KEY_ID",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -166,6 +168,8 @@ def _cause(error: Exception) -> str:
         return "no space left on the device"
     if "os error 13" in text or "os error 30" in text or "PermissionDenied" in type(error).__name__:
         return "no permission"
+    if any(path in text for path in _METADATA):
+        return "no credentials for it are configured here"
     return _first_line(error)
 
 

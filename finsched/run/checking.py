@@ -21,11 +21,12 @@ from finsched.ledger import Ledger
 from finsched.model.job import JobSpec
 from finsched.model.quote import Quote
 from finsched.node.store import Store, StoreError
+from finsched.observe.checks import addresses_make_sense
 from finsched.provider import Finding, Provider, Quota, Verdict
 from finsched.settings import LEDGER_FILE, Settings
 
 THIS_MACHINE = "local"  # the provider whose machines are this computer
-MACHINE, STORE, JOB = "this computer", "store", "job"
+MACHINE, PEOPLE, STORE, JOB = "this computer", "notifications", "store", "job"
 _LEAST_FREE_BYTES = 10**9
 _RUNS_TO_READ = 50
 _PROBE = b"finsched check"
@@ -35,7 +36,7 @@ _MOST_OFFERS_ASKED_FOR = 3
 
 
 class Checked(NamedTuple):
-    """A finding and what it is about: this computer, the store, a provider or the job."""
+    """A finding and what it is about: this computer, the store, a provider, the job and so on."""
 
     about: str
     finding: Finding
@@ -52,6 +53,7 @@ class Check:
     def run(self) -> Iterator[Checked]:
         """Yield the findings, from the nearest thing to the farthest."""
         yield from _about(MACHINE, this_computer(self.settings))
+        yield from _about(PEOPLE, addresses_make_sense(self.settings))
         yield from _about(STORE, store_works(store_of(self.settings, self.job)))
         for name in self._names():
             yield from _about(name, _without_errors(self._provider(name)))
@@ -219,7 +221,7 @@ def _parts(provider: Provider) -> Finding:
     optional = {"inventory": provider.inventory, "notices": provider.notices}
     missing = [name for name, part in optional.items() if part is None]
     lacks = f"; it has no {' and no '.join(missing)}" if missing else ""
-    return _ok("set up", f"it can launch{lacks}")
+    return _ok("set up", f"it can launch where the rest is ok{lacks}")
 
 
 def the_job(job: JobSpec, chosen: Settings) -> Iterator[Finding]:

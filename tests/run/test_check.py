@@ -84,6 +84,32 @@ def test_a_provider_that_nobody_asked_for_is_no_problem_and_one_that_is_named_is
 
 
 @pytest.mark.slow
+def test_addresses_of_notifications_are_read_and_told_nothing(machine: Machine) -> None:
+    machine.environ.update(without_aws(machine.folder))
+    machine.environ["FINSCHED_NOTIFY_URLS"] = "json://127.0.0.1:1/canary nonsense:canary"
+    document = machine.document("check", "local", code=5)
+    told = {name: verdict for name, verdict in verdicts(document).items() if "notif" in name}
+    assert told == {
+        "notifications: address 1 (json)": "ok",
+        "notifications: address 2 (nonsense)": "problem",
+    }
+    assert "canary" not in json.dumps(document)
+
+
+@pytest.mark.slow
+def test_a_store_without_credentials_is_told_in_words(machine: Machine) -> None:
+    machine.environ.update(without_aws(machine.folder))
+    machine.environ["AWS_METADATA_ENDPOINT"] = "http://127.0.0.1:1"
+    machine.environ["AWS_ENDPOINT_URL"] = "http://127.0.0.1:1"
+    machine.settings('store = "s3://acme-ckpt/runs"')
+    document = machine.document("check", "local", code=5)
+    detail = problems(document)["write"]["detail"]
+    assert detail == (
+        "cannot write to s3://acme-ckpt/runs: no credentials for it are configured here"
+    )
+
+
+@pytest.mark.slow
 def test_a_job_that_would_not_be_launched_is_a_problem(machine: Machine) -> None:
     machine.environ.update(without_aws(machine.folder))
     machine.settings('required_tags = ["team"]')
