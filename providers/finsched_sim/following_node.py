@@ -12,6 +12,7 @@ from finsched.node.store import StoreError
 from finsched_sim.furnishing import Furnishing, Save
 from finsched_sim.gang_node import HEAR_AGAIN_S, GangNode
 from finsched_sim.keeping import Restored
+from finsched_sim.node import LONGEST_RETRY_S
 
 
 class FollowingNode(GangNode):
@@ -123,7 +124,8 @@ class FollowingNode(GangNode):
             self._failures += 1
             if self._failures == 1:
                 self._warn(f"its part of a checkpoint is not stored yet, trying on: {error}")
-            self._after(HEAR_AGAIN_S, lambda: self._answer(asked, state))
+            pause_s = min(HEAR_AGAIN_S * 2.0 ** min(self._failures - 1, 10), LONGEST_RETRY_S)
+            self._after(pause_s, lambda: self._answer(asked, state))
             return
         self._failures, self._is_answering, self._answered = 0, False, asked.number
         self._try_to_answer()

@@ -26,7 +26,7 @@ from finsched_sim.keeping import Keeper, Restored
 from finsched_sim.node_process import NodeProcess
 from finsched_sim.timeline import Appointment
 
-_LONGEST_RETRY_S = 30.0
+LONGEST_RETRY_S = 30.0
 _SHORTEST_COMMIT_S = 2.0
 
 
@@ -252,7 +252,7 @@ class SimNode(NodeProcess):
             detail = "the job is done, but its last checkpoint could not be stored"
             self._end(End.NODE_FAILED, 0, detail)
             return
-        pause_s = min(0.5 * 2.0 ** min(self._failures, 10), _LONGEST_RETRY_S)
+        pause_s = min(0.5 * 2.0 ** min(self._failures, 10), LONGEST_RETRY_S)
         self._after(pause_s, lambda: self._commit(save))
 
     def _is_too_late(self) -> bool:
