@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -109,6 +109,8 @@ class Agent:
             ended = Ended(end=End.NODE_FAILED, detail=f"{type(error).__name__}: {error}")
         kill_descendants()
         self._tell_peers(ended)
+        if excuse := self._parting.excuse(ended.end):
+            ended = replace(ended, end=End.NODE_FAILED, detail=excuse)
         self._around.watch.close()
         self._around.workspace.clear()  # a job that filled the disk must not silence us
         last_words_seconds = self._around.watch.reserve.total_seconds()

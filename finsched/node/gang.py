@@ -24,6 +24,7 @@ LEADER = 0
 READY = "ready"  # a node of a standby has staged what it needs
 HERE = "here"  # a node is set up, and tells which checkpoint it has
 DONE = "done"  # a node's command has ended by itself
+ROLL = "roll"  # a node's agent is there, whatever its command does
 _ASK_AGAIN_SECONDS = 0.2
 
 
@@ -107,6 +108,10 @@ class GangBoard:
         until = to_iso(ends_at) if ends_at else None
         self._announce("end", rank=self.rank, end=end, detail=detail, ends_at=until)
 
+    def call_roll(self) -> None:
+        """Let every agent that is still there answer."""
+        self._announce(ROLL)
+
     def tell_over(self) -> None:
         """Let the others go: nothing is asked of them any more."""
         self._announce("over")
@@ -168,6 +173,8 @@ class GangBoard:
                 detail=text(told["detail"]),
                 ends_at=ends_at,
             )
+        elif told["kind"] == ROLL and not self.leads:
+            self.answer(ROLL, {})
         elif told["kind"] == "over":
             self.is_over = True
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
+from finsched.node.clock import utc_now
 from finsched.node.ending import Cause, End, Watch
-from finsched.node.peers import Peers
+from finsched.node.peers import ROLL_SECONDS, Peers
 from finsched.node.reports import Reports
 from finsched.node.sharing import Sharer
 
@@ -24,10 +26,21 @@ class Parting:
         self._watching = watching
 
     def warn(self, cause: Cause) -> None:
-        """Report that this machine is taken back, and let the others save with this one."""
+        """Report that this machine is taken back, and let the others save with this one.
+
+        Where a command of another node has failed, perhaps a third one is gone: the leader asks.
+        """
+        if cause.end is End.JOB_FAILED:
+            self._peers.call_roll()
         if notice := self._watch.notices.notice:
             self._reports.notice(notice)
             self._peers.warn(cause.end, cause.ends_at)
+
+    def excuse(self, end: End) -> str:
+        """Say why a command that failed is not to blame; empty where it is."""
+        absent = self._peers.absent() if end is End.JOB_FAILED else []
+        ranks = ", ".join(map(str, absent))
+        return f"node {ranks} does not answer, and the others failed without it" if absent else ""
 
     def wait_for_all(self, exit_code: int) -> Cause | None:
         """Let the leader wait until every node has done its part; None where all have.
@@ -46,8 +59,15 @@ class Parting:
         if cause is None and exit_code == 0:
             cause = self._cause_of(self._peers.wait_until_over)
         if cause or exit_code:
-            self._peers.wait_until_over(cause.ends_at if cause else self._watch.latest_end)
+            self._peers.wait_until_over(self._needed_until(cause))
         return cause
+
+    def _needed_until(self, cause: Cause | None) -> datetime:
+        """A failure is the leader's to explain: it asks who is still there."""
+        until = cause.ends_at if cause else self._watch.latest_end
+        if cause is None or cause.end is End.JOB_FAILED:
+            until = max(until, utc_now() + timedelta(seconds=2 * ROLL_SECONDS))
+        return until
 
     def _own_part(self, exit_code: int) -> Cause | None:
         if exit_code:
@@ -58,6 +78,7 @@ class Parting:
         if self._peers.hear_of_an_end():
             return self._watch.cause()
         self._peers.tell_end(End.JOB_FAILED, f"the command exited with {exit_code}")
+        self._peers.call_roll()
         return None
 
     def _cause_of(self, wait: Callable[[], Any]) -> Cause | None:

@@ -15,12 +15,13 @@ from typing import Any
 from finsched.node.clock import monotonic, pause, utc_now
 from finsched.node.commit_log import CommitLog, Committed
 from finsched.node.fetch import Damaged, Fetcher
-from finsched.node.gang import DONE, HERE, READY, Begun, Gang, Incomplete
+from finsched.node.gang import DONE, HERE, LEADER, READY, ROLL, Begun, Gang, Incomplete
 from finsched.node.own_address import own_address
 from finsched.node.restore import Restored
 from finsched.node.store import StoreError
 
 LONGEST_WAIT_SECONDS = 1200.0  # for the other nodes to boot and to set up
+ROLL_SECONDS = 10.0  # for the others to answer that they are there
 _TICK_SECONDS = 0.05
 _ASK_AGAIN_SECONDS = 1.0
 _A_MOMENT_SECONDS = 3.0
@@ -33,6 +34,7 @@ class Peers:
     def __init__(self, gang: Gang | None) -> None:
         self.gang = gang
         self.leads = gang is None or gang.leads
+        self._called_at: float | None = None
 
     def wait_until_ready(self) -> None:
         """Say that this node of a standby is ready; the leader waits for all."""
@@ -80,6 +82,21 @@ class Peers:
         while self.gang and self.gang.end is None and monotonic() < give_up_at:
             pause(_TICK_SECONDS)
         return self.gang is not None and self.gang.end is not None
+
+    def call_roll(self) -> None:
+        """Ask once, as the leader, who is still there; returns at once."""
+        if self.gang and self.leads and self._called_at is None:
+            self._called_at = monotonic()
+            threading.Thread(target=_call_roll, args=(self.gang,), daemon=True).start()
+
+    def absent(self) -> list[int]:
+        """Return the nodes that have not answered the roll; who told of the end was there."""
+        gang, called_at = self.gang, self._called_at
+        if gang is None or called_at is None:
+            return []
+        answers = gang.gather(ROLL, go_on=lambda: monotonic() - called_at < ROLL_SECONDS)
+        told = gang.end.rank if gang.end else LEADER
+        return [rank for rank in gang.others if rank != told and rank not in answers]
 
     def _meet(self, question: str, content: Mapping[str, Any]) -> None:
         if self.gang and self.leads:
@@ -142,6 +159,11 @@ def _insist(act: Callable[[Gang], None], gang: Gang) -> None:
 def _tell(gang: Gang, end: str, detail: str, ends_at: datetime | None) -> None:
     with suppress(StoreError):  # the supervisor sees that a machine is gone, too
         gang.tell_end(end, detail, ends_at)
+
+
+def _call_roll(gang: Gang) -> None:
+    with suppress(StoreError):  # then nobody answers, and the attempt is not the job's failure
+        gang.call_roll()
 
 
 def _until(seconds: float) -> Callable[[], bool]:

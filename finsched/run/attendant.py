@@ -47,7 +47,7 @@ class Attendant:
         self._post = Correspondence(means.store, number)
         self._stop_by: float | None = None
         self._unknown_since: float | None = None
-        self._heard = Silence(means.lease)
+        self._heard = [Silence(means.lease) for _ in range(self._attempt.placement.nodes)]
         self._warned = False
         self._doubted = False
         self._problem: ProviderProblem | None = None  # why the last look told nothing
@@ -171,10 +171,17 @@ class Attendant:
             give_up(self._means.journal, self._attempt, self._means.clock.now())
 
     def _give_up_on_the_silent(self) -> None:
-        """A machine whose agent says nothing any more is paid for nothing: it is switched off."""
+        """A machine whose agent says nothing any more is paid for nothing: it is switched off.
+
+        A gang with one that is silent waits in vain.
+        """
         if self._post.trouble is not None:
-            self._heard.cannot_tell()
-        elif self._heard.too_long(self._post.newest, self._now):
+            for heard in self._heard:
+                heard.cannot_tell()
+            return
+        newest = [self._post.newest_of.get(rank, 0) for rank in range(len(self._heard))]
+        each = zip(self._heard, newest, strict=True)
+        if any(tuple(heard.too_long(number, self._now) for heard, number in each)):
             self._warn_once("nothing was heard of the machine for too long: it is switched off")
             self.switch_off()
 

@@ -8,14 +8,16 @@ from contextlib import suppress
 from finsched.node.commit_log import CommitLog, Committed
 from finsched.node.ending import Cause, End
 from finsched.node.gang import GangBoard
+from finsched.node.peers import ROLL_SECONDS
 from finsched.node.store import StoreError
 from finsched_sim.collective import Collective
 from finsched_sim.furnishing import Furnishing
 from finsched_sim.keeping import Restored
 from finsched_sim.node import SimNode
 
-HEAR_AGAIN_S = 1.0
+HEAR_AGAIN_S = 5.0  # as often as an agent polls
 _A_MOMENT_S = 3.0
+_GIVES_UP_S = 600.0  # as collective operations do
 
 
 class GangNode(SimNode):
@@ -59,6 +61,13 @@ class GangNode(SimNode):
         super().freeze()
         self._stood_still = False
         self._team.changed()
+        if self._runs:
+            self._timeline.after(_GIVES_UP_S, self._is_given_up)
+
+    def _is_given_up(self) -> None:
+        """The others wait for an answer only so long."""
+        if self._machine.frozen and self._alive:
+            self._team.lost(self)
 
     def thaw(self) -> None:
         """All go on."""
@@ -105,8 +114,12 @@ class GangNode(SimNode):
         if self._cause is None and self.ended is None:
             self._failed = True
             self._tell_end(End.JOB_FAILED, "the command exited with 1")
-            wait_s = max(self.config.reserve_seconds, 2.0)
-            self._after(wait_s, lambda: self._end(End.JOB_FAILED, 1, "the command exited with 1"))
+            self._leave_failed()
+
+    def _leave_failed(self) -> None:
+        """A failure is the leader's to explain: it asks who is still there."""
+        wait_s = max(self.config.reserve_seconds, 2 * ROLL_SECONDS)
+        self._after(wait_s, lambda: self._end(End.JOB_FAILED, 1, "the command exited with 1"))
 
     def _nanoseconds(self, at_s: float) -> int:
         """What this machine's file system takes a moment of the world for."""

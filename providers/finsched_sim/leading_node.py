@@ -13,10 +13,10 @@ from finsched.node.clock import monotonic
 from finsched.node.commit_log import Committed, CommittedFile
 from finsched.node.companions import Apart, Companions, question
 from finsched.node.companions import Save as SaveOfAll
-from finsched.node.ending import End
-from finsched.node.gang import DONE, HERE, READY, Begun, Gang
+from finsched.node.ending import Cause, End
+from finsched.node.gang import DONE, HERE, LEADER, READY, ROLL, Begun, Gang
 from finsched.node.parts import Changed
-from finsched.node.peers import LONGEST_WAIT_SECONDS, that_all_have
+from finsched.node.peers import LONGEST_WAIT_SECONDS, ROLL_SECONDS, that_all_have
 from finsched.node.store import StoreError
 from finsched_sim.furnishing import Furnishing, Save
 from finsched_sim.gang_node import HEAR_AGAIN_S, GangNode
@@ -53,6 +53,7 @@ class LeadingNode(GangNode):
         self._companions: Companions | None = None
         self._asked: SaveOfAll | None = None
         self._interval_s = 0.0
+        self._called_s: float | None = None  # when the roll was
         self._is_save_due = False
         self._is_done = False  # the work is
 
@@ -93,6 +94,8 @@ class LeadingNode(GangNode):
 
     def _come_to_an_end(self) -> None:
         was_working = self._working_since_s is not None
+        if was_working and self.progress >= (self.workload.fails_at or 2.0) - 1e-9:
+            self._call_roll()
         super()._come_to_an_end()
         if was_working and self._working_since_s is None:
             self._is_done = True
@@ -109,11 +112,12 @@ class LeadingNode(GangNode):
         self._team.save(self._done)
 
     def _saved(self) -> None:
-        """A round that still waits for a part of the save before is asked anew."""
+        """The save before is overwritten, on every node: what of it is not kept yet never is."""
         if self._gathering and self._in_flight and self._companions and self._asked:
             with suppress(Apart, Changed):
                 self._companions.take(self._asked, self._gathering.answers)
-            self._gathering = self._in_flight = None
+            self._gathering = None
+        self._in_flight = None
         super()._saved()
 
     def _signal(self, kill_s: float) -> None:
@@ -129,6 +133,42 @@ class LeadingNode(GangNode):
     def _keep_all(self) -> None:
         self._team.finish()
         self._gather(DONE, lambda _: super(LeadingNode, self)._keep_all())
+
+    # --- whose fault it was --------------------------------------------------------------------
+
+    def _leave_failed(self) -> None:
+        self._call_roll()
+        wait_s = max(self.config.reserve_seconds, 2.0)
+        self._after(wait_s, lambda: self._end(End.JOB_FAILED, 1, "the command exited with 1"))
+
+    def _end_by(self, cause: Cause) -> None:
+        if cause.end is End.JOB_FAILED:
+            self._call_roll()
+        super()._end_by(cause)
+
+    def _call_roll(self) -> None:
+        if self._called_s is None:
+            self._called_s = self._timeline.now_s
+            with suppress(StoreError):
+                self._news.call_roll()
+
+    def _end(self, end: End, exit_code: int | None, detail: str = "") -> None:
+        if end is not End.JOB_FAILED or self._called_s is None or self.ended:
+            super()._end(end, exit_code, detail)
+            return
+        self._failed, self._runs = True, False
+        left_s = self._called_s + ROLL_SECONDS - self._timeline.now_s
+        self._after(left_s, lambda: self._explain_end(exit_code, detail))
+
+    def _explain_end(self, exit_code: int | None, detail: str) -> None:
+        """A command that fails beside a machine that is gone, or stands still, is not to blame."""
+        answers: Answers = {}
+        with suppress(StoreError):
+            answers.update(self._news.new_answers(ROLL, {}))
+        told = self._news.end.rank if self._news.end else LEADER
+        absent = [each for each in self._news.others if each != told and each not in answers]
+        end = End.NODE_FAILED if absent else End.JOB_FAILED
+        super()._end(end, exit_code, f"node {absent} does not answer" if absent else detail)
 
     # --- one checkpoint for all ----------------------------------------------------------------
 

@@ -28,7 +28,6 @@ class NodeProcess:
         self.workload = made_of.workload
         self.ended: End | None = None
         self.was_frozen = False
-        self.was_killed = False
         self._machine = made_of.machine
         self._store = made_of.store
         self._dice = made_of.dice
@@ -57,11 +56,6 @@ class NodeProcess:
     def die(self) -> None:
         """The machine is gone, whatever the agent was about to do."""
         self._alive = False
-
-    def lose_agent(self) -> None:
-        """The agent was killed, and with it the command; the machine is still there."""
-        self.was_killed = True
-        self.die()
 
     def freeze(self) -> None:
         """Nothing happens here until it thaws; the machine is paid all the same."""

@@ -10,6 +10,7 @@ from finsched.testing.chaos import invariants
 from finsched.testing.chaos.truth import LogEntry
 from finsched.testing.chaos.weather import LEDGER, STORE, Weather
 from finsched_sim.machine import Machine
+from finsched_sim.node import SimNode
 from finsched_sim.objects import Bucket
 from finsched_sim.world import World
 
@@ -63,9 +64,12 @@ class GangInspector:
 
 
 def was_hindered(world: World, machines: Sequence[Machine], token: str) -> bool:
-    """Whether a gang could not save together at its end: some node was gone, or stood still."""
+    """Whether an attempt could not save at its end: a node was gone, stood still or was full."""
     gang = [each for each in machines if each.request.token == token]
-    lost = (EndReason.INTERRUPTED, EndReason.FAILED)
-    return any(
-        each.status.reason in lost or world.nodes[each.id].was_frozen for each in gang
-    ) or not all(world.nodes[each.id].is_alive for each in gang if each.runs)
+    return any(_was_hindered(world.nodes[each.id], each) for each in gang)
+
+
+def _was_hindered(node: SimNode, machine: Machine) -> bool:
+    is_lost = machine.status.reason in {EndReason.INTERRUPTED, EndReason.FAILED}
+    is_dead = machine.runs and not node.is_alive
+    return is_lost or is_dead or node.was_frozen or node.disk_full_until_s > 0.0

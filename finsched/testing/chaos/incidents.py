@@ -153,7 +153,7 @@ def _kill_agent(scene: Scene) -> None:
     """The agent is gone; the operating system's timer ends the machine."""
     if machine := _some_machine(scene):
         scene.weather.note("agent killed")
-        scene.world.nodes[machine.id].lose_agent()
+        scene.world.nodes[machine.id].die()
         ends_s = scene.dice.uniform(10.0, 15 * _MINUTE_S)
         scene.world.timeline.after(ends_s, lambda: machine.end(EndReason.ENDED_ITSELF))
 

@@ -133,7 +133,7 @@ class Inspector:
 
     def _not_blamed(self, case: Case) -> str | None:
         nodes = [self._world.nodes[machine.id] for machine in case.machines]
-        fails = any(node.workload.fails_at is not None or node.was_killed for node in nodes)
+        fails = any(node.workload.fails_at is not None for node in nodes)
         return invariants.not_blamed(case.run, fails=fails)
 
     # --- one thing after the other -------------------------------------------------------------

@@ -223,7 +223,9 @@ def test_a_gang_without_one_of_its_machines_is_ended_from_outside(gang: Gang) ->
     instances = gang.launch(STEPS="100000")
     wait_for(lambda: gang.cloud.messages("progress"))
     gang.cloud.compute.terminate(instances[1].id)
-    assert gang.ended(instances)["end"] == "job_failed"  # the supervisor knows better
+    ended = gang.ended(instances)
+    assert ended["end"] == "node_failed"
+    assert "node 1 does not answer" in ended["detail"]
 
 
 def test_what_another_node_leaves_last_is_committed_too(gang: Gang) -> None:
