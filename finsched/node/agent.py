@@ -16,7 +16,7 @@ from finsched.node.checkpoint import Committer
 from finsched.node.clock import utc_now
 from finsched.node.commit_log import CommitLog, CommitWriter, Fenced
 from finsched.node.config import NodeConfig
-from finsched.node.ending import Cause, End, Watch
+from finsched.node.ending import Cause, End, Ended, Watch
 from finsched.node.environment import checkpoint_directory, job_environment
 from finsched.node.fetch import Fetcher
 from finsched.node.gang import Begun, Incomplete
@@ -42,15 +42,6 @@ _POLLS_BETWEEN_PREFETCHES = 10
 # These ends of a job that is done already change nothing.
 _MAY_COME_LATE = {End.INTERRUPTED, End.STOPPED, End.LIMIT, End.LEASE_EXPIRED}
 _Result = TypeVar("_Result")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """The last word on an attempt."""
-
-    end: End
-    exit_code: int | None = None
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,17 +119,10 @@ class Agent:
             self._peers.tell_end(ended.end, ended.detail)
 
     def _attempt(self) -> Ended:
-        if self._config.standby:
-            if ended := self._stand_by():
-                return ended
-            prepared = self._while_watching(self._take_over)
-        else:
-            prepared = self._while_watching(self._prepare)
-        if isinstance(prepared, Cause):
-            return Ended(end=prepared.end, detail=prepared.detail)
-        if not self._config.standby and (ended := self._set_up(prepared)):
-            return ended
-        begun = self._while_watching(lambda: self._begin(prepared))
+        restored = self._after_standing_by() if self._config.standby else self._prepare()
+        if isinstance(restored, Ended):
+            return restored
+        begun = self._while_watching(lambda: self._begin(restored))
         if isinstance(begun, Cause):
             return Ended(end=begun.end, detail=begun.detail)
         return self._work(begun)
@@ -157,10 +141,18 @@ class Agent:
                 return future.result()
         return cause
 
-    def _prepare(self) -> Restored:
+    def _prepare(self) -> Restored | Ended:
+        """Set up while the checkpoint is fetched."""
+        if cause := self._while_watching(self._move_in):
+            return Ended(end=cause.end, detail=cause.detail)
+        restoring = ThreadPoolExecutor(1).submit(self._restore)
+        if ended := self._set_up():
+            return ended
+        return _unless_ended(self._while_watching(restoring.result))
+
+    def _move_in(self) -> None:
         self._open_log()
         self._fill_workspace()
-        return self._restore()
 
     def _open_log(self) -> None:
         """Fence all earlier attempts."""
@@ -192,11 +184,14 @@ class Agent:
 
     def _stand_by(self) -> Ended | None:
         """Get ready beside the working attempt, and wait; None once the order to go has come."""
+    def _after_standing_by(self) -> Restored | Ended:
+        return self._stand_by() or _unless_ended(self._while_watching(self._take_over))
+
         began_at = time.monotonic()
         cause = self._while_watching(self._stage)
         if cause is None:
             staged_at = time.monotonic()
-            if ended := self._set_up(Restored()):
+            if ended := self._set_up():
                 return ended
             seconds = {"fetch": staged_at - began_at, "setup": time.monotonic() - staged_at}
             cause = self._while_watching(self._peers.wait_until_ready)
@@ -223,15 +218,19 @@ class Agent:
         """Fence the attempt that worked so far, then bring what is still missing."""
         self._open_log()
         self._prefetch.close()
-        restored = self._restore()
+        try:
+            restored = self._restore()
+        except NoRoom:  # for both: what was staged gives way
+            self._prefetch.give_way()
+            restored = self._restore()
         remove_tree(self._around.workspace.prefetched)
         return restored
 
-    def _set_up(self, restored: Restored) -> Ended | None:
+    def _set_up(self) -> Ended | None:
         if not self._config.setup:
             return None
         self._reports.setup()
-        exit_code, cause = self._supervise(self._start(self._config.setup, restored), None)
+        exit_code, cause = self._supervise(self._start(self._config.setup, Restored()), None)
         if cause:
             return Ended(end=cause.end, exit_code=exit_code, detail=cause.detail)
         if exit_code:
@@ -384,6 +383,12 @@ class Agent:
 def _job_failed(exit_code: int) -> Ended:
     detail = f"the command exited with {exit_code}"
     return Ended(end=End.JOB_FAILED, exit_code=exit_code, detail=detail)
+def _unless_ended(restored: Restored | Cause) -> Restored | Ended:
+    if isinstance(restored, Cause):
+        return Ended(end=restored.end, detail=restored.detail)
+    return restored
+
+
 
 
 def _pace(around: Surroundings) -> Pace | None:

@@ -18,6 +18,7 @@ from finsched.node.meter import Meter
 from finsched.node.parts import Changed, Parts
 from finsched.node.progress import Progress
 from finsched.node.reports import Reports
+from finsched.node.room import free_bytes, in_words
 from finsched.node.snapshot import Quiescence, Snapshot, is_checkpoint, look
 from finsched.node.staging import staged
 from finsched.node.store import StoreError
@@ -59,6 +60,7 @@ class Committer:
         self._hurried_since_ns = 0
         self._finished = False
         self._left_out = False
+        self._warned_of_room = False
         self._passed_over: Snapshot | None = None  # a save that the nodes did not make together
         self._files: tuple[CommittedFile, ...] = ()
         self._failures = 0
@@ -159,7 +161,7 @@ class Committer:
         parts, written_ns = self._tools.parts, _written_ns(snapshot)
         meter = Meter(sum(file.size for file in snapshot), self._tools.reports.uploading)
         with staged(snapshot, self._directory, self._staging) as aside:
-            own = tuple(parts.store(aside / f.name, f.name, meter.passed) for f in snapshot)
+            own = parts.store_all(aside, (file.name for file in snapshot), meter.passed)
         files = (*own, *self._others(snapshot, written_ns))
         if _contents(files) == _contents(self._files):
             return
@@ -168,7 +170,9 @@ class Committer:
         self._thrift.keep()
         self.last_upload_seconds = time.monotonic() - started
         self._tools.marker.touch()
-        self._tools.reports.committed(commit, self.last_upload_seconds)
+        self._tools.reports.committed(
+            commit, upload_seconds=self.last_upload_seconds, sent_bytes=parts.new_bytes(files)
+        )
         parts.retain(commit)
         if self._tools.companions:
             self._tools.companions.accept()

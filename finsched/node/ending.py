@@ -46,6 +46,15 @@ class Cause:
         return self.ends_at - timedelta(seconds=upload)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The last word on an attempt."""
+
+    end: End
+    exit_code: int | None = None
+    detail: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
     """All that may end an attempt from outside, asked in the order of urgency."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from finsched.node.commit_log import Committed, CommittedFile
 from finsched.node.meter import Meter, Tell
 from finsched.node.removal import remove_tree
+from finsched.node.room import require_room
 from finsched.node.snapshot import FileMark, mark
 from finsched.node.store import Missing, Store
 
@@ -36,19 +37,27 @@ class Fetcher:
     def fetch(self, commit: Committed, directory: Path, tell: Tell | None = None) -> None:
         """Bring a verified checkpoint into a new directory, which is gone where that fails.
 
-        `tell` hears how far it is where that takes long. Raises Damaged, StoreError, OSError.
+        `tell` hears how far it is where that takes long. Raises Damaged, StoreError, NoRoom,
+        OSError.
         """
-        unused = dict(self._here)  # each file is linked once: two names never share their bytes
         files = commit.files_for(self._rank)
+        local = self._untouched(files)
+        missing_bytes = sum(file.size for file in files if file.name not in local)
+        require_room(directory, missing_bytes, what=f"checkpoint {commit.number}")
         meter = Meter(sum(file.size for file in files), tell) if tell else None
         try:
             for file in files:
-                local = unused.pop(file.sha256, None)
-                self._bring(file, _target(file, directory), local, meter)
+                self._bring(file, _target(file, directory), local.get(file.name), meter)
             self._here = {file.sha256: _local(file, directory) for file in files}
         except BaseException:
             remove_tree(directory)
             raise
+
+    def _untouched(self, files: Iterable[CommittedFile]) -> Mapping[str, _LocalFile]:
+        """Return what is here already, by name; each is linked once, so no names share bytes."""
+        unused = dict(self._here)
+        found = ((file.name, unused.pop(file.sha256, None)) for file in files)
+        return {name: local for name, local in found if local and _is_untouched(local)}
 
     def _bring(
         self, file: CommittedFile, target: Path, local: _LocalFile | None, meter: Meter | None
@@ -93,12 +102,20 @@ def _local(file: CommittedFile, directory: Path) -> _LocalFile:
     return _LocalFile(path, mark(path, file.name))
 
 
-def _linked(local: _LocalFile, target: Path) -> bool:
-    """Link a file that has not been touched since it was verified."""
+def _is_untouched(local: _LocalFile) -> bool:
+    """Say whether a file is as it was when it was verified."""
     try:
-        if mark(local.path, local.mark.name) != local.mark:
-            return False
+        return mark(local.path, local.mark.name) == local.mark
+    except OSError:
+        return False
+
+
+def _linked(local: _LocalFile, target: Path) -> bool:
+    """Link a file, unless somebody has written to it meanwhile."""
+    if not _is_untouched(local):
+        return False
+    try:
         os.link(local.path, target)
-    except OSError:  # it is gone, or this file system has no links
+    except OSError:  # this file system has no links
         return False
     return True

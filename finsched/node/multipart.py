@@ -103,13 +103,18 @@ class MultipartUploads:
 
 def parts_of(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """Join blocks to parts of the size that S3 wants; only the last one is smaller."""
-    held = bytearray()
+    held: list[bytes] = []
+    missing = PART_BYTES
     number = 0
     for block in blocks:
-        held += block
-        while len(held) >= (size := PART_BYTES << (number // _PARTS_OF_ONE_SIZE)):
-            yield bytes(held[:size])
-            del held[:size]
-            number += 1
+        rest = block
+        while len(rest) >= missing:
+            yield b"".join((*held, rest[:missing]))
+            rest = rest[missing:]
+            held, number = [], number + 1
+            missing = PART_BYTES << (number // _PARTS_OF_ONE_SIZE)
+        if rest:
+            held.append(rest)
+            missing -= len(rest)
     if held:
-        yield bytes(held)
+        yield b"".join(held)

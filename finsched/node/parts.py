@@ -8,20 +8,33 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from finsched.node.commit_log import Committed, CommittedFile
+from finsched.node.commit_log import CommitLog, Committed, CommittedFile
+from finsched.node.multipart import PART_BYTES
+from finsched.node.parallel import several_at_once
+from finsched.node.pins import Pins
 from finsched.node.store import Store, StoreError
 
-_BLOCK_BYTES = 1 << 20
+_FILES_AT_ONCE = 4
+_BLOCK_BYTES = 256 << 10  # what a processor's cache holds until it is hashed
 
 Passed = Callable[[int], None]
 
 
 def _unheard(_size_bytes: int) -> None:
     """Nobody wants to know."""
+
+
+class _Measured(NamedTuple):
+    path: Path
+    name: str
+    size: int
+    sha256: str
 
 
 class Changed(Exception):
@@ -38,11 +51,15 @@ class Parts:
         self._folder = f"parts/{attempt:06d}{node}"
         self._attempt = attempt
         self._kept: deque[Committed] = deque(maxlen=keep)
-        self._keys: dict[str, str] = {}
+        self._pinned: dict[int, Committed] = {}
+        self._keys: dict[str, str] = {}  # of contents that need not be sent again
+        self._stored: dict[str, str] = {}  # what we may have to delete: key -> content
+        self._sending: dict[str, threading.Lock] = {}  # a content is sent once, whoever has it
 
     def trust(self, commits: Iterable[Committed]) -> None:
         """Take over commits of earlier attempts, oldest first; the last one was verified."""
-        self._kept.extend(commits)
+        for commit in commits:
+            self._note(commit)
         if self._kept:
             self.know(self._kept[-1].files)
 
@@ -50,49 +67,89 @@ class Parts:
         """The store holds these files, and no others that need not be sent again."""
         self._keys = {file.sha256: file.key for file in files}
 
-    def store(self, path: Path, name: str, passed: Passed = _unheard) -> CommittedFile:
-        """Return the file as a committed one, uploading what the store does not hold yet.
+    def store_all(
+        self, directory: Path, names: Iterable[str], passed: Passed = _unheard
+    ) -> tuple[CommittedFile, ...]:
+        """Return files of a directory as committed ones, uploading what the store does not hold.
 
-        `passed` hears of the file's bytes as they are taken care of. Raises Changed where the file
-        is written to meanwhile, and StoreError.
+        While a large one is on its way the next are read, and small ones go together. `passed`
+        hears of bytes as they are taken care of. Raises Changed where a file is written to
+        meanwhile, and StoreError.
         """
-        size, sha256 = _measure(path)
-        key = self._keys.get(sha256)
-        if key:
-            passed(size)
-        else:
-            key = self._upload(path, sha256, passed)
-        return CommittedFile(name=name, size=size, sha256=sha256, key=key, rank=self._rank)
+
+        self._sending.clear()
+
+        def ready(name: str) -> CommittedFile | _Measured:
+            file = _measured(directory / name, name)
+            return file if file.size > PART_BYTES else self._store_one(file, passed)
+
+        return tuple(
+            self._store_one(file, passed) if isinstance(file, _Measured) else file
+            for file in several_at_once(ready, names, at_once=_FILES_AT_ONCE)
+        )
+
+    def new_bytes(self, files: Iterable[CommittedFile]) -> int:
+        """Return how much of these files no commit that is kept had; each content counts once."""
+        needed = self._needed()
+        return sum({file.key: file.size for file in files if file.key not in needed}.values())
 
     def retain(self, commit: Committed) -> None:
-        """Note a new commit and delete the parts that only older ones needed."""
-        known = {file.key: file.sha256 for kept in self._kept for file in kept.files}
-        known |= {key: sha256 for sha256, key in self._keys.items()}
-        self._kept.append(commit)
-        for key in known.keys() - self._needed():
-            self._keys.pop(known[key], None)
-            self._delete(key)
+        """Note a new commit and delete the parts that only older ones needed, unless pinned.
+
+        Where nobody knows what is pinned they stay until the next commit.
+        """
+        self._note(commit)
+        with contextlib.suppress(StoreError):
+            self._look_for_pins()
+            for key in self._stored.keys() - self._needed():
+                self._keys.pop(self._stored.pop(key), None)
+                self._delete(key)
 
     def delete_left_behind(self) -> None:
         """Delete what earlier attempts left in the store and no kept commit needs."""
-        needed = self._needed()
         with contextlib.suppress(StoreError):
+            self._look_for_pins()
+            needed = self._needed()
             for stored in self._store.list("parts"):
                 attempt = stored.key.split("/")[1]
                 if int(attempt) < self._attempt and stored.key not in needed:
                     self._delete(stored.key)
 
-    def _needed(self) -> set[str]:
-        return {file.key for kept in self._kept for file in kept.files}
+    def _store_one(self, file: _Measured, passed: Passed) -> CommittedFile:
+        with self._sending.setdefault(file.sha256, threading.Lock()):
+            key = self._keys.get(file.sha256)
+            if key:
+                passed(file.size)
+            else:
+                key = self._upload(file, passed)
+        return CommittedFile(
+            name=file.name, size=file.size, sha256=file.sha256, key=key, rank=self._rank
+        )
 
-    def _upload(self, path: Path, sha256: str, passed: Passed) -> str:
-        key = f"{self._folder}/{sha256}"
+    def _note(self, commit: Committed) -> None:
+        self._kept.append(commit)
+        self._stored |= {file.key: file.sha256 for file in commit.files}
+
+    def _look_for_pins(self) -> None:
+        """Read what is pinned now: pinned commits of earlier attempts share contents with ours."""
+        log = CommitLog(self._store)
+        entries = {n: self._pinned.get(n) or log.read(n) for n in Pins(self._store).numbers()}
+        self._pinned = {n: entry for n, entry in entries.items() if isinstance(entry, Committed)}
+
+    def _needed(self) -> set[str]:
+        commits = (*self._kept, *self._pinned.values())
+        return {file.key for commit in commits for file in commit.files}
+
+    def _upload(self, file: _Measured, passed: Passed) -> str:
+        key = f"{self._folder}/{file.sha256}"
         hasher = hashlib.sha256()
-        self._store.upload(key, _counted(_hashed_blocks(path, hasher), passed))
-        if hasher.hexdigest() != sha256:
+        self._store.require_room(file.size)
+        self._store.upload(key, _counted(_hashed_blocks(file.path, hasher), passed))
+        if hasher.hexdigest() != file.sha256:
             self._delete(key)
-            raise Changed(path.name)
-        self._keys[sha256] = key
+            raise Changed(file.name)
+        self._keys[file.sha256] = key
+        self._stored[key] = file.sha256
         return key
 
     def _delete(self, key: str) -> None:
@@ -108,14 +165,14 @@ def _counted(blocks: Iterable[bytes], passed: Passed) -> Iterator[bytes]:
         yield block
 
 
-def _measure(path: Path) -> tuple[int, str]:
+def _measured(path: Path, name: str) -> _Measured:
     hasher = hashlib.sha256()
     size = sum(len(block) for block in _hashed_blocks(path, hasher))
-    return size, hasher.hexdigest()
+    return _Measured(path, name, size, hasher.hexdigest())
 
 
 def _hashed_blocks(path: Path, hasher: hashlib._Hash) -> Iterator[bytes]:
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
         while block := file.read(_BLOCK_BYTES):
             hasher.update(block)
             yield block

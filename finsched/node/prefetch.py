@@ -11,6 +11,7 @@ from pathlib import Path
 from finsched.node.commit_log import CommitLog, Committed
 from finsched.node.fetch import Damaged, Fetcher
 from finsched.node.removal import remove_tree
+from finsched.node.room import NoRoom
 from finsched.node.store import Store, StoreError
 
 
@@ -48,6 +49,12 @@ class Prefetch:
         if self._thread:
             self._thread.join()
 
+    def give_way(self) -> None:
+        """Free the room of what is staged, which is then fetched anew."""
+        if self.commit:
+            remove_tree(self._directory(self.commit))
+        self.commit = None
+
     def _watch(self, every_seconds: float) -> None:
         while not self._closed.wait(every_seconds):
             self.refresh()
@@ -57,6 +64,9 @@ class Prefetch:
             self._fetcher.fetch(commit, self._directory(commit))
         except Damaged:
             return  # its parts may just have been deleted for newer ones
+        except NoRoom:
+            self.give_way()  # the next look tries again
+            raise
         before, self.commit = self.commit, commit
         if before:
             remove_tree(self._directory(before))

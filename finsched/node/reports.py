@@ -41,6 +41,7 @@ class Reports:
                 "progress": commit.progress if commit else None,
                 "damaged": len(restored.damaged),
                 "downloaded_bytes": downloaded_bytes,
+                "seconds": round(restored.seconds, 3),
             },
         )
 
@@ -89,8 +90,8 @@ class Reports:
         took = round(seconds, 3)
         self._lead(kind, done_bytes=done_bytes, total_bytes=total_bytes, seconds=took)
 
-    def committed(self, commit: Committed, upload_seconds: float) -> None:
-        """A checkpoint exists."""
+    def committed(self, commit: Committed, *, upload_seconds: float, sent_bytes: int) -> None:
+        """A checkpoint exists; `sent_bytes` of it are new in the store."""
         self._lead(
             "committed",
             sequence=commit.number,
@@ -104,6 +105,7 @@ class Reports:
         """The attempt is over."""
         self._lead(
             "ended",
+            sent_bytes=sent_bytes,
             end=str(end),
             exit_code=exit_code,
             detail=detail,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
@@ -20,6 +21,7 @@ class Restored:
     older: tuple[Committed, ...] = ()
     directory: Path | None = None
     damaged: tuple[str, ...] = ()
+    seconds: float = 0.0
 
 
 def restore(
@@ -30,7 +32,8 @@ def restore(
     keep: int,
     tell: Tell | None = None,
 ) -> Restored:
-    """Fetch and verify the newest whole checkpoint; raises StoreError, OSError."""
+    """Fetch and verify the newest whole checkpoint; raises StoreError, NoRoom, OSError."""
+    began_at = time.monotonic()
     entries = iter(newest_first)
     damaged: list[str] = []
     for entry in entries:
@@ -46,6 +49,10 @@ def restore(
             continue
         older = islice((e for e in entries if isinstance(e, Committed)), keep - 1)
         return Restored(
-            commit=entry, older=tuple(older), directory=directory, damaged=tuple(damaged)
+            commit=entry,
+            older=tuple(older),
+            directory=directory,
+            damaged=tuple(damaged),
+            seconds=time.monotonic() - began_at,
         )
     return Restored(damaged=tuple(damaged))

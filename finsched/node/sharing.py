@@ -115,7 +115,7 @@ class Sharer:
         parts = self._tools.parts
         parts.know(self._told.get(asked.accepted, ()))
         with staged(snapshot, self._directory, self._staging) as aside:
-            files = tuple(parts.store(aside / file.name, file.name) for file in snapshot)
+            files = parts.store_all(aside, (file.name for file in snapshot))
         answer = {
             "files": [file_document(file) for file in files],
             "fresh": self._is_fresh(asked),

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from finsched.node.parts import Changed
+from finsched.node.room import require_room
 from finsched.node.snapshot import Snapshot, mark
 
 
@@ -15,7 +16,7 @@ from finsched.node.snapshot import Snapshot, mark
 def staged(snapshot: Snapshot, directory: Path, aside: Path) -> Iterator[Path]:
     """Link the files of a snapshot into a folder of their own while the block runs.
 
-    Raises Changed where a file was written to, before the block or in it, and OSError.
+    Raises Changed where a file was written to, before the block or in it, NoRoom and OSError.
     """
     shutil.rmtree(aside, ignore_errors=True)
     try:
@@ -48,4 +49,5 @@ def _link(source: Path, target: Path) -> None:
     except FileNotFoundError:
         raise
     except OSError:  # another file system, or one without links
+        require_room(target.parent, source.stat().st_size, what="a copy set aside to be sent")
         shutil.copy2(source, target)

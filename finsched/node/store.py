@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from finsched.node.clock import pause
 from finsched.node.objects import Missing, Objects, StoredObject, StoreError
+from finsched.node.room import NoRoom, require_room
 
 __all__ = ["Missing", "Objects", "Store", "StoreError", "StoredObject", "with_retries"]
 
@@ -46,6 +48,16 @@ class Store:
     def upload(self, key: str, blocks: Iterable[bytes]) -> None:
         """Write an object of any size, in parts where it is large."""
         self._objects.upload(key, blocks)
+
+    def require_room(self, size_bytes: int) -> None:
+        """Raise StoreError where so much does not fit; only a folder on a disk is ever full."""
+        parts = urlsplit(self.uri)
+        if parts.scheme != "file":
+            return
+        try:
+            require_room(Path(unquote(parts.path)), size_bytes, what="a file")
+        except NoRoom as error:
+            raise StoreError(f"no space left on the device: {error}") from error
 
     def download(self, key: str) -> Iterator[bytes]:
         """Yield an object's content in blocks; raises Missing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import ssl
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 _CONNECT_SECONDS = 5.0
 _SILENT_AT_MOST_SECONDS = 20.0
 _IDLE_AT_MOST = 8
+_PIECE_BYTES = 1 << 20  # the silence is counted anew for each of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Connections:
         body: bytes,
     ) -> Answer:
         try:
-            connection.request(method, target, body=body or None, headers=dict(headers))
+            _send(connection, method, target, headers, body)
             answer = connection.getresponse()
             content = answer.read()
         except BaseException:
@@ -88,6 +89,25 @@ class Connections:
         connection.connect()
         connection.sock.settimeout(_SILENT_AT_MOST_SECONDS)
         return connection
+
+
+def _send(
+    connection: http.client.HTTPConnection,
+    method: str,
+    target: str,
+    headers: Mapping[str, str],
+    body: bytes,
+) -> None:
+    if not body:
+        connection.request(method, target, headers=dict(headers))
+        return
+    sized = {**headers, "content-length": str(len(body))}
+    connection.request(method, target, body=_pieces(body), headers=sized)
+
+
+def _pieces(body: bytes) -> Iterator[memoryview]:
+    view = memoryview(body)
+    return (view[start : start + _PIECE_BYTES] for start in range(0, len(body), _PIECE_BYTES))
 
 
 @lru_cache(maxsize=1)

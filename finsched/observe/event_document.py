@@ -118,9 +118,11 @@ def _of_attempt(event: Event) -> dict[str, Any]:
                 "resumed_from": restore.sequence,
                 "resumed_progress": restore.progress,
                 "damaged": restore.damaged,
+                "restored_bytes": restore.size_bytes,
+                "restore_seconds": restore.seconds,
             }
-        case AttemptEnded(end=end, detail=detail):
-            return {"end": end, "detail": detail}
+        case AttemptEnded(end=end, detail=detail, refusal=refusal):
+            return {"end": end, "detail": detail, "refusal": refusal}
     return _of_work(event)
 
 
@@ -135,6 +137,7 @@ def _of_work(event: Event) -> dict[str, Any]:
                 "progress": checkpoint.progress,
                 "size_bytes": checkpoint.size_bytes,
                 "upload_seconds": checkpoint.upload_seconds,
+                "sent_bytes": checkpoint.sent_bytes,
             }
         case Transferred(transfer=transfer):
             return {

@@ -240,7 +240,7 @@ def test_a_part_that_is_written_to_during_its_upload_is_never_kept(
     job.start()
     for _ in range(10):
         try:
-            parts.store(path, "weights")
+            parts.store_all(tmp_path, ["weights"])
         except Changed:
             changed += 1
     stop.set()

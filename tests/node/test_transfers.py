@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from finsched.node import multipart
+from finsched.node import multipart, parallel, parts
 from finsched.node.commit_log import CommitLog
 from finsched.node.fetch import Fetcher
 from finsched.node.meter import SILENT_SECONDS, Meter
@@ -27,6 +27,8 @@ SIZE = 8 * PART + 3
 @pytest.fixture
 def laid(s3: S3Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cable]:
     monkeypatch.setattr(multipart, "PART_BYTES", PART)
+    monkeypatch.setattr(parts, "PART_BYTES", PART)
+    monkeypatch.setattr(parallel, "AT_ONCE", 4)
     with cable(s3.url) as laid:
         yield laid
 
