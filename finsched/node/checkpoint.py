@@ -176,6 +176,18 @@ class Committer:
         parts.retain(commit)
         if self._tools.companions:
             self._tools.companions.accept()
+        self._warn_of_little_room(sum(file.size for file in own))
+
+    def _warn_of_little_room(self, saved_bytes: int) -> None:
+        """Tell once, while there is still time, that the job may find no room for its next save."""
+        free = free_bytes(self._directory)
+        if self._warned_of_room or free >= saved_bytes:
+            return
+        self._warned_of_room = True
+        self._tools.reports.warning(
+            f"little room for one more checkpoint of {in_words(saved_bytes)}:"
+            f" the disk has {in_words(free)} left"
+        )
 
     def _others(self, snapshot: Snapshot, written_ns: int) -> tuple[CommittedFile, ...]:
         """Collect what the other nodes saved at the same time; raises Apart, Changed."""
