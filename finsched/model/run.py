@@ -197,7 +197,6 @@ class Attempt:
     refusal: Refusal | None = None  # where it was not launched
     ran_seconds: tuple[float, ...] = ()  # of each machine, where there were several
     restore: Restore | None = None
-    estimated: bool = False  # nobody could say when its machine ended
     progress: float | None = None
     progress_at: datetime | None = None
     standby: bool = False  # launched to boot and stage while another attempt works
