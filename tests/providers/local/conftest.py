@@ -99,7 +99,7 @@ class Cloud:
     def status(self, instance: Instance) -> InstanceStatus:
         return self.compute.poll([instance.id])[instance.id]
 
-    def wait_until_ended(self, instance: Instance, seconds: float = 20.0) -> InstanceStatus:
+    def wait_until_ended(self, instance: Instance, seconds: float = 60.0) -> InstanceStatus:
         wait_for(lambda: self.status(instance).state is InstanceState.TERMINATED, seconds)
         return self.status(instance)
 
@@ -126,7 +126,7 @@ class Cloud:
 
     def require_nothing_left(self, instance: Instance) -> None:
         """The machine process says `terminated` last of all; allow it the moment to exit."""
-        wait_for(lambda: not self.living(instance), seconds=1.0)
+        wait_for(lambda: not self.living(instance))
 
     def living(self, instance: Instance) -> list[int]:
         """Return every process that the instance has, told by its mark or by its folder."""
@@ -154,7 +154,7 @@ def content(pid: int, file: str) -> bytes:
         return b""
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
     give_up_at = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < give_up_at, "it did not happen in time"

@@ -103,7 +103,7 @@ def test_the_job_finds_only_its_own_copy_of_the_checkpoint(cloud: Any, eventuall
 def test_a_standby_ends_cleanly_while_it_waits(cloud: Any, eventually: Any, how: str) -> None:
     options: dict[str, Any] = {"setup": DAEMON_IN_SETUP}
     if how == "lease":
-        options["lease_seconds"] = 3
+        options["lease_seconds"] = 5
     if how == "notice":
         options["hints"] = taken_back(at_progress=None, notice=5, after=0.2)
     standby = stand_by(cloud, eventually, "touch never", **options)
