@@ -18,6 +18,11 @@ _LOSSES = {
     AttemptEnd.LEASE_EXPIRED: "nobody renewed the lease, and the machine ended itself",
 }
 
+_ALARMS = {
+    WarningCause.STALE_CHECKPOINT: (About.STALE_CHECKPOINT, "nothing is kept"),
+    WarningCause.STALLED_JOB: (About.STALLED_JOB, "the job stands still"),
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
@@ -44,8 +49,8 @@ def notifications(run: Run, record: Recorded) -> tuple[Notification, ...]:
             return (_fallback(run, number),)
         case BudgetUsed(percent=percent):
             return (_budget(run, f"{percent} %", record.at),)
-        case Warned(text=text, cause=WarningCause.STALE_CHECKPOINT):
-            return (_told(run, About.STALE_CHECKPOINT, "nothing is kept", text),)
+        case Warned(text=text, cause=cause) if cause in _ALARMS:
+            return (_told(run, *_ALARMS[cause], text),)
         case Ended(outcome=Outcome.BUDGET) if run.budget_used_percent < 100:
             return _budget(run, "all", record.at), _end(run, record.at)
         case Ended():

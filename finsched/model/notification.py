@@ -12,4 +12,5 @@ class About(StrEnum):
     FALLBACK = "fallback"  # on demand after spot
     BUDGET = "budget"  # half, most or all of it is spent
     STALE_CHECKPOINT = "stale_checkpoint"
+    STALLED_JOB = "stalled_job"
     END = "end"

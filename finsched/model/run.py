@@ -60,6 +60,7 @@ class WarningCause(StrEnum):
 
     OTHER = "other"
     STALE_CHECKPOINT = "stale_checkpoint"  # money burns and nothing is kept
+    STALLED_JOB = "stalled_job"  # nothing moves: no progress, no GPU, hardly any processor
     NOTIFIER = "notifier"  # a person could not be told of something
 
 

@@ -19,7 +19,15 @@ from finsched.model.event import (
     Warned,
 )
 from finsched.model.market import CapacityType
-from finsched.model.run import Attempt, AttemptEnd, Checkpoint, Direction, Restore, Transfer
+from finsched.model.run import (
+    Attempt,
+    AttemptEnd,
+    Checkpoint,
+    Direction,
+    Restore,
+    Transfer,
+    WarningCause,
+)
 from finsched.node.clock import from_iso
 from finsched.node.documents import count, seconds, share, text
 from finsched.provider import EndReason, InstanceState, InstanceStatus, Provider
@@ -154,8 +162,10 @@ def _event(
             return Committed(attempt=attempt, checkpoint=checkpoint, message=number)
         case "notice":
             return Noticed(attempt=attempt, message=number)
-        case "rebalance" | "warning":
-            return Warned(attempt=attempt, text=text(message.get("text", _HINT)), message=number)
+        case "rebalance" | "warning" | "stalled" as kind:
+            told = text(message.get("text", _HINT))
+            cause = WarningCause.STALLED_JOB if kind == "stalled" else WarningCause.OTHER
+            return Warned(attempt=attempt, text=told, cause=cause, message=number)
     return None
 
 

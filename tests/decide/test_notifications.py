@@ -143,6 +143,8 @@ def test_a_stale_checkpoint_is_told_and_other_warnings_are_not() -> None:
     assert not told(story)
     stale = Warned(attempt=1, text="nothing for 2 h", cause=WarningCause.STALE_CHECKPOINT)
     assert abouts(story.tell(stale)) == [About.STALE_CHECKPOINT]
+    still = Warned(attempt=1, text="no progress for 15 min", cause=WarningCause.STALLED_JOB)
+    assert abouts(story.tell(still)) == [About.STALE_CHECKPOINT, About.STALLED_JOB]
     assert story.run.stale_after == story.run.standing
     assert story.committed(0.5).run.stale_after != story.run.standing
 
