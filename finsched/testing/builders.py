@@ -26,6 +26,7 @@ from finsched.model.market import (
     Tier,
     TransferPath,
 )
+from finsched.provider import LaunchRequest
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 TODAY = date(2026, 6, 15)
@@ -103,6 +104,21 @@ def offer(
 def spot(price_usd_per_hour: float = 4.0, **fields: Any) -> Offer:
     """A spot offer, else as `offer`."""
     return offer(price_usd_per_hour, capacity_type=CapacityType.SPOT, **fields)
+
+
+def launch_request(**fields: Any) -> LaunchRequest:
+    """A request for one spot machine for the first attempt of the run r1."""
+    plain: dict[str, Any] = {
+        "token": "r1-1",
+        "installation": "finsched-test",
+        "run": "r1",
+        "attempt": 1,
+        "offer": spot(),
+        "nodes": 1,
+        "node_config": {"run": "r1"},
+        "tags": {"project": "chatbot"},
+    }
+    return LaunchRequest(**{**plain, **fields})
 
 
 def hazard_prior(per_hour: float, *, shape: float = 10.0, saturated: bool = False) -> HazardPrior:

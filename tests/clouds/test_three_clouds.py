@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -14,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from finsched.model.run import Attempt
+from tests.waiting import until
 
-from ..providers.aws.test_scenario import until, what_is_left
-from ..providers.azure.cloud import VM
+from ..providers.aws.test_scenario import what_is_left
 from ..providers.gcp.gce import zones
+from ..providers.scenario import account_of
 from .world import AWS_ZONES, World, world
 
 pytestmark = pytest.mark.slow
@@ -50,16 +49,16 @@ def test_a_run_goes_from_cloud_to_cloud_and_leaves_nothing(three: World) -> None
     assert_nothing_is_left(three)
 
 
-def working_attempt(three: World, provider: str) -> Attempt:
-    """Wait until a cloud has an attempt that has kept a checkpoint."""
+def working_machine(three: World, provider: str) -> str:
+    """Wait until a cloud has an attempt that has kept a checkpoint, and return its machine."""
 
-    def found() -> Attempt | None:
+    def found() -> tuple[str, ...]:
         attempts = [each for each in three.user.run().attempts if each.provider == provider]
         working = [each for each in attempts if three.commits(each.number)]
-        return working[-1] if working and working[-1].instance_ids else None
+        return working[-1].instance_ids if working else ()
 
-    attempt: Attempt = until(found, seconds=120)
-    return attempt
+    [instance_id] = until(found, seconds=150)
+    return instance_id
 
 
 def leave_aws(three: World) -> None:
@@ -67,25 +66,19 @@ def leave_aws(three: World) -> None:
     three.user.wait_for(lambda run: run.attempts, seconds=30)
     full = {"instance_type": "g4dn.xlarge", "code": "InsufficientInstanceCapacity"}
     three.aws("deny", zone=AWS_ZONES[1], **full)
-    [instance_id] = working_attempt(three, "aws").instance_ids
-    three.fleet.take_back(instance_id.partition("/")[2], notice_seconds=20)
+    three.fleets["aws"].take_back(working_machine(three, "aws"), notice_seconds=20)
 
 
 def leave_google(three: World) -> None:
     """Google preempts the machine without a notice, and then has none of its kind left."""
-    working_attempt(three, "gcp")
-    for zone in zones():
-        three.gcp.gce.sold_out[zone] = {"code": "ZONE_RESOURCE_POOL_EXHAUSTED", "message": "full"}
-    [name] = three.google.running()
-    three.google_machines.machines[name].vanish()
-    three.google.take_back(name)
+    instance_id = working_machine(three, "gcp")
+    three.google.sell_out(*zones())
+    three.fleets["gcp"].take_back(instance_id)
 
 
 def leave_a_region_of_azure(three: World) -> None:
     """Azure evicts the machine, and says so before."""
-    working_attempt(three, "azure")
-    [path] = three.azure_hosts.running()
-    three.azure_machines.machines[path].give_notice(20)
+    three.fleets["azure"].take_back(working_machine(three, "azure"), notice_seconds=20)
 
 
 def went_as_told(account: dict[str, Any]) -> bool:
@@ -100,14 +93,6 @@ def went_as_told(account: dict[str, Any]) -> bool:
         ("azure", "interrupted"),
         ("azure", "finished"),
     ]
-
-
-def account_of(launch: subprocess.Popen[str]) -> dict[str, Any]:
-    out, err = launch.communicate(timeout=240)
-    assert launch.returncode == 0, err
-    document = json.loads(out)
-    assert document["outcome"] == "finished"
-    return document["account"]
 
 
 def assert_adds_up(account: dict[str, Any]) -> None:
@@ -154,15 +139,7 @@ def uninterrupted(folder: Path, script: Path) -> str:
 def assert_nothing_is_left(three: World) -> None:
     three.user.finsched("sweep", "--run", three.user.run().id, "--apply", seconds=120)
     assert not any(what_is_left(three.aws).values())
-    assert not three.gcp.gce.resources["instances"]
-    assert not three.gcp.gce.resources["disks"]
-    with three.azure.lock:
-        three.azure.cloud.settle()
-        assert not three.azure.cloud.of_kind(VM)
-    until(lambda: not _groups(three), seconds=20)
-
-
-def _groups(three: World) -> list[Any]:
-    with three.azure.lock:
-        three.azure.cloud.settle()
-        return [*three.azure.cloud.groups.values()]
+    assert not three.google.instances()
+    assert not three.google.gce.resources["disks"]
+    assert not three.azure.machines()
+    three.azure.wait_for_nothing()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +15,20 @@ from finsched.node.commit_log import CommitLog, Committed
 from finsched.node.store import Store
 
 from ..providers.aws import replay
-from ..providers.aws.conftest import Lab, moto
-from ..providers.aws.fleet import Fleet
+from ..providers.aws.conftest import Lab as AwsLab
+from ..providers.aws.conftest import moto
+from ..providers.aws.fleet import Fleet as AwsFleet
 from ..providers.azure.arm import Arm
 from ..providers.azure.cloud import IDENTITY, SUBSCRIPTION
+from ..providers.azure.conftest import Lab as AzureLab
+from ..providers.azure.fleet import Fleet as AzureFleet
+from ..providers.fleet import Fleet
+from ..providers.gcp.conftest import Lab as GoogleLab
 from ..providers.gcp.conftest import write_credentials
+from ..providers.gcp.fleet import Fleet as GoogleFleet
 from ..providers.gcp.gce import NODE_ACCOUNT, PROJECT
 from ..providers.gcp.gce_http import Cloud, Server
 from ..run.conftest import Machine
-from .hosts import AzureHosts, Datacenter, GoogleHosts
 
 AWS_REGION, AWS_ZONES = "us-west-2", ("usw2-az1", "usw2-az2")
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "canary-secret"}
@@ -54,14 +59,10 @@ class World:
     """The clouds, their machines, and the user."""
 
     folder: Path
-    aws: Lab
-    fleet: Fleet
-    gcp: Cloud
-    google: GoogleHosts
-    google_machines: Datacenter
-    azure: Arm
-    azure_hosts: AzureHosts
-    azure_machines: Datacenter
+    aws: AwsLab
+    google: GoogleLab
+    azure: AzureLab
+    fleets: Mapping[str, Fleet]
     user: Machine
 
     @property
@@ -81,37 +82,41 @@ def world(folder: Path) -> Iterator[World]:
         aws = stack.enter_context(moto(_made(folder / "moto")))
         stack.enter_context(patch.dict(os.environ, KEYS | {"AWS_ENDPOINT_URL": aws.url}))
         aws.reset()
-        gcp = Cloud()
-        gcp.reset()
-        google_server = Server(gcp)
-        stack.callback(google_server.server_close)
-        stack.callback(google_server.shutdown)
-        azure = stack.enter_context(Arm())
-        threading.Thread(target=azure.serve_forever, daemon=True).start()
-        stack.callback(azure.shutdown)
+        google, azure = stack.enter_context(_google()), stack.enter_context(_azure())
         prices = stack.enter_context(_prices())
-        in_their_network = {"AWS_ENDPOINT_URL": aws.url}
-        fleet = Fleet(aws, folder / "machines" / "aws")
-        google, azure_hosts = GoogleHosts(gcp), AzureHosts(azure)
-        at_google = Datacenter(google, folder / "machines", in_their_network)
-        at_azure = Datacenter(azure_hosts, folder / "machines", in_their_network)
-        for each in (fleet, at_google, at_azure):
+        machines, in_their_network = folder / "machines", {"AWS_ENDPOINT_URL": aws.url}
+        fleets = {
+            "aws": AwsFleet(aws, machines / "aws"),
+            "gcp": GoogleFleet(google, machines / "gcp", in_their_network),
+            "azure": AzureFleet(azure, machines / "azure", in_their_network),
+        }
+        for each in fleets.values():
             stack.callback(each.close)
-        yield World(
-            folder=folder,
-            aws=aws,
-            fleet=fleet,
-            gcp=gcp,
-            google=google,
-            google_machines=at_google,
-            azure=azure,
-            azure_hosts=azure_hosts,
-            azure_machines=at_azure,
-            user=_user(_made(folder / "user"), aws, google_server.url, azure.url, prices),
-        )
+        user = _user(_made(folder / "user"), aws, google.url, azure.arm.url, prices)
+        yield World(folder=folder, aws=aws, google=google, azure=azure, fleets=fleets, user=user)
 
 
-def _user(folder: Path, aws: Lab, google_url: str, azure_url: str, prices_url: str) -> Machine:
+@contextmanager
+def _google() -> Iterator[GoogleLab]:
+    cloud = Cloud()
+    cloud.reset()
+    server = Server(cloud)
+    try:
+        yield GoogleLab(server.url, cloud)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
+def _azure() -> Iterator[AzureLab]:
+    with Arm() as arm:
+        threading.Thread(target=arm.serve_forever, daemon=True).start()
+        yield AzureLab(arm)
+        arm.shutdown()
+
+
+def _user(folder: Path, aws: AwsLab, google_url: str, azure_url: str, prices_url: str) -> Machine:
     aws.make_role()
     aws.client("s3", "us-east-1").create_bucket(Bucket="acme-ckpt")
     aws("quota", code=SPOT_QUOTA, value=64)
@@ -134,7 +139,7 @@ def _user(folder: Path, aws: Lab, google_url: str, azure_url: str, prices_url: s
     return user
 
 
-def _environment(folder: Path, aws: Lab) -> dict[str, str]:
+def _environment(folder: Path, aws: AwsLab) -> dict[str, str]:
     return {
         "FINSCHED_STATE_DIR": str(folder / "state"),
         "FINSCHED_CACHE_DIR": str(folder / "cache"),

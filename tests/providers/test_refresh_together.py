@@ -15,9 +15,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from .together import KEYS, Together, together
+from .together import KEYS, SLOW_SECONDS, Together, together
 
-AT_MOST_SECONDS = 10.0
 JOB = """
 name: fine-tune
 resources: {gpu: [H100:8, H100:1]}
@@ -66,6 +65,11 @@ def finsched(clouds: Together, tmp_path: Path, shared_cache: Path) -> Finsched:
     return run
 
 
+def refresh(finsched: Finsched, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Ask for prices with more patience than a busy computer needs."""
+    return finsched("catalog", "refresh", *words, "--timeout", "60", code=code)
+
+
 def refreshed(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any]]:
     document = json.loads(done.stdout)
     schema = files("finsched").joinpath("schemas/catalog-refresh.json").read_text("utf-8")
@@ -92,7 +96,7 @@ def test_one_dead_one_slow_and_one_liar_cost_nobody_else_anything(
     clouds.lie()
     began = time.monotonic()
     done = finsched("catalog", "refresh", "--json")
-    assert time.monotonic() - began <= AT_MOST_SECONDS
+    assert time.monotonic() - began < SLOW_SECONDS
     told = refreshed(done)
     assert told["azure"]["accepted"] > 0
     assert told["azure"]["problems"] == []
@@ -111,7 +115,7 @@ def test_nothing_absurd_is_quoted_and_what_came_is(finsched: Finsched, clouds: T
     clouds.die("lambda")
     clouds.lie()
     before = {quote["provider"]: quote for quote in reversed(quoted(finsched))}
-    finsched("catalog", "refresh")
+    refresh(finsched)
     after = quoted(finsched)
     assert {quote["provider"] for quote in after if is_live(quote)} == {"azure", "vast"}
     assert min(quote["price_usd_per_hour"] for quote in after) > 0.5
@@ -128,7 +132,7 @@ def test_nothing_absurd_is_quoted_and_what_came_is(finsched: Finsched, clouds: T
 def test_machines_of_eight_gpus_are_quoted_and_marked_as_not_launchable(
     finsched: Finsched,
 ) -> None:
-    finsched("catalog", "refresh")
+    refresh(finsched)
     found = {
         quote["provider"]: quote
         for quote in reversed(quoted(finsched))
@@ -150,21 +154,21 @@ def test_a_person_may_believe_a_price_that_looks_absurd(
     finsched: Finsched, clouds: Together
 ) -> None:
     clouds.lie()
-    told = refreshed(finsched("catalog", "refresh", "--accept", "runpod/*/h100-sxm", "--json"))
+    told = refreshed(refresh(finsched, "--accept", "runpod/*/h100-sxm", "--json"))
     assert told["runpod"]["accepted"] == 4  # secure and community, on demand and spot
     aside = {each["instance_type"] for each in told["runpod"]["quarantined"]}
     assert "h100-sxm" not in aside
     assert "8x-h100-sxm" in aside
-    again = refreshed(finsched("catalog", "refresh", "runpod", "--json"))
+    again = refreshed(refresh(finsched, "runpod", "--json"))
     assert again["runpod"]["accepted"] == 4  # it is the last price now
     assert quoted(finsched, "--clouds", "runpod")[0]["price_usd_per_hour"] < 0.05
-    wrong = finsched("catalog", "refresh", "runpod", "--accept", "azure/eastus", code=2)
+    wrong = refresh(finsched, "runpod", "--accept", "azure/eastus", code=2)
     assert "is no pool of runpod" in wrong.stderr
 
 
 @pytest.mark.slow
 def test_only_those_who_have_a_region_are_asked_for_it(finsched: Finsched) -> None:
-    told = refreshed(finsched("catalog", "refresh", "--region", "us-west-1", "--json"))
+    told = refreshed(refresh(finsched, "--region", "us-west-1", "--json"))
     assert told.keys() == {"lambda"}
-    wrong = finsched("catalog", "refresh", "--region", "us-wst-1", code=2)
+    wrong = refresh(finsched, "--region", "us-wst-1", code=2)
     assert "did you mean us-west-1?" in wrong.stderr

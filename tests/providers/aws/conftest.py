@@ -17,12 +17,13 @@ from typing import Any
 
 import pytest
 
-from finsched.model.evidence import Evidence, Quality
-from finsched.model.market import CapacityType, InstanceType, Offer, Tier
+from finsched.model.market import CapacityType, InstanceType, Offer
 from finsched.provider import LaunchRequest, Provider
+from finsched.testing import builders
 from finsched_aws.assembly import assemble
 from finsched_aws.pace import Patience
 from finsched_aws.settings import AwsSettings
+from tests.providers.echo import Echo
 
 from . import replay
 from .prices_lab import Prices
@@ -32,23 +33,7 @@ PATIENCE = Patience(
 )
 IMAGES = ("ami-0dee91ea", "ami-00000001")
 REGIONS = ("us-east-1", "us-west-2")
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 SERVER_STARTS_WITHIN_SECONDS = 60
-
-
-class Echo:
-    """User data that starts nothing, and which launches were prepared and forgotten."""
-
-    def __init__(self) -> None:
-        self.prepared: list[str] = []
-        self.forgotten: list[str] = []
-
-    def __call__(self, request: LaunchRequest) -> str:
-        self.prepared.append(request.token)
-        return f"#!/bin/sh\necho {request.token}\n"
-
-    def forget(self, request: LaunchRequest) -> None:
-        self.forgotten.append(request.token)
 
 
 @dataclass
@@ -120,38 +105,30 @@ def offer(**changes: Any) -> Offer:
         "region": "us-west-2",
         "zone": "usw2-az1",
         "capacity_type": CapacityType.SPOT,
-        "tier": Tier.STANDARD,
         "price_usd_per_hour": 0.5,
-        "evidence": Evidence(what="price", source="a test", quality=Quality.ESTIMATED),
     }
-    return Offer(**{**plain, **changes})
+    return builders.offer(**{**plain, **changes})
 
 
 def launch_request(token: str = "r1-1", **changes: Any) -> LaunchRequest:
-    plain: dict[str, Any] = {
-        "token": token,
-        "installation": "finsched-test",
-        "run": "r1",
-        "attempt": 1,
-        "offer": offer(),
-        "nodes": 1,
-        "node_config": {"run": "r1"},
-        "tags": {"project": "chatbot"},
-    }
-    return LaunchRequest(**{**plain, **changes})
+    return builders.launch_request(**{"token": token, "offer": offer(), **changes})
 
 
-@pytest.fixture(autouse=True)
-def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reaches AWS, whatever it does."""
-    connect = socket.socket.connect
+@pytest.fixture(scope="session", autouse=True)
+def descriptions_read_once() -> Iterator[None]:
+    """Let all sessions of the SDK share what it reads: megabytes of JSON about EC2 alone."""
+    from botocore.loaders import Loader
 
-    def guarded(self: socket.socket, address: Any) -> Any:
-        if self.family != socket.AF_UNIX and address[0] not in LOOPBACK:
-            raise AssertionError(f"a test tried to reach {address}")
-        return connect(self, address)
+    make = Loader.__init__
+    read: dict[Any, Any] = {}
 
-    monkeypatch.setattr(socket.socket, "connect", guarded)
+    def make_with_all_that_was_read(self: Loader, *arguments: Any, **options: Any) -> None:
+        make(self, *arguments, **options)
+        self._cache = read
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Loader, "__init__", make_with_all_that_was_read)
+        yield
 
 
 @pytest.fixture(scope="session")

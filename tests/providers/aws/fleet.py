@@ -1,19 +1,18 @@
-"""Boots the machines that the emulated EC2 starts, and tells it how each of them ended."""
+"""The machines behind the emulated EC2."""
 
 from __future__ import annotations
 
 import base64
-import threading
-import time
-from contextlib import suppress
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from finsched.testing.machine import EmulatedMachine, Host
+from finsched.testing.machine import Host
+from tests.providers import fleet
 
 from .conftest import Lab
 
-_LOOK_AGAIN_SECONDS = 0.1
 _TAKEN = {
     "code": "Server.SpotInstanceTermination",
     "transition": "Server.SpotInstanceTermination",
@@ -26,66 +25,37 @@ _SWITCHED_OFF = {
 }
 
 
-class Fleet:
-    """The hosts behind the API: each machine runs its real user data until something ends it."""
+class Fleet(fleet.Fleet):
+    """Machines of EC2; the API tells a notice, too, and every end from inside is its owner's."""
 
     def __init__(self, lab: Lab, folder: Path) -> None:
-        self.machines: dict[str, EmulatedMachine] = {}
-        self.most_at_once = 0
         self._lab = lab
-        self._folder = folder
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        super().__init__(folder, {"AWS_ENDPOINT_URL": lab.url})
+
+    def listed(self) -> Mapping[str, fleet.Listed]:
+        return {
+            f"{each['region']}/{each['instance_id']}": fleet.Listed(
+                is_running=each["state"] == "running", boots=partial(_booted, each)
+            )
+            for each in self._lab("machines")
+        }
 
     def take_back(self, instance_id: str, notice_seconds: float | None = None) -> None:
-        """Take a spot machine back; the metadata service and the API tell a notice before."""
-        machine, region = self.machines[instance_id], self._region(instance_id)
-        if notice_seconds is None:
-            machine.vanish()
-        else:
-            self._lab("notice", region=region, instance_id=instance_id)
-            machine.give_notice(notice_seconds)
+        if notice_seconds is not None:
+            self._lab("notice", **_named(instance_id))
+        super().take_back(instance_id, notice_seconds)
 
-    def close(self) -> None:
-        """End the loop and every machine."""
-        self._closing.set()
-        self._thread.join()
-        for machine in self.machines.values():
-            with suppress(BrokenPipeError):
-                machine.close()
+    def tell_ended(self, instance_id: str) -> None:
+        how = _SWITCHED_OFF if self.has_switched_off(instance_id) else _TAKEN
+        self._lab("end", **_named(instance_id), **how)
 
-    def _region(self, instance_id: str) -> str:
-        regions = {each["instance_id"]: each["region"] for each in self._lab("machines")}
-        return str(regions[instance_id])
 
-    def _run(self) -> None:
-        while not self._closing.is_set():
-            for described in self._lab("machines"):
-                self._attend(described)
-            running = [machine for machine in self.machines.values() if not machine.is_off]
-            self.most_at_once = max(self.most_at_once, len(running))
-            time.sleep(_LOOK_AGAIN_SECONDS)
+def _named(instance_id: str) -> dict[str, str]:
+    region, _, own = instance_id.partition("/")
+    return {"region": region, "instance_id": own}
 
-    def _attend(self, described: dict[str, Any]) -> None:
-        name, is_running = described["instance_id"], described["state"] == "running"
-        if name not in self.machines and is_running:
-            self.machines[name] = self._boot(name, described)
-        machine = self.machines.get(name)
-        if machine is None:
-            return
-        if machine.is_off and is_running:
-            how = _SWITCHED_OFF if "-P now" in machine.shutdowns else _TAKEN
-            self._lab("end", region=described["region"], instance_id=name, **how)
-        elif not is_running and not machine.is_off:
-            with suppress(BrokenPipeError):  # it has just ended by itself
-                machine.vanish()
 
-    def _boot(self, name: str, described: dict[str, Any]) -> EmulatedMachine:
-        script = base64.b64decode(described["user_data"]).decode()
-        return EmulatedMachine(
-            self._folder / name,
-            script,
-            host=Host(names={"name": name, "launch_index": str(described["launch_index"])}),
-            environment={"AWS_ENDPOINT_URL": self._lab.url},
-        )
+def _booted(described: dict[str, Any]) -> tuple[str, Host]:
+    index = str(described["launch_index"])
+    host = Host(names={"name": described["instance_id"], "launch_index": index})
+    return base64.b64decode(described["user_data"]).decode(), host

@@ -17,6 +17,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -50,10 +51,17 @@ def run_instances(
     subnet = self.get_subnet(ask["nics"][0]["SubnetId"])
     zone, token = subnet.availability_zone_id, ask["client_token"]
     asked = repr((image_id, count, user_data, sorted(ask["tags"].items()), ask["instance_type"]))
-    with_token = LAB.tokens.get((self.region_name, zone, token))
-    if with_token:
-        return _again(*with_token, asked)
-    LAB.check_capacity(self.region_name, zone, ask["instance_type"])
+    with ONE_LAUNCH:  # a call that repeats a token waits for the one that makes its machines
+        with_token = LAB.tokens.get((self.region_name, zone, token))
+        if with_token:
+            return _again(*with_token, asked)
+        LAB.check_capacity(self.region_name, zone, ask["instance_type"])
+        made = _made(self, image_id, count, user_data, groups, **ask)
+        LAB.tokens[self.region_name, zone, token] = (made, asked)
+        return made
+
+
+def _made(self: Any, image_id: Any, count: Any, user_data: Any, groups: Any, **ask: Any) -> Any:
     tags = ask["tags"]
     made = _run_instances(self, image_id, count, user_data, groups, **ask)
     for instance in made.instances:
@@ -61,7 +69,6 @@ def run_instances(
             interface.add_tags(tags.get("network-interface", {}))
         if instance.lifecycle == "spot":
             _add_spot_request(self, instance, tags.get("spot-instances-request", {}))
-    LAB.tokens[self.region_name, zone, token] = (made, asked)
     return made
 
 
@@ -156,6 +163,7 @@ SimpleSystemManagerBackend.get_parameter = get_parameter
 # --- the control plane ---------------------------------------------------------------------------
 
 
+ONE_LAUNCH = threading.Lock()
 _CALL_KEYS = ("operation", "region", "access_key")
 
 

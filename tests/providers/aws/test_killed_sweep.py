@@ -7,21 +7,13 @@ import pytest
 from finsched.model.event import Warned
 from finsched.model.run import AttemptEnd, Outcome
 from finsched.run.home import installation, open_ledger
+from tests.providers.scenario import kill
+from tests.waiting import until
 
 from .conftest import Lab
 from .fleet import Fleet
 from .test_inventory import leave_behind
-from .test_scenario import (
-    REGION,
-    User,
-    assert_swept,
-    began_at,
-    fleet,
-    live_machine,
-    until,
-    user,
-    what_is_left,
-)
+from .test_scenario import REGION, User, assert_swept, fleet, user, what_is_left
 
 __all__ = ["fleet", "user"]
 pytestmark = pytest.mark.slow
@@ -40,9 +32,8 @@ IN_ORDER = [
 def lost_run(user: User) -> str:
     """Launch, wait for a checkpoint and kill the launcher; return the run."""
     launch = user.start("launch", user.job_file)
-    live_machine(user, 1)
-    launch.kill()
-    launch.communicate()
+    user.machine_of(1)
+    kill(launch)
     return user.run().id
 
 
@@ -50,7 +41,7 @@ def lost_run(user: User) -> str:
 def test_a_sweep_that_is_killed_in_every_call_is_finished_by_the_last(
     lab: Lab, user: User, fleet: Fleet
 ) -> None:
-    user.write_job(steps=400)
+    user.write_job(400)
     run_id = lost_run(user)
     leave_behind(lab, REGION, installation=installation(user.state_dir), run=run_id)
     sweep = ["sweep", "aws", "--run", run_id, "--apply"]
@@ -58,17 +49,16 @@ def test_a_sweep_that_is_killed_in_every_call_is_finished_by_the_last(
         lab("fault", operation=operation, hang_seconds=60)
         process = user.start(*sweep)
         until(lambda times=times: lab("hanging") == times)
-        process.kill()
-        process.communicate()
+        kill(process)
         assert lab.calls(operation)
     user.finsched(*sweep)
     assert not any(what_is_left(lab).values())
     assert_swept(user)
-    until(lambda: all(machine.is_off for machine in fleet.machines.values()))
+    until(lambda: fleet.is_off)
     one_end_is_written_down(user, run_id)
     user.finsched("resume", run_id, seconds=150)
     assert user.run().outcome is Outcome.FINISHED
-    assert began_at(user)[-1] > 0, "the checkpoints were not swept"
+    assert user.began_at()[-1] > 0, "the checkpoints were not swept"
     assert user.finsched("logs").count("counted 400\n") == 1
 
 

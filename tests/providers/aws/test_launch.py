@@ -67,7 +67,7 @@ def test_a_spot_machine_as_it_must_be(lab: Lab, compute: Compute) -> None:
     assert (options["HttpTokens"], options["HttpPutResponseHopLimit"]) == ("required", 1)
     assert attribute(lab, instance, "instanceInitiatedShutdownBehavior") == "terminate"
     user_data = base64.b64decode(attribute(lab, instance, "userData"))
-    assert user_data == b"#!/bin/sh\necho r1-1\n"
+    assert user_data == b"#!/bin/sh\necho r1-1 0\n"
 
 
 def test_everything_carries_our_tags_and_the_users_from_the_create_call(
@@ -316,7 +316,7 @@ def test_without_a_role_for_the_machines_nothing_is_bought(lab: Lab) -> None:
 def test_a_repeated_launch_leaves_nothing_for_a_machine_again(lab: Lab, compute: Compute) -> None:
     for _ in range(2):
         compute.launch(launch_request(secrets={"HF_TOKEN": "canary"}))
-    assert lab.bootstrap.prepared == ["r1-1"]
+    assert lab.bootstrap.prepared == [("r1-1", 0)]
     assert lab.bootstrap.forgotten == []
 
 

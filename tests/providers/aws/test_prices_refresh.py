@@ -18,6 +18,7 @@ import pytest
 from . import replay
 from .prices_lab import Prices
 
+HANGS_SECONDS = 30.0
 REGIONS = ["eu-west-1", "us-east-1", "us-west-2"]
 JOB = """
 name: fine-tune
@@ -78,6 +79,11 @@ def finsched(prices: Prices, tmp_path: Path, shared_cache: Path) -> Finsched:
     return run
 
 
+def refresh(finsched: Finsched, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Ask for prices with more patience than a busy computer needs."""
+    return finsched("catalog", "refresh", *words, "--timeout", "60", code=code)
+
+
 def document(done: subprocess.CompletedProcess[str], schema: str = "") -> dict[str, Any]:
     found: dict[str, Any] = json.loads(done.stdout)
     if schema:
@@ -99,7 +105,7 @@ def quoted(finsched: Finsched, kind: str = "spot") -> list[dict[str, Any]]:
 @pytest.mark.slow
 def test_a_quote_after_a_refresh_uses_the_new_prices_and_says_so(finsched: Finsched) -> None:
     before = {each["price_usd_per_hour"] for each in quoted(finsched)}
-    finsched("catalog", "refresh", "aws")
+    refresh(finsched, "aws")
     after = quoted(finsched)
     expected = {round(0.4 * (1 + zone / 100) * 21.957642, 4) for zone in range(1, 5)}
     assert before.isdisjoint(each["price_usd_per_hour"] for each in after)
@@ -113,7 +119,7 @@ def test_a_quote_after_a_refresh_uses_the_new_prices_and_says_so(finsched: Finsc
 def test_a_new_machine_is_found_by_its_gpu_and_that_gpus_memory(
     finsched: Finsched, tmp_path: Path
 ) -> None:
-    finsched("catalog", "refresh")
+    refresh(finsched)
     assert replay.NEW_MACHINE not in {
         each["instance_type"] for each in quoted(finsched, "on_demand")
     }
@@ -123,17 +129,17 @@ def test_a_new_machine_is_found_by_its_gpu_and_that_gpus_memory(
 
 @pytest.mark.slow
 def test_a_quote_with_live_prices_loads_no_sdk(finsched: Finsched) -> None:
-    finsched("catalog", "refresh")
+    refresh(finsched)
     done = finsched("quote", "job.yaml", "--json", script=HEAVY)
     assert done.stderr.splitlines()[-1] == "[]"
 
 
 @pytest.mark.slow
 def test_a_dead_region_is_told_and_keeps_its_prices(finsched: Finsched, prices: Prices) -> None:
-    finsched("catalog", "refresh")
+    refresh(finsched)
     live = {each["price_usd_per_hour"] for each in quoted(finsched)}
     prices.steer(regions=REGIONS, dead=["us-west-2", "advisor"], factor=1.5)
-    done = finsched("catalog", "refresh", "--json")
+    done = refresh(finsched, "--json")
     answer = aws_of(done, "catalog-refresh")
     assert (answer["regions"], answer["answered"]) == (3, 2)
     assert [each["region"] for each in answer["problems"]] == ["us-west-2", ""]
@@ -148,10 +154,10 @@ def test_a_dead_region_is_told_and_keeps_its_prices(finsched: Finsched, prices: 
 def test_nothing_at_all_ends_with_5_and_keeps_everything(
     finsched: Finsched, prices: Prices
 ) -> None:
-    finsched("catalog", "refresh")
+    refresh(finsched)
     live = quoted(finsched)
     prices.steer(regions=REGIONS, dead=[*REGIONS, "advisor"])
-    done = finsched("catalog", "refresh", code=5)
+    done = refresh(finsched, code=5)
     assert "aws: 0 prices" in done.stdout
     assert "health.aws.amazon.com" in done.stdout  # what to do about it
     assert quoted(finsched) == live
@@ -159,7 +165,7 @@ def test_nothing_at_all_ends_with_5_and_keeps_everything(
 
 @pytest.mark.slow
 def test_the_absurd_is_kept_aside_and_shown(finsched: Finsched, prices: Prices) -> None:
-    finsched("catalog", "refresh")
+    refresh(finsched)
     prices.steer(
         regions=REGIONS,
         prices={
@@ -169,7 +175,7 @@ def test_the_absurd_is_kept_aside_and_shown(finsched: Finsched, prices: Prices) 
             "us-west-2/usw2-az4/p4d.24xlarge": 9.0,
         },
     )
-    done = finsched("catalog", "refresh", "--json")
+    done = refresh(finsched, "--json")
     aside = {
         each["zone"]: each["reason"] for each in aws_of(done, "catalog-refresh")["quarantined"]
     }
@@ -188,12 +194,12 @@ def test_the_absurd_is_kept_aside_and_shown(finsched: Finsched, prices: Prices) 
 def test_history_shows_what_refreshes_saw_and_what_the_provider_told(
     finsched: Finsched, prices: Prices
 ) -> None:
-    finsched("catalog", "refresh")
+    refresh(finsched)
     pool = "aws/usw2-az1/p4d.24xlarge"
     [seen] = live_series(finsched, pool)
     assert (seen["zone"], len(seen["spans"]), seen["daily"]) == ("usw2-az1", 1, False)
     prices.steer(regions=REGIONS, past={"240": 0.5, "480": 0.25})
-    finsched("catalog", "refresh", "--history", "--region", "us-west-2")
+    refresh(finsched, "--history", "--region", "us-west-2")
     [told] = live_series(finsched, pool)
     shares = [
         span["usd_per_gpu_hour"] / told["spans"][-1]["usd_per_gpu_hour"] for span in told["spans"]
@@ -234,9 +240,9 @@ def test_a_cloud_that_hangs_is_left_behind_and_so_is_its_sdk(
     finsched: Finsched, prices: Prices
 ) -> None:
     finsched("catalog", "status")  # compiles the catalog
-    prices.steer(regions=REGIONS, latency_seconds=30.0)
+    prices.steer(regions=REGIONS, latency_seconds=HANGS_SECONDS)
     began = time.monotonic()
     done = finsched("catalog", "refresh", "aws", "--timeout", "2", "--json", code=5)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < HANGS_SECONDS
     said = " ".join(each["problem"] for each in aws_of(done, "catalog-refresh")["problems"])
     assert "no answer within 2 s; --timeout waits longer" in said

@@ -5,20 +5,12 @@ from __future__ import annotations
 import pytest
 
 from finsched.model.run import AttemptEnd, Outcome
+from tests.providers.scenario import account_of, assert_counted_on
+from tests.waiting import until
 
 from .conftest import Lab
 from .fleet import Fleet
-from .test_scenario import (
-    STEPS,
-    User,
-    account_of,
-    began_at,
-    fleet,
-    live_machine,
-    until,
-    user,
-    what_is_left,
-)
+from .test_scenario import User, fleet, user, what_is_left
 
 __all__ = ["fleet", "user"]
 pytestmark = pytest.mark.slow
@@ -29,7 +21,7 @@ def test_a_recommendation_to_leave_is_heard_and_the_job_works_on_until_it_must(
     lab: Lab, user: User, fleet: Fleet
 ) -> None:
     launch = user.start("launch", user.job_file, "--json")
-    machine = live_machine(user, 1)
+    machine = user.machine_of(1)
     fleet.machines[machine].give_hint()
     until(lambda: "take the machine back soon" in user.finsched("status", "--why"))
     kept = len(user.commits(1))
@@ -37,11 +29,11 @@ def test_a_recommendation_to_leave_is_heard_and_the_job_works_on_until_it_must(
     [attempt] = user.run().attempts
     assert attempt.live, "a hint ends nothing"
     fleet.take_back(machine)
+    user.go_ahead_after(1)
     account_of(launch)
     run = user.run()
     assert run.outcome is Outcome.FINISHED
     assert [each.end for each in run.attempts] == [AttemptEnd.INTERRUPTED, AttemptEnd.FINISHED]
-    first, second = began_at(user)
-    assert first == 0 < second < STEPS
+    assert_counted_on(user, attempts=2)
     assert fleet.most_at_once == 1
     assert not any(what_is_left(lab).values())

@@ -24,6 +24,7 @@ from finsched.run.launching import LaunchTerms, launch
 from finsched.run.reconcile import reconcile
 from finsched.testing.builders import job
 from finsched.testing.runs import placement
+from tests.waiting import until
 
 from .conftest import Lab, offer
 
@@ -147,11 +148,8 @@ def kill_a_launch_in(operation: str, lab: Lab, ledger_file: Path) -> None:
     lab("fault", operation=operation, hang_seconds=60)
     command = [sys.executable, "-c", LAUNCHER, str(ledger_file), str(arguments)]
     process = subprocess.Popen(command)
-    give_up_at = time.monotonic() + 60
-    while not lab("hanging"):
-        assert process.poll() is None
-        assert time.monotonic() < give_up_at
-        time.sleep(0.05)
+    until(lambda: lab("hanging") or process.poll() is not None)
+    assert lab("hanging")
     process.kill()
     process.wait()
 

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from finsched.model.evidence import Evidence, Quality
-from finsched.model.market import CapacityType, InstanceType, Offer, Tier
+from finsched.model.market import CapacityType, InstanceType, Offer
 from finsched.provider import Compute, LaunchRequest, Provider
+from finsched.testing import builders
 from finsched_azure.assembly import assemble
 from finsched_azure.pace import Patience
 from finsched_azure.settings import AzureSettings
+from tests.providers.echo import Echo
+from tests.waiting import until
 
 from .arm import Arm, Call
 from .cloud import IDENTITY, SUBSCRIPTION, VM
@@ -33,22 +33,6 @@ PATIENCE = Patience(
     grace_seconds=0.0,
 )
 INSTALLATION = "finsched-test"
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-
-
-class Echo:
-    """User data that starts nothing, and which launches were prepared and forgotten."""
-
-    def __init__(self) -> None:
-        self.prepared: list[tuple[str, int]] = []
-        self.forgotten: list[str] = []
-
-    def __call__(self, request: LaunchRequest, rank: int) -> str:
-        self.prepared.append((request.token, rank))
-        return f"#!/bin/sh\necho {request.token} {rank}\n"
-
-    def forget(self, request: LaunchRequest) -> None:
-        self.forgotten.append(request.token)
 
 
 @dataclass
@@ -116,12 +100,14 @@ class Lab:
             names = {each["name"] for each in cloud.resources.values()}
             return names | {group["name"] for group in cloud.groups.values()}
 
+    def end_all(self) -> None:
+        """Let every operation that goes on end now."""
+        with self.arm.lock:
+            self.arm.cloud.end_all()
+
     def wait_for_nothing(self) -> None:
         """Wait until Azure has deleted everything."""
-        give_up_at = time.monotonic() + 5
-        while self.left():
-            assert time.monotonic() < give_up_at, self.left()
-            time.sleep(0.02)
+        until(lambda: not self.left(), 30, why=self.left)
 
 
 def offer(**changes: Any) -> Offer:
@@ -137,38 +123,18 @@ def offer(**changes: Any) -> Offer:
         "region": "eastus",
         "zone": "",
         "capacity_type": CapacityType.SPOT,
-        "tier": Tier.STANDARD,
         "price_usd_per_hour": 0.8,
-        "evidence": Evidence(what="price", source="a test", quality=Quality.ESTIMATED),
     }
-    return Offer(**{**plain, **changes})
+    return builders.offer(**{**plain, **changes})
 
 
 def launch_request(token: str = "r1-1", **changes: Any) -> LaunchRequest:
-    plain: dict[str, Any] = {
-        "token": token,
-        "installation": INSTALLATION,
-        "run": "r1",
-        "attempt": 1,
-        "offer": offer(),
-        "nodes": 1,
-        "node_config": {"run": "r1"},
-        "tags": {"project": "chatbot"},
-    }
-    return LaunchRequest(**{**plain, **changes})
+    return builders.launch_request(**{"token": token, "offer": offer(), **changes})
 
 
 @pytest.fixture(autouse=True)
-def only_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No test reaches Azure, whatever it does, and none sees who is signed in here."""
-    connect = socket.socket.connect
-
-    def guarded(self: socket.socket, address: Any) -> Any:
-        if self.family != socket.AF_UNIX and address[0] not in LOOPBACK:
-            raise AssertionError(f"a test tried to reach {address}")
-        return connect(self, address)
-
-    monkeypatch.setattr(socket.socket, "connect", guarded)
+def not_signed_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees who is signed in here."""
     for variable in [name for name in os.environ if name.startswith("AZURE_")]:
         monkeypatch.delenv(variable)
     monkeypatch.setenv("AZURE_CONFIG_DIR", str(tmp_path / "not-signed-in"))

@@ -1,93 +1,67 @@
-"""Boots the machines that the emulated Azure starts; each runs its real user data."""
+"""The machines behind the emulated Azure."""
 
 from __future__ import annotations
 
 import base64
-import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from finsched.testing.machine import EmulatedMachine, Host
+from finsched.testing.machine import Host
+from tests.providers import fleet
 
 from .cloud import going_away
 from .conftest import Lab
 
 NODE_TOKEN = "token-of-the-machine"
-_LOOK_AGAIN_SECONDS = 0.1
 
 
-class Fleet:
-    """The hosts behind the API; a machine that only switches itself off stays, as on Azure."""
+class Fleet(fleet.Fleet):
+    """Virtual machines; one that only switches itself off stays, as on Azure.
 
-    def __init__(self, lab: Lab, folder: Path) -> None:
-        self.machines: dict[str, EmulatedMachine] = {}
-        self.most_at_once = 0
+    A machine takes `boot_seconds` from running to its first line of user data.
+    """
+
+    def __init__(
+        self, lab: Lab, folder: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.boot_seconds = 0.0
         self._running_since: dict[str, float] = {}
         self._lab = lab
-        self._folder = folder
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        super().__init__(folder, environment)
 
-    def take_back(self, instance_id: str, notice_seconds: float | None = None) -> None:
-        """Evict a machine; its metadata service tells a notice before, where there is one."""
-        machine = self.machines[instance_id]
-        if notice_seconds is None:
-            machine.vanish()
-            self._lab.evict(instance_id)
-            return
-        machine.give_notice(notice_seconds)
-        machine.wait_until_off(notice_seconds + 30)
-        self._lab.evict(instance_id)
+    def listed(self) -> Mapping[str, fleet.Listed]:
+        described = {_instance_id(each): each for each in self._lab.machines()}
+        return {
+            name: fleet.Listed(
+                is_running=self._is_running(name, each), boots=partial(_booted, each)
+            )
+            for name, each in described.items()
+        }
 
-    def close(self) -> None:
-        """End the loop and every machine."""
-        self._closing.set()
-        self._thread.join()
-        for machine in self.machines.values():
-            with suppress(BrokenPipeError):
-                machine.close()
+    def tell_ended(self, instance_id: str) -> None:
+        with suppress(Exception):  # it has just been deleted
+            if instance_id in self.taken:
+                self._lab.evict(instance_id)
+            elif self.has_switched_off(instance_id):
+                self._lab.power(instance_id, "stopped")
 
-    def _run(self) -> None:
-        while not self._closing.is_set():
-            listed = {instance_id(each): each for each in self._lab.machines()}
-            for name, described in listed.items():
-                self._attend(name, described)
-            for name in self.machines.keys() - listed.keys():
-                self._switch_off(self.machines[name])
-            running = [machine for machine in self.machines.values() if not machine.is_off]
-            self.most_at_once = max(self.most_at_once, len(running))
-            time.sleep(_LOOK_AGAIN_SECONDS)
-
-    def _attend(self, name: str, described: dict[str, Any]) -> None:
+    def _is_running(self, name: str, described: dict[str, Any]) -> bool:
+        if going_away(described) or described.get("_power") != "running":
+            return False
         since = self._running_since.setdefault(name, time.monotonic())
-        has_booted = time.monotonic() - since >= self.boot_seconds
-        if name not in self.machines and described.get("_power") == "running" and has_booted:
-            self.machines[name] = self._boot(name, described)
-        machine = self.machines.get(name)
-        if machine is None:
-            return
-        if going_away(described):
-            self._switch_off(machine)
-        elif machine.is_off and "-P now" in machine.shutdowns:
-            with suppress(Exception):  # it has just been deleted
-                self._lab.power(name, "stopped")
-
-    def _switch_off(self, machine: EmulatedMachine) -> None:
-        if not machine.is_off:
-            with suppress(BrokenPipeError):  # it has just ended by itself
-                machine.vanish()
-
-    def _boot(self, name: str, described: dict[str, Any]) -> EmulatedMachine:
-        custom = described["properties"]["osProfile"]["customData"]
-        host = Host(cloud="azure", names={"resource_id": described["id"]}, credential=NODE_TOKEN)
-        folder = self._folder / name.replace("/", "-")
-        return EmulatedMachine(folder, base64.b64decode(custom).decode(), host=host)
+        return time.monotonic() - since >= self.boot_seconds
 
 
-def instance_id(described: dict[str, Any]) -> str:
+def _instance_id(described: dict[str, Any]) -> str:
     """Return the id that finsched gives a machine."""
     return f"{described['id'].split('/')[4]}/{described['name']}"
+
+
+def _booted(described: dict[str, Any]) -> tuple[str, Host]:
+    custom = described["properties"]["osProfile"]["customData"]
+    host = Host(cloud="azure", names={"resource_id": described["id"]}, credential=NODE_TOKEN)
+    return base64.b64decode(custom).decode(), host

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import pytest
 
-from finsched.provider import Compute, EndReason, InstanceState, InstanceStatus
+from finsched.provider import Compute, EndReason, InstanceState
 from finsched_azure.names import group_of
+from tests.providers.ending import until_ended
 
 from .conftest import PATIENCE, Lab, launch_request
 
 pytestmark = pytest.mark.slow
 
+LONG_SECONDS = 600.0
 GROUP = group_of(launch_request())
-
-
-def until_ended(compute: Compute, instance_id: str, seconds: float = 5) -> InstanceStatus:
-    give_up_at = time.monotonic() + seconds
-    while True:
-        status = compute.poll([instance_id]).get(instance_id)
-        if status and status.state is InstanceState.TERMINATED:
-            return status
-        assert time.monotonic() < give_up_at, status
-        time.sleep(0.02)
 
 
 def test_a_machine_that_azure_took_back_ended_for_a_reason_that_it_does_not_tell(
@@ -55,10 +46,13 @@ def test_simulated_evictions_end_the_same_way(lab: Lab, compute: Compute) -> Non
 
 def test_what_we_end_ended_by_us(lab: Lab, compute: Compute) -> None:
     [launched] = compute.launch(launch_request())
+    lab.arm.cloud.seconds_to_delete = LONG_SECONDS
     compute.terminate(launched.id)
     [call] = [call for call in lab.calls("DELETE") if "/virtualMachines/" in call.path]
     assert call.query["forceDeletion"].lower() == "true"
     assert compute.poll([launched.id])[launched.id].state is InstanceState.TERMINATING
+    lab.arm.cloud.seconds_to_delete = 0.05
+    lab.end_all()
     assert until_ended(compute, launched.id).reason is EndReason.TERMINATED_BY_US
     lab.wait_for_nothing()
     assert lab.bootstrap.forgotten == ["r1-1"]
@@ -85,12 +79,12 @@ def test_a_machine_that_does_no_work_and_costs_is_deleted(
 )
 def test_a_machine_that_never_came_is_deleted(lab: Lab, code: str, reason: EndReason) -> None:
     """Its creation goes on for longer than the launch waits."""
-    lab.arm.cloud.seconds_to_create = 0.6
+    lab.arm.cloud.seconds_to_create = LONG_SECONDS
     lab.deny(code, "later", text="in Azure's words")
     compute = lab.compute(replace(PATIENCE, create_seconds=0.1))
     [launched] = compute.launch(launch_request())
     assert compute.poll([launched.id])[launched.id].state is InstanceState.PENDING
-    time.sleep(0.6)
+    lab.end_all()
     status = compute.poll([launched.id])[launched.id]
     assert (status.state, status.detail) == (
         InstanceState.TERMINATING,
@@ -100,11 +94,11 @@ def test_a_machine_that_never_came_is_deleted(lab: Lab, code: str, reason: EndRe
 
 
 def test_a_machine_is_pending_until_it_runs(lab: Lab) -> None:
-    lab.arm.cloud.seconds_to_create = 0.5
+    lab.arm.cloud.seconds_to_create = LONG_SECONDS
     compute = lab.compute(replace(PATIENCE, create_seconds=0.05))
     [launched] = compute.launch(launch_request())
     assert compute.poll([launched.id])[launched.id].state is InstanceState.PENDING
-    time.sleep(0.5)
+    lab.end_all()
     assert compute.poll([launched.id])[launched.id].state is InstanceState.RUNNING
 
 

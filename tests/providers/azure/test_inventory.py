@@ -9,6 +9,7 @@ import pytest
 from finsched.errors import InvalidRequest, NoAnswer
 from finsched.provider import Inventory, OwnedResource
 from finsched_azure.names import group_of
+from tests.waiting import until
 
 from .cloud import VM
 from .conftest import INSTALLATION, Lab, launch_request
@@ -76,13 +77,7 @@ def test_everything_can_be_deleted_in_the_order_in_which_it_is_listed(
 
 
 def wait_until_gone(lab: Lab, which: str) -> None:
-    import time
-
-    for _ in range(200):
-        if f"/{which}".lower().replace("/", "") not in "".join(_paths(lab)):
-            return
-        time.sleep(0.01)
-    raise AssertionError(which)
+    until(lambda: f"/{which}".lower().replace("/", "") not in "".join(_paths(lab)), why=which)
 
 
 def _paths(lab: Lab) -> list[str]:

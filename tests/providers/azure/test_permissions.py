@@ -14,6 +14,8 @@ from finsched.model.job import CheckpointSpec
 from finsched.model.market import CapacityType
 from finsched.testing.builders import job
 from finsched_azure import errors, permissions
+from finsched_azure.inventory import INSTANCE
+from tests.waiting import until
 
 from .arm import Call
 from .cloud import NIC
@@ -75,6 +77,8 @@ def work_through_everything(lab: Lab) -> None:
     provider.compute.poll([*ids, "finsched-r9-00000000/finsched-node-0"])
     leave_behind_what_hangs_on(lab)
     for resource in list(provider.inventory.owned(INSTALLATION)):
+        if resource.kind != INSTANCE:
+            until(lambda: not lab.machines())
         with suppress(errors.Busy):
             provider.inventory.delete(resource)
     provider.compute.terminate(ids[0])

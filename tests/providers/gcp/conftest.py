@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from finsched.model.evidence import Evidence, Quality
-from finsched.model.market import CapacityType, InstanceType, Offer, Tier
+from finsched.model.market import CapacityType, InstanceType, Offer
 from finsched.provider import LaunchRequest, Provider
+from finsched.testing import builders
 from finsched_gcp.assembly import assemble
 from finsched_gcp.pace import Patience
 from finsched_gcp.settings import GcpSettings
+from tests.providers.echo import Echo
+from tests.waiting import until
 
 from .gce import NODE_ACCOUNT, PROJECT, Document
 from .gce_http import Cloud, Server
@@ -30,22 +30,6 @@ PATIENCE = Patience(
     operation_seconds=10,
     settle_seconds=0.05,
 )
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-
-
-class Echo:
-    """User data that starts nothing, and which launches were prepared and forgotten."""
-
-    def __init__(self) -> None:
-        self.prepared: list[tuple[str, int]] = []
-        self.forgotten: list[str] = []
-
-    def __call__(self, request: LaunchRequest, rank: int) -> str:
-        self.prepared.append((request.token, rank))
-        return f"#!/bin/sh\necho {request.token} {rank}\n"
-
-    def forget(self, request: LaunchRequest) -> None:
-        self.forgotten.append(request.token)
 
 
 class Lab:
@@ -69,11 +53,12 @@ class Lab:
 
     def wait_for_machines(self, most: int) -> None:
         """Wait until there are no more than so many."""
-        give_up_at = time.monotonic() + 10
-        while len(self.instances()) > most:
-            assert time.monotonic() < give_up_at, f"there are still {len(self.instances())}"
+
+        def few_enough() -> bool:
             self.gce.tick()
-            time.sleep(0.01)
+            return len(self.instances()) <= most
+
+        until(few_enough, 30)
 
     def sell_out(
         self, *zones: str, code: str = "ZONE_RESOURCE_POOL_EXHAUSTED", **told: Any
@@ -91,38 +76,13 @@ def offer(**changes: Any) -> Offer:
         "region": "us-central1",
         "zone": "us-central1-a",
         "capacity_type": CapacityType.SPOT,
-        "tier": Tier.STANDARD,
         "price_usd_per_hour": 0.5,
-        "evidence": Evidence(what="price", source="a test", quality=Quality.ESTIMATED),
     }
-    return Offer(**{**plain, **changes})
+    return builders.offer(**{**plain, **changes})
 
 
 def launch_request(token: str = "r1-1", **changes: Any) -> LaunchRequest:
-    plain: dict[str, Any] = {
-        "token": token,
-        "installation": "finsched-test",
-        "run": "r1",
-        "attempt": 1,
-        "offer": offer(),
-        "nodes": 1,
-        "node_config": {"run": "r1"},
-        "tags": {"project": "chatbot"},
-    }
-    return LaunchRequest(**{**plain, **changes})
-
-
-@pytest.fixture(autouse=True)
-def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reaches Google, whatever it does."""
-    connect = socket.socket.connect
-
-    def guarded(self: socket.socket, address: Any) -> Any:
-        if self.family != socket.AF_UNIX and address[0] not in LOOPBACK:
-            raise AssertionError(f"a test tried to reach {address}")
-        return connect(self, address)
-
-    monkeypatch.setattr(socket.socket, "connect", guarded)
+    return builders.launch_request(**{"token": token, "offer": offer(), **changes})
 
 
 @pytest.fixture(scope="session")

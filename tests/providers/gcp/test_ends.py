@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from finsched.model.market import CapacityType
-from finsched.provider import Compute, EndReason, InstanceState, InstanceStatus, Provider
+from finsched.provider import Compute, EndReason, InstanceState, Provider
 from finsched_gcp.names import Located
 from finsched_gcp.operations import ENDS, History, histories
 from finsched_gcp.status import STATES, reason_of, status_of_vanished
+from tests.providers.ending import until_ended
 
 from .conftest import Lab, launch_request, offer
 from .gce import NODE_ACCOUNT, USER
@@ -28,16 +28,6 @@ def compute(provider: Provider) -> Compute:
     return provider.compute
 
 
-def ended(compute: Compute, instance_id: str) -> InstanceStatus:
-    give_up_at = time.monotonic() + 10
-    while True:
-        status = compute.poll([instance_id]).get(instance_id)
-        if status and status.state is InstanceState.TERMINATED:
-            return status
-        assert time.monotonic() < give_up_at
-        time.sleep(0.01)
-
-
 @slow
 def test_a_spot_machine_that_is_deleted_when_it_is_taken_back_is_found_by_its_operation(
     lab: Lab, compute: Compute
@@ -45,7 +35,7 @@ def test_a_spot_machine_that_is_deleted_when_it_is_taken_back_is_found_by_its_op
     [machine] = compute.launch(launch_request())
     lab.gce.preempt(machine.id)
     assert compute.poll([machine.id])[machine.id].state is InstanceState.TERMINATING
-    status = ended(compute, machine.id)
+    status = until_ended(compute, machine.id)
     assert lab.instances() == []
     assert status.reason is EndReason.INTERRUPTED
     assert status.detail == "Instance was preempted."
@@ -61,7 +51,7 @@ def test_a_machine_that_is_taken_back_while_we_end_it_was_ended_by_us(
     [machine] = compute.launch(launch_request())
     compute.terminate(machine.id)
     lab.gce.preempt(machine.id)
-    assert ended(compute, machine.id).reason is EndReason.TERMINATED_BY_US
+    assert until_ended(compute, machine.id).reason is EndReason.TERMINATED_BY_US
 
 
 @slow
@@ -69,7 +59,7 @@ def test_a_machine_that_switched_itself_off_is_cleared_away(lab: Lab, compute: C
     """A stopped machine would keep its disk, which is billed."""
     [machine] = compute.launch(launch_request())
     lab.gce.switch_off(machine.id)
-    status = ended(compute, machine.id)
+    status = until_ended(compute, machine.id)
     assert status.reason is EndReason.ENDED_ITSELF
     assert status.ended_at
     lab.wait_for_machines(0)
@@ -82,7 +72,7 @@ def test_a_machine_that_deleted_itself_by_its_own_account(lab: Lab, compute: Com
     [machine] = compute.launch(launch_request())
     zone, _, name = machine.id.partition("/")
     lab.gce.delete("instances", zone, name, user=NODE_ACCOUNT)
-    assert ended(compute, machine.id).reason is EndReason.ENDED_ITSELF
+    assert until_ended(compute, machine.id).reason is EndReason.ENDED_ITSELF
 
 
 @slow
@@ -90,7 +80,7 @@ def test_a_host_that_failed_leaves_nothing(lab: Lab, compute: Compute) -> None:
     on_demand = offer(capacity_type=CapacityType.ON_DEMAND)
     [machine] = compute.launch(launch_request(offer=on_demand))
     lab.gce.host_error(machine.id)
-    assert ended(compute, machine.id).reason is EndReason.FAILED
+    assert until_ended(compute, machine.id).reason is EndReason.FAILED
     lab.wait_for_machines(0)
 
 
@@ -108,7 +98,7 @@ def test_a_machine_that_vanished_without_a_word_is_unknown(
 def test_other_machines_operations_are_not_taken_for_its_own(lab: Lab, compute: Compute) -> None:
     first, second = compute.launch(launch_request(nodes=2))
     lab.gce.preempt(first.id)
-    assert ended(compute, first.id).reason is EndReason.INTERRUPTED
+    assert until_ended(compute, first.id).reason is EndReason.INTERRUPTED
     assert compute.poll([second.id])[second.id].state is InstanceState.RUNNING
     lab.gce.forget(second.id)
     assert second.id not in compute.poll([second.id])

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from finsched import settings as all_settings
-from finsched.errors import NotAuthorized, NotConfigured, ProviderError
+from finsched.errors import NotAuthorized, ProviderError
 from finsched.model.market import InstanceType
 from finsched.provider import Provider
-from finsched.testing.conformance import ProviderConformance
-from finsched.testing.prices_conformance import PricesConformance
 from finsched.testing.web import Asked, Reply, Site, served
 from finsched_lambda import KEY_VARIABLE, provider
 from finsched_lambda.prices import REGIONS, SOLD_OUT, assemble, hardware, usd_per_hour
+from tests.providers.keyed_prices import KEY, KeyedProviderConformance, recorded
 
-TYPES: dict[str, Any] = json.loads(
-    (Path(__file__).with_name("answers") / "instance-types.json").read_text("utf-8")
-)
-KEY = "canary-key"
+TYPES: dict[str, Any] = recorded(__file__, "instance-types.json")
 A10 = InstanceType(provider="lambda", name="gpu_1x_a10", gpu="A10", gpu_count=1)
 
 
@@ -86,26 +80,6 @@ def test_a_wrong_key_and_a_wrong_answer_are_told(site: Site) -> None:
         live.regions()
 
 
-def test_without_a_key_it_is_not_configured(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    here = all_settings.load({"FINSCHED_STATE_DIR": str(tmp_path)})
-    monkeypatch.delenv(KEY_VARIABLE, raising=False)
-    with pytest.raises(NotConfigured, match=KEY_VARIABLE):
-        provider(here)
-    monkeypatch.setenv(KEY_VARIABLE, KEY)
-    assert provider(here).compute is None
-
-
-class TestLambda(ProviderConformance):
-    has_live_prices = False
-
-    @pytest.fixture
-    def provider(self, made: Provider) -> Provider:
-        return made
-
-
-class TestLambdaPrices(PricesConformance):
-    @pytest.fixture
-    def provider(self, made: Provider) -> Provider:
-        return made
+class TestLambda(KeyedProviderConformance):
+    key_variable = KEY_VARIABLE
+    entry_point = staticmethod(provider)

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from finsched import settings as all_settings
-from finsched.errors import NotConfigured, ProviderError
+from finsched.errors import ProviderError
 from finsched.model.market import CapacityType, InstanceType, Offer, Tier
 from finsched.provider import Provider
-from finsched.testing.conformance import ProviderConformance
-from finsched.testing.prices_conformance import PricesConformance
 from finsched.testing.web import Asked, Reply, Site, served
 from finsched_runpod import KEY_VARIABLE, provider
 from finsched_runpod.prices import assemble
+from tests.providers.keyed_prices import KEY, KeyedProviderConformance, recorded
 
-TYPES: dict[str, Any] = json.loads(
-    (Path(__file__).with_name("answers") / "gpu-types.json").read_text("utf-8")
-)
-KEY = "canary-key"
+TYPES: dict[str, Any] = recorded(__file__, "gpu-types.json")
 H200 = InstanceType(provider="runpod", name="h200", gpu="H200", gpu_count=1, gpu_memory_gib=141)
 
 
@@ -99,30 +92,6 @@ def test_an_answer_without_prices_is_a_problem(
         list(made.live_prices.ask(("*",), {}, past=None))
 
 
-def test_without_a_key_it_is_not_configured(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    here = all_settings.load({"FINSCHED_STATE_DIR": str(tmp_path)})
-    monkeypatch.delenv(KEY_VARIABLE, raising=False)
-    with pytest.raises(NotConfigured, match=KEY_VARIABLE):
-        provider(here)
-    monkeypatch.setenv(KEY_VARIABLE, KEY)
-    assert provider(here).compute is None
-
-
-class TestRunpod(ProviderConformance):
-    has_live_prices = False
-
-    @pytest.fixture
-    def provider(self, made: Provider) -> Provider:
-        return made
-
-
-class TestRunpodPrices(PricesConformance):
-    @pytest.fixture
-    def provider(self, made: Provider) -> Provider:
-        return made
-
-    @pytest.fixture
-    def offers(self, answers: Any) -> list[Offer]:
-        return [offer for told in answers for offer in told.offers]
+class TestRunpod(KeyedProviderConformance):
+    key_variable = KEY_VARIABLE
+    entry_point = staticmethod(provider)

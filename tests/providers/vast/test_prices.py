@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from finsched import settings as all_settings
-from finsched.errors import NotConfigured, ProviderError
+from finsched.errors import ProviderError
 from finsched.model.market import InstanceType, Tier
 from finsched.provider import PriceAnswer, Provider
-from finsched.testing.conformance import ProviderConformance
-from finsched.testing.prices_conformance import PricesConformance
 from finsched.testing.web import Asked, Reply, Site, served
 from finsched_vast import KEY_VARIABLE, provider
 from finsched_vast.prices import assemble, believable
+from tests.providers.keyed_prices import KEY, KeyedProviderConformance, recorded
 
-ASKS: dict[str, Any] = json.loads(
-    (Path(__file__).with_name("answers") / "asks.json").read_text("utf-8")
-)
-KEY = "canary-key"
+ASKS: dict[str, Any] = recorded(__file__, "asks.json")
 V100 = InstanceType(provider="vast", name="v100", gpu="V100", gpu_count=1, gpu_memory_gib=16)
 
 
@@ -82,26 +75,6 @@ def test_asks_of_another_form_are_a_problem(made: Provider, site: Site) -> None:
         list(made.live_prices.ask(("*",), {}, past=None))
 
 
-def test_without_a_key_it_is_not_configured(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    here = all_settings.load({"FINSCHED_STATE_DIR": str(tmp_path)})
-    monkeypatch.delenv(KEY_VARIABLE, raising=False)
-    with pytest.raises(NotConfigured, match=KEY_VARIABLE):
-        provider(here)
-    monkeypatch.setenv(KEY_VARIABLE, KEY)
-    assert provider(here).compute is None
-
-
-class TestVast(ProviderConformance):
-    has_live_prices = False
-
-    @pytest.fixture
-    def provider(self, made: Provider) -> Provider:
-        return made
-
-
-class TestVastPrices(PricesConformance):
-    @pytest.fixture
-    def provider(self, made: Provider) -> Provider:
-        return made
+class TestVast(KeyedProviderConformance):
+    key_variable = KEY_VARIABLE
+    entry_point = staticmethod(provider)

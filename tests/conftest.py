@@ -1,0 +1,27 @@
+"""What holds for every test: it reaches nothing but this machine, and what is long starts first."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_REACHES_OUT = {socket.AF_INET, socket.AF_INET6}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def only_this_machine() -> Iterator[None]:
+    """No test reaches another machine, whatever it does."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> Any:
+        if self.family in _REACHES_OUT and address[0] not in LOOPBACK:
+            raise AssertionError(f"a test tried to reach {address}")
+        return connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
