@@ -20,7 +20,7 @@ _MICRODOLLAR = Decimal("0.000001")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One attempt in the account."""
+    """One attempt in the account; `estimated` where nobody could say when its machine ended."""
 
     attempt: int
     placement: Placement
@@ -29,6 +29,7 @@ class Line:
     lost_seconds: float
     usd: Decimal
     detail: str
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,7 @@ def _line(run: Run, attempt: Attempt, now: datetime) -> Line:
         lost_seconds=lost_seconds(run, attempt),
         usd=attempt_usd(attempt, now),
         detail=attempt.detail,
+        estimated=attempt.estimated,
     )
 
 

@@ -155,7 +155,8 @@ class AttemptEnded:
     """Nothing of the attempt runs or bills any more.
 
     `ran_seconds` tells how long each machine of a gang was there, because they do not end together.
-    `refusal` is why there was none.
+    `refusal` is why there was none. `estimated` means that nobody could say when its machine ended,
+    and so what it has cost.
     """
 
     attempt: int
@@ -163,6 +164,7 @@ class AttemptEnded:
     detail: str = ""
     refusal: Refusal | None = None
     ran_seconds: tuple[float, ...] = ()
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -372,11 +374,22 @@ def _changed_by(record: Recorded) -> dict[str, Any]:
             return {"promoted_at": record.at}
         case Noticed():
             return {"notice_at": record.at}
-        case AttemptEnded(end=end, detail=detail, refusal=refusal, ran_seconds=ran):
-            over = {"state": AttemptState.ENDED, "ended_at": record.at, "transfer": None}
-            told = {"end": end, "detail": detail, "refusal": refusal, "ran_seconds": ran}
-            return {**over, **told}
+        case AttemptEnded():
+            return _over(record.event, record.at)
     return _changed_at_work(record)
+
+
+def _over(event: AttemptEnded, at: datetime) -> dict[str, Any]:
+    return {
+        "state": AttemptState.ENDED,
+        "ended_at": at,
+        "transfer": None,
+        "end": event.end,
+        "detail": event.detail,
+        "refusal": event.refusal,
+        "ran_seconds": event.ran_seconds,
+        "estimated": event.estimated,
+    }
 
 
 def _changed_at_work(record: Recorded) -> dict[str, Any]:

@@ -197,6 +197,7 @@ class Attempt:
     detail: str = ""
     refusal: Refusal | None = None  # where it was not launched
     ran_seconds: tuple[float, ...] = ()  # of each machine, where there were several
+    estimated: bool = False  # nobody could say when its machine ended
     restore: Restore | None = None
     progress: float | None = None
     progress_at: datetime | None = None

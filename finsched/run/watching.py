@@ -38,7 +38,7 @@ from finsched.run.journal import Journal
 
 LEAST_PROGRESS = 0.005
 _HINT = "the provider may take the machine back soon: saving now"
-VANISHED = "the provider knows nothing of the machine any more; its cost is an estimate"
+_VANISHED = "the provider knows nothing of the machine any more; its cost is an estimate"
 MOVED = "moved"  # the order to an attempt whose run goes on elsewhere
 IN_VAIN = "in_vain"  # the order to an attempt of which nothing is kept
 Document = Mapping[str, Any]
@@ -93,7 +93,7 @@ def give_up(journal: Journal, attempt: Attempt, at: datetime) -> None:
     """
     is_spot = attempt.placement.offer.capacity_type is CapacityType.SPOT
     end = AttemptEnd.INTERRUPTED if is_spot else AttemptEnd.NODE_FAILED
-    event = AttemptEnded(attempt=attempt.number, end=end, detail=VANISHED)
+    event = AttemptEnded(attempt=attempt.number, end=end, detail=_VANISHED, estimated=True)
     journal.record(event, max(at, _last_sign_of_life(journal, attempt)))
 
 

@@ -1,11 +1,15 @@
 from decimal import Decimal
+from io import StringIO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from finsched.accounting.account import account
+from finsched.cli.render.account import account_document, print_account
 from finsched.decide.spend import spent_usd
+from finsched.model.event import AttemptEnded
 from finsched.model.job import CheckpointSpec
 from finsched.model.market import BillingRule, EgressTier
 from finsched.model.run import AttemptEnd, Outcome
@@ -117,3 +121,17 @@ def test_a_run_that_got_no_machine_costs_nothing() -> None:
 def test_a_live_attempt_is_billed_up_to_now() -> None:
     story = Story().launched(spot(4.0), billing=BillingRule()).after(hours=1.5)
     assert account(story.run, story.now).compute_usd == Decimal(6)
+
+
+def test_what_nobody_could_date_is_told_as_an_estimate() -> None:
+    story = Story().launched(spot(4.0)).after(hours=1)
+    story.tell(AttemptEnded(attempt=1, end=AttemptEnd.INTERRUPTED, estimated=True))
+    story.launched(spot(6.0)).after(hours=1).ended(AttemptEnd.FINISHED).finished()
+    told = account(story.run, story.now)
+    assert [line.estimated for line in told.lines] == [True, False]
+    page = StringIO()
+    print_account(told, Console(file=page, width=80))
+    printed = page.getvalue()
+    assert "estimated" in printed.partition("compute")[0]
+    assert "metered but for $4.00 of machines that vanished" in printed
+    assert [line["estimated"] for line in account_document(told)["attempts"]] == [True, False]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -110,6 +110,7 @@ def _digits(account: Account) -> int:
 def _cells(line: Line, digits: int) -> tuple[str, ...]:
     offer = line.placement.offer
     end = str(line.end).replace("_", " ") if line.end else "running"
+    end += ", estimated" if line.estimated else ""
     return (
         str(line.attempt),
         words.place_and_machine(offer),
@@ -130,12 +131,17 @@ def _parts(account: Account) -> Table:
     def amount(usd: Decimal) -> str:
         return f"${usd:,.{_digits(account)}f}"
 
-    lost = amount(account.lost_usd)
-    rows.add_row("compute", amount(account.compute_usd), f"metered; {lost} of it lost work")
+    rows.add_row("compute", amount(account.compute_usd), _metered(account, amount))
     rows.add_row("transfer", amount(account.transfer_usd), "estimated from the declared sizes")
     rows.add_row("storage", amount(account.storage_usd), "of checkpoints, estimated")
     rows.add_row("total", amount(account.total_usd), "", style="bold")
     return rows
+
+
+def _metered(account: Account, amount: Callable[[Decimal], str]) -> str:
+    unsure = sum((line.usd for line in account.lines if line.estimated), Decimal(0))
+    but = f" but for {amount(unsure)} of machines that vanished" if unsure else ""
+    return f"metered{but}; {amount(account.lost_usd)} of it lost work"
 
 
 def _comparison(account: Account, on_demand: Placement, on_demand_usd: Decimal) -> Text:
@@ -231,6 +237,7 @@ def _line_document(line: Line) -> dict[str, Any]:
         "usd": _cents(line.usd),
         "end": line.end,
         "detail": line.detail,
+        "estimated": line.estimated,
     }
 
 

@@ -13,7 +13,6 @@ from finsched.decide.spend import attempt_usd, compute_usd
 from finsched.model.run import Attempt, Outcome, Run
 from finsched.node.ending import End
 from finsched.provider import EndReason
-from finsched.run.watching import VANISHED
 from finsched.testing.chaos.truth import LogEntry, LogTruth
 from finsched_sim.machine import Machine
 from finsched_sim.node import SimNode
@@ -115,7 +114,7 @@ def the_bill(run: Run, machines: Iterable[Machine], now_s: float) -> str | None:
 
 def is_estimate(attempt: Attempt) -> bool:
     """Whether nobody could say when the attempt's machine ended."""
-    return attempt.detail == VANISHED
+    return attempt.estimated
 
 
 def not_blamed(run: Run, *, fails: bool) -> str | None:
