@@ -50,7 +50,7 @@ class Bench:
         self.parts = Parts(store, attempt, keep=keep)
         commits = (self.restored.commit, *self.restored.older)
         self.parts.trust(reversed([commit for commit in commits if commit]))
-        tools = CommitTools(
+        self.tools = CommitTools(
             writer=writer,
             parts=self.parts,
             progress=self.progress,
@@ -58,7 +58,7 @@ class Bench:
             pace=pace or Pace(Cadence.read(1.0), age_seconds=0.0),
             marker=folder / f"committed-{attempt}",
         )
-        self.committer = Committer(self.directory, folder / f"staging-{attempt}", tools)
+        self.committer = Committer(self.directory, folder / f"staging-{attempt}", self.tools)
         self.committer.start()
 
     def save(self, name: str, content: bytes) -> None:
