@@ -145,7 +145,7 @@ class Machine:
         ledger = Ledger(self.state_dir / "ledger.sqlite")
         return ledger.run(ledger.resolve(None))
 
-    def wait_for(self, what: Callable[[Run], object], seconds: float = 30) -> Run:
+    def wait_for(self, what: Callable[[Run], object], seconds: float = 90) -> Run:
         """Wait until the newest run satisfies a condition."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:

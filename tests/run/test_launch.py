@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -53,25 +54,27 @@ def test_ctrl_c_saves_stops_and_says_how_to_go_on(
     process = machine.start("launch", machine.job(STEPS="400"))
     machine.wait_for(lambda run: run.live_attempt and run.live_attempt.progress)
     interrupt(process)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=90)
     assert process.returncode == 130, err
     assert "finsched resume count-" in out
     assert machine.run().outcome is Outcome.STOPPED
     assert machine.run().last_checkpoint
 
 
-def test_a_stopped_run_resumes_behind_its_last_commit(machine: Machine) -> None:
-    process = machine.start("launch", machine.job(STEPS="60"))
+def test_a_stopped_run_resumes_behind_its_last_commit(machine: Machine, tmp_path: Path) -> None:
+    go_ahead = tmp_path / "go-ahead"
+    process = machine.start("launch", machine.job(STEPS="600", GO_AHEAD=str(go_ahead)))
     machine.wait_for(lambda run: run.live_attempt and run.live_attempt.progress)
     machine.finsched("stop")
-    process.communicate(timeout=30)
+    process.communicate(timeout=90)
+    go_ahead.touch()
     machine.finsched("resume")
     run = machine.run()
     assert run.outcome is Outcome.FINISHED
     restore = run.attempts[-1].restore
     assert restore is not None
     assert restore.sequence is not None
-    assert "counted 60" in machine.finsched("logs")
+    assert "counted 600" in machine.finsched("logs")
 
 
 def test_the_budget_ends_the_run_with_its_checkpoint_and_exit_7(machine: Machine) -> None:
@@ -86,11 +89,11 @@ def test_the_budget_ends_the_run_with_its_checkpoint_and_exit_7(machine: Machine
 
 def test_the_deadline_ends_the_run_with_its_checkpoint_and_exit_7(machine: Machine) -> None:
     job = machine.job(STEPS="10000", more="deadline: 8s")
-    began = time.monotonic()
     machine.finsched("launch", job, code=7)
-    assert time.monotonic() - began < 15
     run = machine.run()
     assert run.outcome is Outcome.DEADLINE
+    assert run.ended_at
+    assert run.ended_at - run.submitted_at < timedelta(seconds=15)
     assert run.last_checkpoint
 
 
@@ -114,12 +117,14 @@ def test_a_killed_launcher_is_resumed_and_the_job_never_ran_twice(
     assert_one_at_a_time(witness)
 
 
-def test_a_second_supervisor_is_refused(machine: Machine) -> None:
-    process = machine.start("launch", machine.job(STEPS="60"))
+def test_a_second_supervisor_is_refused(machine: Machine, tmp_path: Path) -> None:
+    go_ahead = tmp_path / "go-ahead"
+    process = machine.start("launch", machine.job(STEPS="600", GO_AHEAD=str(go_ahead)))
     machine.wait_for(lambda run: run.live_attempt)
     machine.finsched("resume", code=1)
     assert "already supervised" in machine.errors
-    process.communicate(timeout=30)
+    go_ahead.touch()
+    process.communicate(timeout=90)
     assert process.returncode == 0
 
 
@@ -140,10 +145,10 @@ def test_without_its_supervisor_a_node_ends_itself_when_the_lease_does(machine: 
     process = machine.start("launch", machine.job(STEPS="2000"))
     machine.wait_for(lambda run: run.live_attempt and run.live_attempt.progress)
     kill(process)
-    until = time.monotonic() + 25
-    while machine.processes() and time.monotonic() < until:
+    until = time.monotonic() + 60
+    while machine.processes():
+        assert time.monotonic() < until, "it lives longer than its lease"
         time.sleep(0.2)
-    assert not machine.processes()
     machine.job(STEPS="2000")
     resumed = machine.start("resume")
     run = machine.wait_for(lambda run: len(run.attempts) > 1 and run.attempts[1].restore)
@@ -151,7 +156,7 @@ def test_without_its_supervisor_a_node_ends_itself_when_the_lease_does(machine: 
     assert run.attempts[1].restore
     assert run.attempts[1].restore.sequence is not None
     resumed.send_signal(signal.SIGINT)
-    resumed.communicate(timeout=30)
+    resumed.communicate(timeout=90)
 
 
 def test_a_secret_reaches_the_job_and_nothing_else(machine: Machine, tmp_path: Path) -> None:

@@ -252,10 +252,12 @@ def test_an_unknown_provider_is_refused(scene: Scene) -> None:
     assert "nimbus" in scene.machine.errors
 
 
-def test_a_live_run_is_kept_and_finishes(machine: Machine) -> None:
-    process = machine.start("launch", machine.job(STEPS="80"))
+def test_a_live_run_is_kept_and_finishes(machine: Machine, tmp_path: Path) -> None:
+    go_ahead = tmp_path / "go-ahead"
+    process = machine.start("launch", machine.job(STEPS="600", GO_AHEAD=str(go_ahead)))
     machine.wait_for(lambda run: run.live_attempt and run.live_attempt.progress)
     assert set(fates(machine.document("sweep", "--apply")).values()) == {"kept"}
+    go_ahead.touch()
     process.communicate(timeout=60)
     assert machine.run().outcome is Outcome.FINISHED
     assert len(machine.run().attempts) == 1
@@ -263,9 +265,10 @@ def test_a_live_run_is_kept_and_finishes(machine: Machine) -> None:
 
 
 def test_a_run_whose_launcher_was_killed_is_kept_ended_by_name_and_resumes(
-    machine: Machine,
+    machine: Machine, tmp_path: Path
 ) -> None:
-    process = machine.start("launch", machine.job(STEPS="120"))
+    go_ahead = tmp_path / "go-ahead"
+    process = machine.start("launch", machine.job(STEPS="600", GO_AHEAD=str(go_ahead)))
     machine.wait_for(lambda run: run.live_attempt and run.live_attempt.progress)
     kill(process)
     assert "finsched resume" in machine.finsched("sweep", "--apply")
@@ -273,6 +276,7 @@ def test_a_run_whose_launcher_was_killed_is_kept_ended_by_name_and_resumes(
     machine.finsched("sweep", "--run", machine.run().id, "--apply")
     assert not machine.processes()
     assert not machine.run().live_attempts
+    go_ahead.touch()
     machine.finsched("resume")
     run = machine.run()
     assert run.outcome is Outcome.FINISHED
