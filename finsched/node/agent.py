@@ -32,6 +32,8 @@ from finsched.node.progress import Progress
 from finsched.node.removal import remove_tree
 from finsched.node.reports import Reports
 from finsched.node.restore import Restored, restore
+from finsched.node.room import NoRoom
+from finsched.node.stillness import told_of_stillness
 from finsched.node.store import Store, StoreError, with_retries
 from finsched.node.workspace import Workspace, make_empty, unpack
 
@@ -182,11 +184,11 @@ class Agent:
         keep = self._config.checkpoint.keep
         return restore(self._fetcher, entries, into, keep=keep, tell=self._reports.restoring)
 
-    def _stand_by(self) -> Ended | None:
-        """Get ready beside the working attempt, and wait; None once the order to go has come."""
     def _after_standing_by(self) -> Restored | Ended:
         return self._stand_by() or _unless_ended(self._while_watching(self._take_over))
 
+    def _stand_by(self) -> Ended | None:
+        """Get ready beside the working attempt, and wait; None once the order to go has come."""
         began_at = time.monotonic()
         cause = self._while_watching(self._stage)
         if cause is None:
@@ -244,7 +246,8 @@ class Agent:
         self._around.workspace.started.touch()
         self._reports.started(restored, self._fetcher.downloaded_bytes)
         keeper = self._keeper(restored)
-        exit_code, cause = self._supervise(job, keeper)
+        with told_of_stillness(lambda: self._progress.latest, self._reports.stalled):
+            exit_code, cause = self._supervise(job, keeper)
         self._reports.progress(last=True)
         if not isinstance(keeper, Committer) and not self._peers.leads:
             self._output.flush(timeout_seconds=_PUMP_SECONDS)  # the leader's last word ends us
@@ -380,15 +383,15 @@ class Agent:
         return (self._progress.latest or 0.0) >= 1.0
 
 
-def _job_failed(exit_code: int) -> Ended:
-    detail = f"the command exited with {exit_code}"
-    return Ended(end=End.JOB_FAILED, exit_code=exit_code, detail=detail)
 def _unless_ended(restored: Restored | Cause) -> Restored | Ended:
     if isinstance(restored, Cause):
         return Ended(end=restored.end, detail=restored.detail)
     return restored
 
 
+def _job_failed(exit_code: int) -> Ended:
+    detail = f"the command exited with {exit_code}"
+    return Ended(end=End.JOB_FAILED, exit_code=exit_code, detail=detail)
 
 
 def _pace(around: Surroundings) -> Pace | None:

@@ -76,7 +76,14 @@ class Reports:
     def warning(self, text: str) -> None:
         """Something went wrong that does not end the attempt."""
         where = f"node {self._rank}: " if self._rank else ""
-        self._mailbox.post("warning", text=f"{where}{text}")
+        self._mailbox.post("warning", text=f"{where}{text}", node=self._rank)
+
+    def stalled(self, seconds: float) -> None:
+        """The job stands still."""
+        where = f"node {self._rank}: " if self._rank else ""
+        signs = "no progress, no work of a GPU, hardly any of the processor"
+        text = f"{where}the job stands still: {signs} for {seconds / 60:.0f} min"
+        self._mailbox.post("stalled", text=text, node=self._rank)
 
     def uploading(self, sent_bytes: int, total_bytes: int, seconds: float) -> None:
         """A checkpoint is on its way to the store."""
@@ -98,6 +105,7 @@ class Reports:
             size_bytes=commit.size_bytes,
             progress=commit.progress,
             upload_seconds=round(upload_seconds, 3),
+            sent_bytes=sent_bytes,
             files=len(commit.files),
         )
 
@@ -105,7 +113,6 @@ class Reports:
         """The attempt is over."""
         self._lead(
             "ended",
-            sent_bytes=sent_bytes,
             end=str(end),
             exit_code=exit_code,
             detail=detail,
