@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from .asking import Asker
 from .together import KEYS, SLOW_SECONDS, Together, together
 
 JOB = """
@@ -22,7 +21,6 @@ name: fine-tune
 resources: {gpu: [H100:8, H100:1]}
 run: python train.py
 """
-Finsched = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -37,37 +35,11 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def finsched(clouds: Together, tmp_path: Path, shared_cache: Path) -> Finsched:
+def finsched(clouds: Together, tmp_path: Path, shared_cache: Path) -> Asker:
     """A user who has keys for all of them."""
     (tmp_path / "config.toml").write_text(clouds.settings())
     (tmp_path / "job.yaml").write_text(JOB)
-    own = {
-        "FINSCHED_CONFIG": str(tmp_path / "config.toml"),
-        "FINSCHED_STATE_DIR": str(tmp_path / "state"),
-        "FINSCHED_CACHE_DIR": str(shared_cache),
-        "HOME": str(tmp_path),
-        **KEYS,
-    }
-
-    def run(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "finsched", *words],
-            cwd=tmp_path,
-            env={**os.environ, **own},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert done.returncode == code, (done.stdout, done.stderr)
-        return done
-
-    return run
-
-
-def refresh(finsched: Finsched, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Ask for prices with more patience than a busy computer needs."""
-    return finsched("catalog", "refresh", *words, "--timeout", "60", code=code)
+    return Asker(tmp_path, shared_cache, **KEYS)
 
 
 def refreshed(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any]]:
@@ -77,7 +49,7 @@ def refreshed(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any
     return {each["provider"]: each for each in document["providers"]}
 
 
-def quoted(finsched: Finsched, *words: str) -> list[dict[str, Any]]:
+def quoted(finsched: Asker, *words: str) -> list[dict[str, Any]]:
     document = json.loads(finsched("quote", "job.yaml", "--json", *words).stdout)
     return list(document["quotes"])
 
@@ -88,7 +60,7 @@ def is_live(quote: dict[str, Any]) -> bool:
 
 @pytest.mark.slow
 def test_one_dead_one_slow_and_one_liar_cost_nobody_else_anything(
-    finsched: Finsched, clouds: Together
+    finsched: Asker, clouds: Together
 ) -> None:
     finsched("gpus")  # compiles the catalog, once for an installation
     clouds.die("lambda")
@@ -111,11 +83,11 @@ def test_one_dead_one_slow_and_one_liar_cost_nobody_else_anything(
 
 
 @pytest.mark.slow
-def test_nothing_absurd_is_quoted_and_what_came_is(finsched: Finsched, clouds: Together) -> None:
+def test_nothing_absurd_is_quoted_and_what_came_is(finsched: Asker, clouds: Together) -> None:
     clouds.die("lambda")
     clouds.lie()
     before = {quote["provider"]: quote for quote in reversed(quoted(finsched))}
-    refresh(finsched)
+    finsched.refresh()
     after = quoted(finsched)
     assert {quote["provider"] for quote in after if is_live(quote)} == {"azure", "vast"}
     assert min(quote["price_usd_per_hour"] for quote in after) > 0.5
@@ -130,9 +102,9 @@ def test_nothing_absurd_is_quoted_and_what_came_is(finsched: Finsched, clouds: T
 
 @pytest.mark.slow
 def test_machines_of_eight_gpus_are_quoted_and_marked_as_not_launchable(
-    finsched: Finsched,
+    finsched: Asker,
 ) -> None:
-    refresh(finsched)
+    finsched.refresh()
     found = {
         quote["provider"]: quote
         for quote in reversed(quoted(finsched))
@@ -150,25 +122,23 @@ def test_machines_of_eight_gpus_are_quoted_and_marked_as_not_launchable(
 
 
 @pytest.mark.slow
-def test_a_person_may_believe_a_price_that_looks_absurd(
-    finsched: Finsched, clouds: Together
-) -> None:
+def test_a_person_may_believe_a_price_that_looks_absurd(finsched: Asker, clouds: Together) -> None:
     clouds.lie()
-    told = refreshed(refresh(finsched, "--accept", "runpod/*/h100-sxm", "--json"))
+    told = refreshed(finsched.refresh("--accept", "runpod/*/h100-sxm", "--json"))
     assert told["runpod"]["accepted"] == 4  # secure and community, on demand and spot
     aside = {each["instance_type"] for each in told["runpod"]["quarantined"]}
     assert "h100-sxm" not in aside
     assert "8x-h100-sxm" in aside
-    again = refreshed(refresh(finsched, "runpod", "--json"))
+    again = refreshed(finsched.refresh("runpod", "--json"))
     assert again["runpod"]["accepted"] == 4  # it is the last price now
     assert quoted(finsched, "--clouds", "runpod")[0]["price_usd_per_hour"] < 0.05
-    wrong = refresh(finsched, "runpod", "--accept", "azure/eastus", code=2)
+    wrong = finsched.refresh("runpod", "--accept", "azure/eastus", code=2)
     assert "is no pool of runpod" in wrong.stderr
 
 
 @pytest.mark.slow
-def test_only_those_who_have_a_region_are_asked_for_it(finsched: Finsched) -> None:
-    told = refreshed(refresh(finsched, "--region", "us-west-1", "--json"))
+def test_only_those_who_have_a_region_are_asked_for_it(finsched: Asker) -> None:
+    told = refreshed(finsched.refresh("--region", "us-west-1", "--json"))
     assert told.keys() == {"lambda"}
-    wrong = refresh(finsched, "--region", "us-wst-1", code=2)
+    wrong = finsched.refresh("--region", "us-wst-1", code=2)
     assert "did you mean us-west-1?" in wrong.stderr

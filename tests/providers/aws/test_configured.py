@@ -81,17 +81,6 @@ def test_the_provider_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_
     assert "aws configure" in str(caught.value.fix)
 
 
-WITHOUT = """
-import sys
-sys.path += sys.argv[1:]
-import finsched_aws
-from finsched.errors import NotConfigured
-try:
-    finsched_aws.provider(None)
-except NotConfigured as problem:
-    print(problem.message, "|", problem.fix)
-"""
-
 WITH = """
 import sys
 import finsched_aws
@@ -101,13 +90,6 @@ parts = [provider.compute, provider.notices, provider.inventory]
 print(provider.name, all(parts), list(provider.prices.offers()), provider.prices.terms().notice)
 print([name for name in ("boto3", "botocore", "tenacity") if name in sys.modules])
 """
-
-
-def test_without_boto3_it_says_how_to_get_it() -> None:
-    root = Path(finsched_aws.__file__).parents[2]
-    command = [sys.executable, "-S", "-c", WITHOUT, str(root), str(root / "providers")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stdout == "aws needs boto3 | pip install 'finsched[aws]'\n", done.stderr
 
 
 def test_a_configured_provider_has_its_parts_and_has_not_loaded_the_sdk() -> None:

@@ -19,12 +19,6 @@ NO_CAPACITY = "instance-terminated-no-capacity"
 
 
 @pytest.fixture
-def compute(provider: Provider) -> Compute:
-    assert provider.compute
-    return provider.compute
-
-
-@pytest.fixture
 def notices(provider: Provider) -> Notices:
     assert provider.notices
     return provider.notices

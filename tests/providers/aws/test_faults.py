@@ -18,7 +18,7 @@ from finsched.errors import (
     ProviderProblem,
     Throttled,
 )
-from finsched.provider import Compute, InstanceState, Provider
+from finsched.provider import Compute, InstanceState
 from finsched_aws.pace import Patience
 
 from .conftest import PATIENCE, Lab, launch_request, offer
@@ -28,12 +28,6 @@ pytestmark = pytest.mark.slow
 HASTY = Patience(
     connect_seconds=5, read_seconds=0.8, tries=4, retry_seconds=0.02, settle_seconds=0.05
 )
-
-
-@pytest.fixture
-def compute(provider: Provider) -> Compute:
-    assert provider.compute
-    return provider.compute
 
 
 def hasty(lab: Lab) -> Compute:

@@ -17,12 +17,6 @@ pytestmark = pytest.mark.slow
 INSTALLATION = "finsched-test"
 
 
-@pytest.fixture
-def inventory(provider: Provider) -> Inventory:
-    assert provider.inventory
-    return provider.inventory
-
-
 def kinds(owned: list[OwnedResource]) -> list[str]:
     return [resource.kind for resource in owned]
 

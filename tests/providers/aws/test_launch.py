@@ -9,7 +9,7 @@ import pytest
 
 from finsched.errors import InvalidRequest, NoCapacity, NoQuota, NotConfigured, ProviderProblem
 from finsched.model.market import CapacityType
-from finsched.provider import Compute, InstanceState, Provider
+from finsched.provider import Compute, InstanceState
 from finsched_aws.assembly import assemble
 from finsched_aws.settings import DLAMI, AwsSettings
 
@@ -27,12 +27,6 @@ OURS = {
     "Name": "finsched r1",
     "project": "chatbot",
 }
-
-
-@pytest.fixture
-def compute(provider: Provider) -> Compute:
-    assert provider.compute
-    return provider.compute
 
 
 def tags(described: dict[str, Any]) -> dict[str, str]:

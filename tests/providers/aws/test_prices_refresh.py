@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import time
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+
+from tests.providers.asking import Asker
 
 from . import replay
 from .prices_lab import Prices
@@ -38,7 +37,6 @@ except SystemExit as end:
     assert not end.code, end.code
 print(sorted({"boto3", "botocore", "numpy"} & set(sys.modules)), file=sys.stderr)
 """
-Finsched = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
@@ -48,40 +46,13 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def finsched(prices: Prices, tmp_path: Path, shared_cache: Path) -> Finsched:
+def finsched(prices: Prices, tmp_path: Path, shared_cache: Path) -> Asker:
     """A user whose only cloud is the replay."""
-    config = tmp_path / "config.toml"
     own_table = f'[aws]\nspot_advisor_url = "{prices.advisor_url}"\n'
-    config.write_text(f'providers = ["aws", "local"]\n{own_table}')
-    prices.steer(regions=REGIONS)
-    own = {
-        "FINSCHED_CONFIG": str(config),
-        "FINSCHED_STATE_DIR": str(tmp_path / "state"),
-        "FINSCHED_CACHE_DIR": str(shared_cache),
-        "HOME": str(tmp_path),
-    }
+    (tmp_path / "config.toml").write_text(f'providers = ["aws", "local"]\n{own_table}')
     (tmp_path / "job.yaml").write_text(JOB)
-
-    def run(*words: str, code: int = 0, script: str = "") -> subprocess.CompletedProcess[str]:
-        program = ["-c", script] if script else ["-m", "finsched"]
-        done = subprocess.run(
-            [sys.executable, *program, *words],
-            cwd=tmp_path,
-            env={**os.environ, **own},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert done.returncode == code, (done.stdout, done.stderr)
-        return done
-
-    return run
-
-
-def refresh(finsched: Finsched, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Ask for prices with more patience than a busy computer needs."""
-    return finsched("catalog", "refresh", *words, "--timeout", "60", code=code)
+    prices.steer(regions=REGIONS)
+    return Asker(tmp_path, shared_cache)
 
 
 def document(done: subprocess.CompletedProcess[str], schema: str = "") -> dict[str, Any]:
@@ -97,15 +68,15 @@ def aws_of(done: subprocess.CompletedProcess[str], schema: str) -> dict[str, Any
     return dict(found)
 
 
-def quoted(finsched: Finsched, kind: str = "spot") -> list[dict[str, Any]]:
+def quoted(finsched: Asker, kind: str = "spot") -> list[dict[str, Any]]:
     found = document(finsched("quote", "job.yaml", "--json"), "quote")
     return [each for each in found["quotes"] if each["capacity_type"] == kind]
 
 
 @pytest.mark.slow
-def test_a_quote_after_a_refresh_uses_the_new_prices_and_says_so(finsched: Finsched) -> None:
+def test_a_quote_after_a_refresh_uses_the_new_prices_and_says_so(finsched: Asker) -> None:
     before = {each["price_usd_per_hour"] for each in quoted(finsched)}
-    refresh(finsched, "aws")
+    finsched.refresh("aws")
     after = quoted(finsched)
     expected = {round(0.4 * (1 + zone / 100) * 21.957642, 4) for zone in range(1, 5)}
     assert before.isdisjoint(each["price_usd_per_hour"] for each in after)
@@ -117,9 +88,9 @@ def test_a_quote_after_a_refresh_uses_the_new_prices_and_says_so(finsched: Finsc
 
 @pytest.mark.slow
 def test_a_new_machine_is_found_by_its_gpu_and_that_gpus_memory(
-    finsched: Finsched, tmp_path: Path
+    finsched: Asker, tmp_path: Path
 ) -> None:
-    refresh(finsched)
+    finsched.refresh()
     assert replay.NEW_MACHINE not in {
         each["instance_type"] for each in quoted(finsched, "on_demand")
     }
@@ -128,18 +99,18 @@ def test_a_new_machine_is_found_by_its_gpu_and_that_gpus_memory(
 
 
 @pytest.mark.slow
-def test_a_quote_with_live_prices_loads_no_sdk(finsched: Finsched) -> None:
-    refresh(finsched)
+def test_a_quote_with_live_prices_loads_no_sdk(finsched: Asker) -> None:
+    finsched.refresh()
     done = finsched("quote", "job.yaml", "--json", script=HEAVY)
     assert done.stderr.splitlines()[-1] == "[]"
 
 
 @pytest.mark.slow
-def test_a_dead_region_is_told_and_keeps_its_prices(finsched: Finsched, prices: Prices) -> None:
-    refresh(finsched)
+def test_a_dead_region_is_told_and_keeps_its_prices(finsched: Asker, prices: Prices) -> None:
+    finsched.refresh()
     live = {each["price_usd_per_hour"] for each in quoted(finsched)}
     prices.steer(regions=REGIONS, dead=["us-west-2", "advisor"], factor=1.5)
-    done = refresh(finsched, "--json")
+    done = finsched.refresh("--json")
     answer = aws_of(done, "catalog-refresh")
     assert (answer["regions"], answer["answered"]) == (3, 2)
     assert [each["region"] for each in answer["problems"]] == ["us-west-2", ""]
@@ -151,21 +122,19 @@ def test_a_dead_region_is_told_and_keeps_its_prices(finsched: Finsched, prices: 
 
 
 @pytest.mark.slow
-def test_nothing_at_all_ends_with_5_and_keeps_everything(
-    finsched: Finsched, prices: Prices
-) -> None:
-    refresh(finsched)
+def test_nothing_at_all_ends_with_5_and_keeps_everything(finsched: Asker, prices: Prices) -> None:
+    finsched.refresh()
     live = quoted(finsched)
     prices.steer(regions=REGIONS, dead=[*REGIONS, "advisor"])
-    done = refresh(finsched, code=5)
+    done = finsched.refresh(code=5)
     assert "aws: 0 prices" in done.stdout
     assert "health.aws.amazon.com" in done.stdout  # what to do about it
     assert quoted(finsched) == live
 
 
 @pytest.mark.slow
-def test_the_absurd_is_kept_aside_and_shown(finsched: Finsched, prices: Prices) -> None:
-    refresh(finsched)
+def test_the_absurd_is_kept_aside_and_shown(finsched: Asker, prices: Prices) -> None:
+    finsched.refresh()
     prices.steer(
         regions=REGIONS,
         prices={
@@ -175,7 +144,7 @@ def test_the_absurd_is_kept_aside_and_shown(finsched: Finsched, prices: Prices) 
             "us-west-2/usw2-az4/p4d.24xlarge": 9.0,
         },
     )
-    done = refresh(finsched, "--json")
+    done = finsched.refresh("--json")
     aside = {
         each["zone"]: each["reason"] for each in aws_of(done, "catalog-refresh")["quarantined"]
     }
@@ -192,14 +161,14 @@ def test_the_absurd_is_kept_aside_and_shown(finsched: Finsched, prices: Prices) 
 
 @pytest.mark.slow
 def test_history_shows_what_refreshes_saw_and_what_the_provider_told(
-    finsched: Finsched, prices: Prices
+    finsched: Asker, prices: Prices
 ) -> None:
-    refresh(finsched)
+    finsched.refresh()
     pool = "aws/usw2-az1/p4d.24xlarge"
     [seen] = live_series(finsched, pool)
     assert (seen["zone"], len(seen["spans"]), seen["daily"]) == ("usw2-az1", 1, False)
     prices.steer(regions=REGIONS, past={"240": 0.5, "480": 0.25})
-    refresh(finsched, "--history", "--region", "us-west-2")
+    finsched.refresh("--history", "--region", "us-west-2")
     [told] = live_series(finsched, pool)
     shares = [
         span["usd_per_gpu_hour"] / told["spans"][-1]["usd_per_gpu_hour"] for span in told["spans"]
@@ -211,7 +180,7 @@ def test_history_shows_what_refreshes_saw_and_what_the_provider_told(
     assert "usw2-az1" in finsched("history", pool).stdout
 
 
-def live_series(finsched: Finsched, pool: str) -> list[dict[str, Any]]:
+def live_series(finsched: Asker, pool: str) -> list[dict[str, Any]]:
     found = document(finsched("history", pool, "--json"), "history")
     return [
         each
@@ -230,14 +199,14 @@ def live_series(finsched: Finsched, pool: str) -> list[dict[str, Any]]:
     ],
 )
 def test_what_nobody_can_ask_is_said(
-    finsched: Finsched, words: list[str], code: int, said: str
+    finsched: Asker, words: list[str], code: int, said: str
 ) -> None:
     assert said in finsched("catalog", "refresh", *words, code=code).stderr
 
 
 @pytest.mark.slow
 def test_a_cloud_that_hangs_is_left_behind_and_so_is_its_sdk(
-    finsched: Finsched, prices: Prices
+    finsched: Asker, prices: Prices
 ) -> None:
     finsched("catalog", "status")  # compiles the catalog
     prices.steer(regions=REGIONS, latency_seconds=HANGS_SECONDS)

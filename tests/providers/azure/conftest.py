@@ -163,10 +163,5 @@ def provider(lab: Lab) -> Provider:
 
 
 @pytest.fixture
-def compute(lab: Lab) -> Compute:
-    return lab.compute()
-
-
-@pytest.fixture
 def make_request() -> Callable[[str], LaunchRequest]:
     return launch_request

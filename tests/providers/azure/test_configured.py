@@ -81,17 +81,6 @@ def test_the_provider_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_
     assert "azure.subscription" in str(caught.value.fix)
 
 
-WITHOUT = """
-import sys
-sys.path += sys.argv[1:]
-import finsched_azure
-from finsched.errors import NotConfigured
-try:
-    finsched_azure.provider(None)
-except NotConfigured as problem:
-    print(problem.message, "|", problem.fix)
-"""
-
 WITH = """
 import sys
 import finsched_azure
@@ -101,14 +90,6 @@ parts = [provider.compute, provider.inventory, provider.capacity, provider.check
 print(provider.name, all(parts), provider.notices, list(provider.prices.offers()))
 print([name for name in ("azure.core", "azure.mgmt.compute", "tenacity") if name in sys.modules])
 """
-
-
-def test_without_the_sdk_it_says_how_to_get_it() -> None:
-    root = Path(finsched_azure.__file__).parents[2]
-    command = [sys.executable, "-S", "-c", WITHOUT, str(root), str(root / "providers")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    expected = "azure needs azure-identity | pip install 'finsched[azure]'\n"
-    assert done.stdout == expected, done.stderr
 
 
 def test_a_configured_provider_has_its_parts_and_has_not_loaded_the_sdk() -> None:

@@ -27,13 +27,6 @@ ORDER = [
 ]
 
 
-@pytest.fixture
-def inventory(lab: Lab) -> Inventory:
-    inventory = lab.provider().inventory
-    assert inventory
-    return inventory
-
-
 def leave_behind(lab: Lab, token: str = "r1-1", **changes: Any) -> str:
     """Leave a whole attempt at Azure whose machine took nothing with it; return its group."""
     request = launch_request(token, **changes)

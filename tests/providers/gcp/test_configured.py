@@ -58,17 +58,6 @@ def test_the_provider_says_what_is_missing(
     assert fix in str(caught.value.fix)
 
 
-WITHOUT = """
-import sys
-sys.path += sys.argv[1:]
-import finsched_gcp
-from finsched.errors import NotConfigured
-try:
-    finsched_gcp.provider(None)
-except NotConfigured as problem:
-    print(problem.message, "|", problem.fix)
-"""
-
 WITH = """
 import os, sys
 os.environ |= {"GOOGLE_APPLICATION_CREDENTIALS": "/key.json", "GOOGLE_CLOUD_PROJECT": "acme"}
@@ -80,14 +69,6 @@ print(provider.name, all(parts), list(provider.prices.offers()), provider.prices
 heavy = {"google", "requests", "grpc", "tenacity", "obstore"}
 print([name for name in sys.modules if name.split(".")[0] in heavy])
 """
-
-
-def test_without_the_library_it_says_how_to_get_it() -> None:
-    root = Path(finsched_gcp.__file__).parents[2]
-    command = [sys.executable, "-S", "-c", WITHOUT, str(root), str(root / "providers")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    expected = "gcp needs google-cloud-compute | pip install 'finsched[gcp]'\n"
-    assert done.stdout == expected, done.stderr
 
 
 def test_a_configured_provider_has_its_parts_and_has_not_loaded_the_sdk() -> None:

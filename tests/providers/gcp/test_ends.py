@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from finsched.model.market import CapacityType
-from finsched.provider import Compute, EndReason, InstanceState, Provider
+from finsched.provider import Compute, EndReason, InstanceState
 from finsched_gcp.names import Located
 from finsched_gcp.operations import ENDS, History, histories
 from finsched_gcp.status import STATES, reason_of, status_of_vanished
@@ -20,12 +20,6 @@ from .gce import NODE_ACCOUNT, USER
 slow = pytest.mark.slow
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 WHICH = Located("us-central1-a", "vm")
-
-
-@pytest.fixture
-def compute(provider: Provider) -> Compute:
-    assert provider.compute
-    return provider.compute
 
 
 @slow

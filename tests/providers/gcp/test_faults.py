@@ -18,19 +18,13 @@ from finsched.errors import (
     ProviderProblem,
     Throttled,
 )
-from finsched.provider import Compute, InstanceState, Provider
+from finsched.provider import Compute, InstanceState
 
 from .conftest import PATIENCE, Lab, launch_request, offer, write_credentials
 
 pytestmark = pytest.mark.slow
 
 HASTY = replace(PATIENCE, read_seconds=1.0)
-
-
-@pytest.fixture
-def compute(provider: Provider) -> Compute:
-    assert provider.compute
-    return provider.compute
 
 
 def hasty(lab: Lab) -> Compute:

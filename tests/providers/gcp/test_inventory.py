@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from finsched.errors import InvalidRequest, NoAnswer, NotAuthorized, ProviderError
-from finsched.provider import Compute, Inventory, OwnedResource, Provider
+from finsched.provider import Compute, Inventory, OwnedResource
 from finsched_gcp.labels import to_labels
 
 from .conftest import Lab, launch_request, offer
@@ -16,18 +16,6 @@ from .conftest import Lab, launch_request, offer
 pytestmark = pytest.mark.slow
 
 INSTALLATION = "finsched-test"
-
-
-@pytest.fixture
-def inventory(provider: Provider) -> Inventory:
-    assert provider.inventory
-    return provider.inventory
-
-
-@pytest.fixture
-def compute(provider: Provider) -> Compute:
-    assert provider.compute
-    return provider.compute
 
 
 def kinds(owned: list[OwnedResource]) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from finsched.errors import InvalidRequest, NoCapacity, NoQuota, NotConfigured, StoreProblem
 from finsched.model.market import CapacityType
-from finsched.provider import Compute, InstanceState, LaunchRequest, Provider
+from finsched.provider import Compute, InstanceState, LaunchRequest
 
 from .conftest import Lab, launch_request, offer
 from .gce import NODE_ACCOUNT
@@ -23,12 +23,6 @@ LABELS = {
     "finsched-attempt": "1",
     "finsched-nodes": "1",
 }
-
-
-@pytest.fixture
-def compute(provider: Provider) -> Compute:
-    assert provider.compute
-    return provider.compute
 
 
 def test_a_spot_machine_as_it_must_be(lab: Lab, compute: Compute) -> None:
