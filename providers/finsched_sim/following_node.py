@@ -14,6 +14,8 @@ from finsched_sim.gang_node import HEAR_AGAIN_S, GangNode
 from finsched_sim.keeping import Restored
 from finsched_sim.node import LONGEST_RETRY_S
 
+_LATEST_SAVE_S = 200.0  # after the leader
+
 
 class FollowingNode(GangNode):
     """A node that does not lead: it answers, and ends when the leader needs it no more."""
@@ -21,6 +23,7 @@ class FollowingNode(GangNode):
     def __init__(self, made_of: Furnishing) -> None:
         super().__init__(made_of)
         self._saved_state: Save | None = None
+        self._saves_at: float | None = None  # the point of the work of a save that begins soon
         self._is_done = False  # the command has ended by itself
         self._answered = 0
         self._is_answering = False
@@ -48,12 +51,27 @@ class FollowingNode(GangNode):
 
     # --- the job -------------------------------------------------------------------------------
 
+    @property
+    def is_in_step(self) -> bool:
+        """Whether its command would work if all the others did."""
+        return super().is_in_step and self._saves_at is None
+
     def save_together(self, progress: float) -> None:
         """All save at this point of the work."""
         if self.workload.shards and self._alive and self._runs:
-            self._saving = True
-            save_s = self.workload.save_s * self._dice.uniform(0.8, 1.2)
-            self._after(save_s, lambda: self._has_saved(progress))
+            late_s = self._dice.choice((0.0, 0.0, self._dice.uniform(0.0, _LATEST_SAVE_S)))
+            self._saves_at = progress
+            self._after(late_s, self._save_late)
+
+    def _save_late(self) -> None:
+        """Not every node begins to write at the same moment."""
+        if self._saves_at is not None and self._runs and not self._saving:
+            self._begin_to_save(self._saves_at)
+
+    def _begin_to_save(self, progress: float) -> None:
+        self._saving, self._saves_at = True, None
+        save_s = self.workload.save_s * self._dice.uniform(0.8, 1.2)
+        self._after(save_s, lambda: self._has_saved(progress))
 
     def finish_together(self) -> None:
         """The work is done."""
@@ -72,7 +90,7 @@ class FollowingNode(GangNode):
         has_time = self.workload.save_s * 1.2 <= kill_s
         if self._team.hears and self.workload.heeds_signal and has_time and not self._saving:
             if self.workload.shards:
-                self.save_together(self._team.progress)
+                self._begin_to_save(self._team.progress)
             else:
                 self._after(self.workload.save_s, self._ends_by_itself)
 
