@@ -71,6 +71,22 @@ def scenario(seed: int) -> Scenario:
     )
 
 
+def shortened(drawn: Scenario, hours: float) -> Scenario:
+    """Return the scenario with a job of so many hours at most, and with limits to match."""
+    job, work = drawn.job, drawn.job.work
+    share = min(hours / work.hours, 1.0) if work else 1.0
+    if work is None or share == 1.0:
+        return drawn
+    limit, deadline = job.budget.max_cost_usd, job.deadline
+    budget = replace(job.budget, max_cost_usd=round(limit * share, 2) if limit else None)
+    if isinstance(deadline, timedelta):
+        deadline *= share
+    work = replace(work, hours=work.hours * share)
+    workload = replace(drawn.workload, work_s=drawn.workload.work_s * share)
+    job = replace(job, work=work, budget=budget, deadline=deadline)
+    return replace(drawn, job=job, workload=workload)
+
+
 def market(world: World, drawn: Scenario) -> Market:
     """Return what the clouds sell at this moment, as the scheduler knows it."""
     offers = tuple(offer for cloud in world.clouds.values() for offer in cloud.offers())

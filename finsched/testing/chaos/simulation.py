@@ -22,7 +22,7 @@ from finsched.testing.chaos import incidents, invariants
 from finsched.testing.chaos.inspector import Inspector, Violated
 from finsched.testing.chaos.neighbours import Purse, rent_to_neighbour
 from finsched.testing.chaos.office import OfficeTime, Premises, Process, TroubledLedger, is_locked
-from finsched.testing.chaos.scenario import DAY_S, HOURS, market, scenario
+from finsched.testing.chaos.scenario import DAY_S, HOURS, Scenario, market, scenario, shortened
 from finsched.testing.chaos.sweeping import Cleaner
 from finsched.testing.chaos.weather import NodeWeather, Weather, draw_storms
 from finsched.testing.chaos.zones import local_zone
@@ -34,6 +34,7 @@ _MEMORY = Path("/dev/shm")  # noqa: S108 - a disk in memory, where there is one
 _FAULTS_END_S = 40 * HOURS
 _LEAST_INCIDENTS = 8
 _LEAST_DECISIONS = 200
+_SHORTEST_JOB_HOURS = 3.0
 _LEAST_FAULTS = 10
 _ENDLESS_S = 400 * HOURS
 
@@ -122,7 +123,7 @@ class Simulation:
         )
         self._cleaner = Cleaner(self._premises, self.inspector.cases)
         self._purse = Purse(self._premises, self.inspector, self.drawn.months_budget_usd)
-        self._runs = 0
+        self._runs: dict[str, Scenario] = {}
         self._lanes = self.drawn.lanes
 
     def run(self) -> Report:
@@ -148,15 +149,13 @@ class Simulation:
         for _ in range(self.drawn.neighbours):
             rent_to_neighbour(self.world)
         for _ in range(self.drawn.lanes):
-            self._submit()
+            self._submit(self.drawn)
 
-    def _submit(self) -> None:
-        self._runs += 1
-        run_id = f"run-{self._runs}"
-        self._purse.reserve(run_id, self.drawn.job)
-        submitted = Submitted(
-            job=self.drawn.job, store_uri=f"mem://{run_id}", policy=self.drawn.policy
-        )
+    def _submit(self, drawn: Scenario) -> None:
+        run_id = f"run-{len(self._runs) + 1}"
+        self._runs[run_id] = drawn
+        self._purse.reserve(run_id, drawn.job)
+        submitted = Submitted(job=drawn.job, store_uri=f"mem://{run_id}", policy=drawn.policy)
         with self.weather.paused():
             self.ledger.append(run_id, submitted, self.time.now())
         self.inspector.open(run_id)
@@ -205,7 +204,7 @@ class Simulation:
         run = self.inspector.look_at_end_of(process, why)
         self._tell(f"{process.run_id}: supervisor {why}, outcome {run.outcome}")
         if why == "done":
-            self._later(self._allowed_s, lambda: self._close(run))
+            self._later(self._allowed_s, lambda: self._close(run.id))
         elif why in {"crashed", "killed"}:
             self.report.crashes += 1
             pause_s = self.dice.choice((5.0, 60.0, 1800.0, 4 * HOURS)) * self.dice.uniform(0.5, 1)
@@ -214,16 +213,25 @@ class Simulation:
             pause_s = self.dice.uniform(300.0, 3600.0)
             self._later(pause_s, lambda: self._resume(run))
 
-    def _close(self, run: Run) -> None:
+    def _close(self, run_id: str) -> None:
         """The run is over and a lease has passed: settle it, and begin something new."""
+        run = self.ledger.run(run_id)
         self.inspector.close(run)
         self.report.outcomes.append(str(run.outcome))
         if self._has_met_enough:
             self._lanes -= 1
         elif run.outcome in {Outcome.FINISHED, Outcome.JOB_FAILED}:
-            self._submit()
+            self._submit(shortened(self.drawn, self._missing_hours))
         else:
             self._resume(run)
+
+    @property
+    def _missing_hours(self) -> float:
+        """How long another job has to be for the simulation to meet enough."""
+        looks = max(_LEAST_DECISIONS - self.report.decisions, 0)
+        by_looks_s = looks * min(plan.poll_s for plan in self.drawn.plans)
+        missing_s = max(DAY_S - self.timeline.now_s, by_looks_s)
+        return max(missing_s / HOURS, _SHORTEST_JOB_HOURS)
 
     @property
     def _has_met_enough(self) -> bool:
@@ -263,8 +271,8 @@ class Simulation:
 
     # --- the rest ------------------------------------------------------------------------------
 
-    def _workload_of(self, request: LaunchRequest) -> Workload:  # noqa: ARG002
-        return self.drawn.workload
+    def _workload_of(self, request: LaunchRequest) -> Workload:
+        return self._runs[request.run].workload
 
     @property
     def _allowed_s(self) -> float:
