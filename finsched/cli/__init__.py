@@ -22,6 +22,7 @@ COMMANDS = (
     "launch",
     "status",
     "logs",
+    "checkpoints",
     "stop",
     "resume",
     "queue",

@@ -19,6 +19,7 @@ class SchemaName(StrEnum):
     STATUS = "status"
     REPORT = "report"
     RUNS = "runs"
+    CHECKPOINTS = "checkpoints"
     EVENTS = "events"  # of one line
     GPUS = "gpus"
     HISTORY = "history"

@@ -18,11 +18,13 @@ class Wish:
     older_than: timedelta | None = None
 
 
-def rule_store(run: Run, wish: Wish, *, ended_for: timedelta, supervised: bool) -> Ruling:
+def rule_store(
+    run: Run, wish: Wish, *, ended_for: timedelta, supervised: bool, pinned: bool = False
+) -> Ruling:
     """Return what becomes of a run's store.
 
     Without its store a run cannot go on. So only a finished one goes by age, and any other that
-    has ended goes by its name.
+    has ended goes by its name, and so does one with a pinned checkpoint.
     """
     if supervised:
         return _kept("a process watches over the run")
@@ -34,7 +36,11 @@ def rule_store(run: Run, wish: Wish, *, ended_for: timedelta, supervised: bool) 
         return _kept("it is no folder of this run alone")
     if run.store_discarded_at:
         return _over("its deletion had begun")
-    return _over("you named its run") if run.id in wish.runs else _by_age(run, wish, ended_for)
+    if run.id in wish.runs:
+        return _over("you named its run")
+    if pinned:
+        return _kept(f"a checkpoint is pinned; --run {run.id} gives it up")
+    return _by_age(run, wish, ended_for)
 
 
 def _by_age(run: Run, wish: Wish, ended_for: timedelta) -> Ruling:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -13,6 +14,7 @@ from finsched.decide.store_fate import Wish, rule_store
 from finsched.errors import LedgerProblem
 from finsched.ledger import Ledger
 from finsched.model.run import Run
+from finsched.node import pins
 from finsched.node.store import Store, StoreError
 from finsched.run.home import is_supervised
 from finsched.run.sweep import clock_of
@@ -24,8 +26,8 @@ _CHECKPOINTS = "parts/"
 class KeptStore:
     """The store of a run, and what becomes of it; sizes are unknown where there is a problem.
 
-    `usd_per_month` is at the price that was in force when the run was launched. `ended_at` is in
-    the run's own time.
+    `usd_per_month` is at the price that was in force when the run was launched. `ended_at` is when
+    it really ended, also for a rehearsal.
     """
 
     run: str
@@ -70,15 +72,16 @@ class StoreSurvey:
         """Count what a run keeps and judge it; with `locked` the caller holds the run's lock."""
         supervised = not locked and is_supervised(self.state_dir, run.id)
         ended_for = datetime.now(UTC) - clock_of(run).real(run.ended_at or run.submitted_at)
-        ruling = rule_store(run, self.wish, ended_for=ended_for, supervised=supervised)
+        judge = partial(rule_store, run, self.wish, ended_for=ended_for, supervised=supervised)
         try:
             stored = Store(run.store_uri).list("")
         except StoreError as error:
-            return _kept(run, ruling, problem=str(error))
+            return _kept(run, judge(), problem=str(error))
+        pinned = any(each.key.startswith(f"{pins.FOLDER}/") for each in stored)
         checkpoints = [each for each in stored if each.key.startswith(_CHECKPOINTS)]
         return _kept(
             run,
-            ruling,
+            judge(pinned=pinned),
             size_bytes=sum(each.size_bytes for each in stored),
             checkpoint_bytes=sum(each.size_bytes for each in checkpoints),
         )
@@ -108,7 +111,7 @@ def _kept(
     return KeptStore(
         run=run.id,
         uri=run.store_uri,
-        ended_at=run.ended_at,
+        ended_at=clock_of(run).real(run.ended_at) if run.ended_at else None,
         ruling=ruling,
         size_bytes=size_bytes,
         checkpoint_bytes=checkpoint_bytes,
