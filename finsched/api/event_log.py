@@ -51,9 +51,16 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        span = read_duration("--since", text, least=timedelta(0), example="12h")
-        return datetime.now(UTC) - span
+        return datetime.now(UTC) - _span(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _span(text: str) -> timedelta:
+    try:
+        return read_duration("--since", text, least=timedelta(0), example="12h")
+    except SpecError as problem:
+        fix = "write a duration before now, such as 12h, or a moment, such as 2026-11-22T08:00"
+        raise SpecError(f"--since is no duration and no moment: {text!r}", fix=fix) from problem
 
 
 def _raise(problem: LedgerProblem) -> None:

@@ -8,14 +8,15 @@ import re
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from finsched.ledger import Ledger
-from finsched.model.event import Warned
-from finsched.model.run import Outcome
+from finsched.model.event import ClockAnchored, Warned
+from finsched.model.run import ClockAnchor, Outcome, Rehearsal
 from finsched.testing.builders import NOW
 from finsched.testing.runs import Story
 
@@ -43,9 +44,19 @@ def test_every_event_is_one_plain_line_of_80_columns(tmp_path: Path) -> None:
     lines = events(tmp_path)[0].splitlines()
     assert len(lines) == len(told.records)
     assert max(map(len, lines)) == 80
-    assert all(re.match(r"2026-06-15 1\d:00:00  \S", line) for line in lines)
+    assert all(re.match(r"2026-06-15 12:00:(00|36)  \S", line) for line in lines)
     assert "\x1b" not in "".join(lines)
     assert "first second" in lines[-1]
+
+
+def test_a_rehearsal_is_told_in_real_time_and_its_clock_once(tmp_path: Path) -> None:
+    told = Story(rehearsal=Rehearsal(speed=1200, seed=1, interruptions=0))
+    anchor = ClockAnchor(real=told.now, simulated=told.now, speed=1200)
+    told.tell(ClockAnchored(anchor=anchor)).tell(ClockAnchored(anchor=anchor))
+    written(tmp_path, told.launched().after(hours=20).progressed(0.5))
+    lines = events(tmp_path)[0].splitlines()
+    assert len([line for line in lines if "  clock  " in line]) == 1
+    assert lines[-1].startswith(f"{told.now - timedelta(hours=20) + timedelta(minutes=1):%F %T}")
 
 
 def test_json_lines_are_as_published_and_without_a_name_the_newest_run_is_meant(
@@ -71,7 +82,7 @@ def test_all_runs_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--since", "soon"], "--since"),
+        (["--since", "soon"], "12h, or a moment, such as 2026-11-22T08:00"),
         (["r-1", "--all"], "--all is every run"),
         (["nobody"], "no run of this ledger"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,15 @@ from typing import Any
 import jsonschema
 import pytest
 
+from finsched.decide.store_fate import Wish
 from finsched.ledger import Ledger
 from finsched.model.event import AttemptEnded, Ended, Intended, Submitted
-from finsched.model.run import AttemptEnd, Outcome
+from finsched.model.run import AttemptEnd, ClockAnchor, Outcome
 from finsched.node.store import Store
 from finsched.run.home import supervision
-from finsched.testing.builders import job, spot
-from finsched.testing.runs import placement
+from finsched.run.stores import StoreSurvey
+from finsched.testing.builders import NOW, job, spot
+from finsched.testing.runs import Story, placement
 
 from ..node.conftest import S3Lab, s3, s3_url  # noqa: TID252 - the one S3 server
 from .conftest import Machine
@@ -90,6 +93,16 @@ def test_a_dry_run_tells_size_and_price_and_changes_nothing(kept: Kept) -> None:
     priced = not kept.base.startswith("file:")
     assert told["usd_per_month"] == (pytest.approx(7001e-9 * 0.023) if priced else None)
     assert keys(store) == PARTS + 1
+
+
+def test_the_end_of_a_rehearsal_is_told_in_real_time(tmp_path: Path) -> None:
+    run = Story().launched().after(hours=90).finished().run
+    anchor = ClockAnchor(real=NOW, simulated=NOW, speed=3600)
+    run = replace(run, store_uri=tmp_path.as_uri(), anchor=anchor)
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    survey = StoreSurvey(ledger=ledger, state_dir=tmp_path, wish=Wish())
+    assert survey.look(run).ended_at == NOW + timedelta(seconds=90)
+    ledger.close()
 
 
 def test_what_is_old_and_finished_goes_and_what_can_be_resumed_stays(kept: Kept) -> None:

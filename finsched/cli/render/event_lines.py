@@ -12,6 +12,7 @@ from finsched.cli.render.narration import narrate
 from finsched.model.event import ClockAnchored, Decided, Launched, Progressed, Recorded
 from finsched.model.run import Run
 from finsched.observe.event_document import event_document, event_name
+from finsched.run.clock import AnchoredClock
 
 _RUN_WIDTH = 20
 _WORD_WIDTH = 12
@@ -35,14 +36,25 @@ class EventLines:
         terminal = shutil.get_terminal_size((PIPE_WIDTH, 0)).columns
         self._width = terminal if sys.stdout.isatty() else PIPE_WIDTH
         self._every_run = every_run
+        self._speeds: dict[str, float] = {}
 
     def tell(self, run: Run, record: Recorded) -> None:
         """Print one event at once; what does not fit is cut off."""
+        if isinstance(record.event, ClockAnchored) and self._knows(run.id, record.event):
+            return
         word, sentence = narrate(run, record) or _besides(record)
         name = f"{_cut(run.id, _RUN_WIDTH):<{_RUN_WIDTH}}  " if self._every_run else ""
-        at = record.at.astimezone(UTC)
+        at = (AnchoredClock(run.anchor).real(record.at) if run.anchor else record.at).astimezone(
+            UTC
+        )
         line = f"{at:%F %T}  {name}{word:<{_WORD_WIDTH}}  {_plain(sentence)}"
         _print(_cut(line.rstrip(), self._width))
+
+    def _knows(self, run_id: str, clock: ClockAnchored) -> bool:
+        """A rehearsal's clock is set anew whenever it goes on; people hear of its speed once."""
+        told = self._speeds.get(run_id) == clock.anchor.speed
+        self._speeds[run_id] = clock.anchor.speed
+        return told
 
 
 def _besides(record: Recorded) -> tuple[str, str]:

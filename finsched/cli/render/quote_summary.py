@@ -188,7 +188,9 @@ def _checkpoint_moves(job: JobSpec, best: Quote) -> Section:
     here = Location(best.offer.provider, best.offer.region)
     where = f"between {words.location(here)} and {words.location(saved.location)}"
     moved = f"checkpoints ({saved.size_gb:,.0f} GB each) {where}: {money(rest_usd)} expected"
-    return [Fact(label="data", text=f"{moved} for all saves and restores")]
+    unsaid = saved.location.region in {"", ANY_REGION}
+    fix = "; checkpoint.region would say where, such as aws/us-east-1" if unsaid else ""
+    return [Fact(label="data", text=f"{moved} for all saves and restores{fix}")]
 
 
 def _best_line(decision: Decision, best: Quote) -> str:

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from finsched.api.sweeping import KeptStore
-from finsched.cli.output import money
+from finsched.cli.output import data_size, money
 
 
 def print_stores(stores: Sequence[KeptStore], out: Console, *, applied: bool) -> None:
@@ -50,7 +50,7 @@ def _headline(kept: KeptStore) -> str:
     if kept.problem and not kept.size_bytes:
         return kept.problem
     ended = f", ended {kept.ended_at:%F}" if kept.ended_at else ""
-    return f"{_amount([kept])}, {_size(kept.checkpoint_bytes)} of it checkpoints{ended}"
+    return f"{_amount([kept])}, {data_size(kept.checkpoint_bytes)} of it checkpoints{ended}"
 
 
 def _reason(kept: KeptStore) -> str:
@@ -85,12 +85,8 @@ def _total(stores: Sequence[KeptStore]) -> str:
 def _amount(stores: Sequence[KeptStore]) -> str:
     usd = _usd(stores)
     cost = f", {money(usd)} a month" if usd else ""
-    return f"{_size(sum(kept.size_bytes for kept in stores))}{cost}"
+    return f"{data_size(sum(kept.size_bytes for kept in stores))}{cost}"
 
 
 def _usd(stores: Iterable[KeptStore]) -> float:
     return sum(kept.usd_per_month or 0.0 for kept in stores)
-
-
-def _size(size_bytes: int) -> str:
-    return f"{size_bytes / 1e9:,.2f} GB" if size_bytes >= 1e7 else f"{size_bytes / 1e3:,.1f} kB"

@@ -87,7 +87,10 @@ def capacity_and_interruptions(quote: Quote) -> str:
 
 def location(where: Location) -> str:
     """Return a location as people say it."""
-    return "the internet" if where.provider == "internet" else f"{where.provider} {where.region}"
+    if where.provider == "internet":
+        return "the internet"
+    known = where.region not in {"", ANY_REGION}
+    return f"{where.provider} {where.region}" if known else f"somewhere in {where.provider}"
 
 
 def gpu_request(request: GpuRequest) -> str:
