@@ -57,7 +57,7 @@ def print_refresh(answers: Sequence[Refreshed], out: Console) -> None:
         _print_some([_not_believed(each) for each in answer.quarantined], out)
         if answer.problems:
             _print_lines("Not answered; the prices known before are kept:", out, "  ")
-        _print_some([_problem(each) for each in answer.problems], out)
+        _print_some(_by_problem(answer.problems), out)
 
 
 def _came(answer: Refreshed) -> str:
@@ -68,12 +68,23 @@ def _came(answer: Refreshed) -> str:
 
 
 def _took(answer: Refreshed) -> str:
-    return duration(answer.seconds / SECONDS_PER_HOUR)
+    return "under 1 s" if answer.seconds < 0.5 else duration(answer.seconds / SECONDS_PER_HOUR)
 
 
 def _not_believed(each: Quarantined) -> str:
     offer = each.offer
     return f"{words.place_and_machine(offer)}: {offer.price_usd_per_hour:g} USD/h, {each.reason}"
+
+
+def _by_problem(told: Sequence[tuple[str, str]]) -> list[str]:
+    """One line a problem, however many regions have it."""
+    regions: dict[str, list[str]] = {}
+    for region, problem in told:
+        regions.setdefault(problem, []).append(region)
+    return [
+        _problem((where[0] if len(where) == 1 else f"{len(where)} regions", problem))
+        for problem, where in regions.items()
+    ]
 
 
 def _problem(told: tuple[str, str]) -> str:
@@ -104,7 +115,7 @@ def print_status(found: CatalogStatus, out: Console) -> None:
     for each in found.providers:
         out.print(Text(_status_line(each, today, found.as_of)))
         if each.refreshed:
-            _print_some([_problem(problem) for problem in each.refreshed.problems], out)
+            _print_some(_by_problem(each.refreshed.problems), out)
         _print_some([_aside(kept) for kept in each.quarantined], out)
     _print_lines(
         "Live: asked of the provider; the others are bundled lists. Aside: not believed. Refreshed:"
