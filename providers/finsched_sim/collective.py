@@ -57,7 +57,7 @@ class Collective:
         self._nodes = nodes
         self._dice = dice
         self._members: list[Member] = []
-        self._breaks_off = dice.random() < 0.7  # or else it hangs when a peer is gone
+        self._breaks_off = dice.random() < 0.5  # or else it hangs when a peer is gone
 
     def join(self, member: Member) -> None:
         """One more command will be there."""
