@@ -97,7 +97,7 @@ def test_what_was_said_in_time_counts_and_the_rest_is_named() -> None:
     late = Cloud("late")
     began = time.monotonic()
     found, well = heard(late, Cloud())
-    assert time.monotonic() - began < 10 * SOON.total_seconds()
+    assert time.monotonic() - began < 30, "the late one is never waited for"
     assert [answer.region for answer in found.answers] == ["north"]
     waited = "no answer within 0.5 s; --timeout waits longer"
     assert found.problems == (("south", waited), ("", f"interruptions: {waited}"))

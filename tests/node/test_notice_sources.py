@@ -41,7 +41,7 @@ def test_a_preemption_is_heard_while_it_is_waited_for(google: GoogleMetadata) ->
     threading.Timer(0.2, google.give_notice, [utc_now()]).start()
     asked_at = time.monotonic()
     assert source.hear() == InterruptionNotice(None)
-    assert time.monotonic() - asked_at < 5
+    assert time.monotonic() - asked_at < 15, "without an answer it waits for 20"
 
 
 def test_a_preemption_between_two_questions_is_not_waited_out(google: GoogleMetadata) -> None:
@@ -50,7 +50,7 @@ def test_a_preemption_between_two_questions_is_not_waited_out(google: GoogleMeta
     google.give_notice(utc_now())
     asked_at = time.monotonic()
     assert source.hear() == InterruptionNotice(None)
-    assert time.monotonic() - asked_at < 5
+    assert time.monotonic() - asked_at < 15, "without an answer it waits for 20"
 
 
 def test_maintenance_is_no_preemption(google: GoogleMetadata) -> None:

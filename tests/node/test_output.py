@@ -55,10 +55,10 @@ def test_a_secret_that_is_not_utf8_is_hidden() -> None:
 def test_a_long_secret_does_not_slow_the_output_down() -> None:
     key = "\n".join("-" * 60 + f"{line:04d}" for line in range(60))
     redactor = Redactor([key])
-    started = time.monotonic()
+    started = time.process_time()
     for _ in range(1000):
         redactor.feed(b"step 1 of many - loss 0.123 - all is well ----\n")
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_short_secrets_are_not_replaced() -> None:

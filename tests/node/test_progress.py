@@ -50,6 +50,6 @@ def test_of_a_huge_file_only_the_beginning_is_read(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.write(b"0.5" + b" " * 100)
         file.truncate(100 << 30)  # sparse: reading it all would take minutes and all memory
-    started = time.monotonic()
+    started = time.process_time()
     assert Progress(path).read() == 0.5
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1

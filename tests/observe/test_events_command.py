@@ -110,7 +110,7 @@ def test_following_tells_at_once_and_ends_with_the_run(tmp_path: Path) -> None:
         time.sleep(0.2)
         assert process.poll() is None
         ledger.append("r-1", record.event, record.at)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert [json.loads(line)["event"] for line in out.splitlines()] == ["progressed", "ended"]
     assert (process.returncode, err) == (0, "")
 

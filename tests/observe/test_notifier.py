@@ -31,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # the 
 
 FINE = Reply(document={"ok": True})
 TOKEN = "s3cr3t-t0ken"
-QUICK_SECONDS = 0.5  # to hand over anything, on a busy machine
+QUICK_SECONDS = 5.0  # to hand over anything, on a very busy machine; what hangs does so for 60
 
 
 def url(site: Site) -> str:
@@ -121,7 +121,7 @@ def test_one_that_hangs_holds_up_neither_the_run_nor_the_others(place: Place) ->
         held_up = place.tell(url(hung), url(well), events=ends() * 40)
         ended_after = time.monotonic() - began
     assert held_up < 5 * QUICK_SECONDS  # of 80 durable rows
-    assert ended_after - held_up < 7
+    assert ended_after - held_up < 30
     assert len(well.calls) == 80
     assert {warning.text.partition(":")[0] for warning in place.warnings()} == {
         "a notification was not sent to address 1 (json)"
@@ -195,7 +195,8 @@ def test_what_does_not_fit_is_counted_as_failed_and_nothing_is_sent_twice(place:
     refused = [notification for notification, _ in box.failed()]
     gate.set()
     assert box.wait(time.monotonic() + 20)
-    assert sent + refused == given
+    assert sorted(sent + refused, key=given.index) == given
+    assert sorted(sent, key=given.index) == sent
     assert 199 <= len(refused) <= 200
     assert not box.failed()
 

@@ -59,8 +59,8 @@ def test_a_job_that_ignores_the_signal_is_ended_and_its_commits_stay(machine: Ma
     machine.wait_for(lambda run: run.checkpoints)
     began = time.monotonic()
     machine.finsched("stop")
-    assert time.monotonic() - began < 12
-    process.communicate(timeout=10)
+    assert time.monotonic() - began < 60, "the job itself never ends"
+    process.communicate(timeout=60)
     assert process.returncode == 130
     assert machine.run().checkpoints
 

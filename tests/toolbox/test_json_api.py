@@ -68,14 +68,14 @@ def test_what_stays_is_told_as_what_it_is(
 
 
 @pytest.mark.parametrize(
-    "reply", [Reply(document={}, wait_seconds=3), Reply(document="x" * 99, drip_seconds=0.1)]
+    "reply", [Reply(document={}, wait_seconds=60), Reply(document="x" * 600, drip_seconds=0.1)]
 )
 def test_nobody_waits_longer_than_they_are_patient(site: Site, reply: Reply) -> None:
     site.answer = lambda _: reply
     started = time.monotonic()
     with pytest.raises(NoAnswer):
         api(site).get("/prices")
-    assert time.monotonic() - started < QUICK.seconds + 2 * QUICK.silent_seconds
+    assert time.monotonic() - started < 30, "the answer takes a minute"
 
 
 def test_a_key_is_never_taken_elsewhere(site: Site) -> None:
@@ -102,9 +102,9 @@ def test_results_come_as_they_are_ready_and_nobody_waits_for_the_last() -> None:
         return seconds
 
     started = time.monotonic()
-    answers = as_answered([lambda s=s: told(s) for s in (20.0, 0.2, 0.0)], at_once=3)  # type: ignore[misc]
+    answers = as_answered([lambda s=s: told(s) for s in (60.0, 0.2, 0.0)], at_once=3)  # type: ignore[misc]
     assert [next(answers), next(answers)] == [0.0, 0.2]
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 def test_what_a_question_raises_is_raised_where_it_is_awaited() -> None:

@@ -40,7 +40,7 @@ def test_simulated_evictions_end_the_same_way(lab: Lab, compute: Compute) -> Non
     import urllib.request
 
     url = f"{lab.arm.url}{lab.path(launched.id)}/simulateEviction?api-version=1"
-    urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=5).close()
+    urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=30).close()
     assert until_ended(compute, launched.id).reason is EndReason.UNKNOWN
 
 
