@@ -25,3 +25,8 @@ def only_this_machine() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", guarded)
         yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start what is long first; the others keep their order."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)

@@ -20,7 +20,7 @@ from ..providers.gcp.gce import zones
 from ..providers.scenario import account_of
 from .world import AWS_ZONES, World, world
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(600)]
 
 GOOGLE_EGRESS_USD_PER_GB = Decimal("0.12")
 
@@ -31,7 +31,6 @@ def three(tmp_path: Path) -> Iterator[World]:
         yield found
 
 
-@pytest.mark.timeout(600)
 def test_a_run_goes_from_cloud_to_cloud_and_leaves_nothing(three: World) -> None:
     quoted = three.user.document("quote", three.job_file)
     cheapest_of_each = {each["provider"]: each for each in reversed(quoted["quotes"])}

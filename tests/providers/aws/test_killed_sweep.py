@@ -16,7 +16,7 @@ from .test_inventory import leave_behind
 from .test_scenario import REGION, User, assert_swept, fleet, user, what_is_left
 
 __all__ = ["fleet", "user"]
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(600)]
 
 IN_ORDER = [
     "TerminateInstances",
@@ -37,7 +37,6 @@ def lost_run(user: User) -> str:
     return user.run().id
 
 
-@pytest.mark.timeout(600)
 def test_a_sweep_that_is_killed_in_every_call_is_finished_by_the_last(
     lab: Lab, user: User, fleet: Fleet
 ) -> None:

@@ -13,10 +13,9 @@ from .fleet import Fleet
 from .test_scenario import User, fleet, user, what_is_left
 
 __all__ = ["fleet", "user"]
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(600)]
 
 
-@pytest.mark.timeout(600)
 def test_a_recommendation_to_leave_is_heard_and_the_job_works_on_until_it_must(
     lab: Lab, user: User, fleet: Fleet
 ) -> None:

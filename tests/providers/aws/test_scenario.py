@@ -31,7 +31,7 @@ from .conftest import Lab
 from .fleet import Fleet
 from .test_policy import allowed, called_by_finsched
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(600)]
 
 REGION, CHEAPEST = "us-west-2", "usw2-az3"
 SPOT_QUOTA, ON_DEMAND_QUOTA = "L-3819A6DF", "L-DB2E81BA"

@@ -27,7 +27,7 @@ from .conftest import Lab
 from .fleet import NODE_TOKEN, Fleet
 from .test_permissions import WITHOUT_A_CALL, action
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(600)]
 
 LAUNCHER_TOKEN = "token-of-the-launcher"
 STEPS = 500

@@ -28,7 +28,7 @@ from .fleet import Fleet
 from .gce import NODE_ACCOUNT, PROJECT
 from .gce_http import MACHINES_TOKEN
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(600)]
 
 LAUNCHERS_TOKEN = "token-of-the-launcher"
 STEPS, GANG_STEPS, NODES = 1000, 400, 3
