@@ -29,7 +29,7 @@ def choose(run: Run, ahead: Prospects, frame: Frame, now: datetime) -> Launch | 
     hot = cooling(run, now, ahead.elsewhere)
     desk = _Desk(run=run, frame=frame, policy=policy, now=now, hot=hot)
     ruling = rule(desk.policy, frame.job, desk.situation, desk.kept_left_s)
-    return desk.go(ruling.placement, desk.reason(ruling))
+    return desk.go(ruling)
 
 
 class _Patient:
@@ -70,7 +70,21 @@ class _Desk:
         """The work that is not behind a commit; a run that has not ended needs a start at least."""
         return max((1 - done(self.run)) * self.frame.job.work_s, _LEAST_WORK_S)
 
-    def reason(self, ruling: Ruling) -> str:
+    def go(self, ruling: Ruling) -> Launch | Move | Wait | Stay:
+        """The step that leads to a placement."""
+        wanted = ruling.placement
+        if self._stays(wanted):
+            return Stay()
+        quote, why = self.frame.quote(wanted), self._reason(ruling)
+        if quote is None:
+            return Wait(until=self._next_look, choice=self._choice("wait", "", why))
+        if wanted is Off.ON_DEMAND:
+            why = self._beside_spot(quote, why)
+        if self.run.live_attempt is None:
+            return Launch(quote=quote, choice=self._choice("launch", named(quote), why))
+        return Move(quote=quote, choice=self._choice("move", named(quote), why))
+
+    def _reason(self, ruling: Ruling) -> str:
         """Why the run goes there."""
         if self.situation.time_left_s < self.situation.work_left_s:
             return "there is less time than work: late, if nothing goes faster than expected"
@@ -81,21 +95,8 @@ class _Desk:
         if isinstance(self.policy, Weighing):
             if ruling.placement is Off.ON_DEMAND and self._is_dearer:
                 return "only on demand is sure to keep the deadline"
-            return "least expected cost of what can be had, and the deadline is kept"
+            return "least expected cost, and the deadline is kept"
         return f"so decides the policy {self.run.policy}"
-
-    def go(self, wanted: Placement, why: str) -> Launch | Move | Wait | Stay:
-        """The step that leads to a placement."""
-        if self._stays(wanted):
-            return Stay()
-        quote = self.frame.quote(wanted)
-        if quote is None:
-            return Wait(until=self._next_look, choice=self._choice("wait", "", why))
-        if wanted is Off.ON_DEMAND:
-            why = self._beside_spot(quote, why)
-        if self.run.live_attempt is None:
-            return Launch(quote=quote, choice=self._choice("launch", named(quote), why))
-        return Move(quote=quote, choice=self._choice("move", named(quote), why))
 
     def _stays(self, wanted: Placement) -> bool:
         """A live attempt is left for something else only once it works, and one at a time."""

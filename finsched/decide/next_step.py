@@ -109,7 +109,9 @@ def _left_s(run: Run, now: datetime) -> float | None:
 def _cheapest(run: Run, quotes: Sequence[Quote]) -> Launch:
     quote = quotes[0]
     rest = "for what is left" if run.attempts else "for the whole run"
-    why = f"cheapest feasible, ${quote.total_usd:,.2f} expected {rest}"
+    cents = quote.total_usd >= 0.01
+    amount = f"${quote.total_usd:,.2f} expected {rest}" if cents else f"hardly a cent {rest}"
+    why = f"cheapest feasible, {amount}"
     return Launch(quote=quote, choice=Choice(step="launch", target=named(quote), why=why))
 
 

@@ -134,7 +134,8 @@ def _parts(account: Account) -> Table:
     rows.add_row("compute", amount(account.compute_usd), _metered(account, amount))
     rows.add_row("transfer", amount(account.transfer_usd), "estimated from the declared sizes")
     rows.add_row("storage", amount(account.storage_usd), "of checkpoints, estimated")
-    rows.add_row("total", amount(account.total_usd), "", style="bold")
+    pace = "at this computer's pace: plan with the quote" if account.rehearsed else ""
+    rows.add_row("total", amount(account.total_usd), pace, style="bold")
     return rows
 
 

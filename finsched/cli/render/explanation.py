@@ -14,6 +14,7 @@ from finsched.model.evidence import Evidence
 from finsched.model.job import JobSpec
 from finsched.model.quote import Basis, Decision, Quote
 
+NAMES = "OWNER/NAME and a commit are a public repository at github.com"
 FORMULA = "hours = M e^(R/M) (e^((t+d)/M) - 1) W/t and the first start (Daly 2006)"
 
 
@@ -66,7 +67,8 @@ def _inputs(job: JobSpec, winner: Quote) -> Section:
 
 
 def _sources(winner: Quote, today: date) -> Section:
-    return [_source(evidence, today) for evidence in dict.fromkeys(winner.evidence)]
+    found = [_source(evidence, today) for evidence in dict.fromkeys(winner.evidence)]
+    return [*found, Fact(label="sources", text=NAMES)] if found else []
 
 
 def _source(evidence: Evidence, today: date) -> Fact:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from textwrap import wrap
 from threading import Timer
 from typing import IO
 
@@ -34,6 +35,8 @@ _STYLES = {
 _DIRECTIONS = {Direction.UPLOAD: "uploading", Direction.RESTORE: "restoring"}
 _WORD_WIDTH = 11
 _CLOCK_WIDTH = 9
+_INDENT = _CLOCK_WIDTH + _WORD_WIDTH + 4
+_LEAST_ROOM = 40
 
 
 class Lines:
@@ -64,15 +67,14 @@ class Lines:
             timer.cancel()
 
     def tell(self, clock: str, word: str, sentence: str) -> None:
-        """Print one line."""
+        """Print one line, folded below its sentence where it is longer than a line is wide."""
+        begin = f"{clock:>{_CLOCK_WIDTH}}  {word:<{_WORD_WIDTH}}  "
+        room = max(self._console.width - _INDENT, _LEAST_ROOM)
+        lines = wrap(sentence, room, break_long_words=False, break_on_hyphens=False) or [""]
         # Not through rich: it would end the process when the reader of the pipe has left.
         stream = self._console.file
         try:
-            print(
-                f"{clock:>{_CLOCK_WIDTH}}  {word:<{_WORD_WIDTH}}  {sentence}",
-                file=stream,
-                flush=True,
-            )
+            print(begin + f"\n{' ' * _INDENT}".join(lines), file=stream, flush=True)
         except OSError:
             _let_go(stream)
             raise
