@@ -15,14 +15,14 @@ from finsched.node.parallel import several_at_once
 from finsched.node.service import error_code
 from finsched.node.web import Answer
 
-Call = Callable[..., Answer]
+Ask = Callable[..., Answer]
 
 
 class BlockUploads:
-    """The uploads to one container, by key; `call` is `(method, key, query, *, headers, body)`."""
+    """The uploads to one container, by key; `ask` is `(method, key, query, headers, body)`."""
 
-    def __init__(self, call: Call) -> None:
-        self._call = call
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
         self._sent: dict[str, set[str]] = {}  # the blocks that Azure has of an unfinished upload
 
     def send(self, key: str, parts: Iterable[bytes]) -> None:
@@ -33,9 +33,13 @@ class BlockUploads:
         listed = "".join(f"<Latest>{each}</Latest>" for each in ids)
         body = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{listed}</BlockList>'.encode()
         headers = {"x-ms-blob-content-type": "application/octet-stream"}
-        answer = self._call("PUT", key, {"comp": "blocklist"}, headers=headers, body=body)
+        answer = self._ask("PUT", key, {"comp": "blocklist"}, headers, body)
         self._sent.pop(key, None)  # after a refusal the next try begins anew
         _require(answer)
+
+    def give_up(self, key: str) -> None:
+        """Forget an unfinished upload: Azure drops its blocks by itself."""
+        self._sent.pop(key, None)
 
     def _send_block(self, key: str, sent: set[str], numbered: tuple[int, bytes]) -> str:
         """Send a block and return its id, which is made of its place and its content."""
@@ -45,7 +49,7 @@ class BlockUploads:
         block_id = base64.b64encode(name.encode()).decode()
         if block_id not in sent:
             query = {"comp": "block", "blockid": block_id}
-            _require(self._call("PUT", key, query, headers=headers, body=part))
+            _require(self._ask("PUT", key, query, headers, part))
             sent.add(block_id)
         return block_id
 
