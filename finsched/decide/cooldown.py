@@ -17,12 +17,16 @@ AFTER = {
 AFTER_A_QUOTA = timedelta(hours=1)
 """Nobody grants more within minutes, and the other zones of the region count on the same quota."""
 
+_LONGEST = max(AFTER_A_QUOTA, *AFTER.values())
+
 Cooling = tuple[CoolDown, ...]
 
 
 def cooling(run: Run, now: datetime, elsewhere: Iterable[CoolDown] = ()) -> Cooling:
     """Return what this run should not ask yet; `elsewhere` is what other runs have met."""
-    own = (each for attempt in run.attempts for each in cool_downs(attempt))
+    since = now - _LONGEST
+    late = (each for each in run.attempts if each.ended_at and each.ended_at > since)
+    own = (each for attempt in late for each in cool_downs(attempt))
     return tuple(each for each in (*own, *elsewhere) if each.until > now)
 
 

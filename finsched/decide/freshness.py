@@ -45,5 +45,6 @@ def in_vain(run: Run, now: datetime, latency: timedelta = timedelta(0)) -> bool:
 
 
 def _kept_at(run: Run, attempt: Attempt, started_at: datetime) -> datetime:
-    kept = [point.at for point in run.checkpoints if point.attempt == attempt.number]
-    return kept[-1] if kept else started_at
+    newest_first = reversed(run.checkpoints)
+    kept = (point.at for point in newest_first if point.attempt == attempt.number)
+    return next(kept, started_at)

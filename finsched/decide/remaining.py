@@ -81,7 +81,7 @@ def slowness(run: Run, speed_of: Callable[[Placement], float]) -> float:
     """
     if run.job.work is None:
         return 1.0
-    seen = [_seen(attempt, speed_of(attempt.placement)) for attempt in run.attempts]
+    seen = [_seen(attempt, speed_of) for attempt in run.attempts]
     share = sum(progress for progress, _ in seen)
     hours = sum(hours for _, hours in seen)
     if share < LEAST_SEEN or hours <= 0:
@@ -89,15 +89,16 @@ def slowness(run: Run, speed_of: Callable[[Placement], float]) -> float:
     return max(hours / (share * run.job.work.hours), 1.0)
 
 
-def _seen(attempt: Attempt, speed: float) -> tuple[float, float]:
+def _seen(attempt: Attempt, speed_of: Callable[[Placement], float]) -> tuple[float, float]:
     """Progress that an attempt has reported, and the hours it took on the reference."""
     if attempt.progress is None or attempt.progress_at is None or attempt.started_at is None:
         return 0.0, 0.0
     begun = attempt.restore.progress if attempt.restore else None
     hours = (attempt.progress_at - attempt.started_at).total_seconds() / 3600
-    return max(attempt.progress - (begun or 0.0), 0.0), hours * speed
+    return max(attempt.progress - (begun or 0.0), 0.0), hours * speed_of(attempt.placement)
 
 
 def _kept_since(run: Run, attempt: Attempt, started_at: datetime) -> datetime:
-    kept = [point.at for point in run.checkpoints if point.attempt == attempt.number]
-    return kept[-1] if kept else started_at
+    newest_first = reversed(run.checkpoints)
+    kept = (point.at for point in newest_first if point.attempt == attempt.number)
+    return next(kept, started_at)

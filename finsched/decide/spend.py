@@ -43,7 +43,8 @@ def attempt_usd(attempt: Attempt, now: datetime) -> Decimal:
 
 def compute_usd(run: Run, now: datetime) -> Decimal:
     """Return the compute cost of all attempts up to `now`."""
-    return sum((attempt_usd(attempt, now) for attempt in run.attempts), Decimal(0))
+    billed = (each for each in run.attempts if each.billing_from or each.live)
+    return sum((attempt_usd(attempt, now) for attempt in billed), Decimal(0))
 
 
 def possible_usd(run: Run, now: datetime) -> Decimal:

@@ -290,17 +290,19 @@ class Run:
     @property
     def live_attempt(self) -> Attempt | None:
         """The attempt that works, or may; a standby is none."""
-        return next((each for each in self.attempts if each.live and not each.waiting), None)
+        working = (each for each in self.live_attempts if not each.waiting)
+        return next(working, None)
 
     @property
     def standby(self) -> Attempt | None:
         """The attempt that boots while the live one works on, if any."""
-        return next((each for each in self.attempts if each.live and each.waiting), None)
+        return next((each for each in self.live_attempts if each.waiting), None)
 
     @property
     def live_attempts(self) -> tuple[Attempt, ...]:
         """All attempts of which something may be running, a standby too."""
-        return tuple(attempt for attempt in self.attempts if attempt.live)
+        over = AttemptState.ENDED
+        return tuple([attempt for attempt in self.attempts if attempt.state is not over])
 
     @property
     def last_attempt(self) -> Attempt | None:

@@ -77,4 +77,4 @@ class Outlook:
 
 
 def _ended(run: Run) -> int:
-    return sum(not attempt.live for attempt in run.attempts)
+    return len(run.attempts) - len(run.live_attempts)
