@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from finsched.model.run import ClockAnchor
@@ -43,7 +43,7 @@ class Clock(Protocol):
 
 
 class AnchoredClock:
-    """Simulated time tied to real time at one moment; at speed 1 it is the wall clock."""
+    """Simulated time tied to real time at one moment."""
 
     def __init__(self, anchor: ClockAnchor) -> None:
         self.anchor = anchor
@@ -80,10 +80,25 @@ class AnchoredClock:
         pause(real_seconds)
 
 
-def wall_clock() -> AnchoredClock:
+class WallClock(AnchoredClock):
+    """The clock of real runs: their time is the real one."""
+
+    def __init__(self) -> None:
+        now = utc_now()
+        super().__init__(ClockAnchor(real=now, simulated=now, speed=1.0))
+
+    def at(self, real: datetime) -> datetime:
+        """Return the same moment, in UTC."""
+        return real.astimezone(UTC)
+
+    def real(self, moment: datetime) -> datetime:
+        """Return the same moment, in UTC."""
+        return moment.astimezone(UTC)
+
+
+def wall_clock() -> WallClock:
     """Return the clock of real runs."""
-    now = utc_now()
-    return AnchoredClock(ClockAnchor(real=now, simulated=now, speed=1.0))
+    return WallClock()
 
 
 def anchored(simulated: datetime, speed: float) -> AnchoredClock:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from finsched.decide.budget_steps import step_passed
 from finsched.decide.freshness import in_vain, stale
@@ -116,9 +117,10 @@ class Supervisor:
         self._hear_signals()
         for attempt in self._journal.run.live_attempts:
             self._attendant(attempt).look(patient=self._patient)
-        self._note_budget()
-        self._promote()
-        wanted_seconds = self._act(self._step())
+        spent = spent_usd(self._journal.run, self._around.clock.now())
+        self._note_budget(spent)
+        self._promote(spent)
+        wanted_seconds = self._act(self._step(spent))
         self._journal.looked(self._around.clock.now())
         return None if self._journal.run.outcome is not None else wanted_seconds
 
@@ -126,30 +128,27 @@ class Supervisor:
         if self._signals and self._journal.run.stop_requested is None:
             self._record(StopRequested(reason="interrupted"))
 
-    def _note_budget(self) -> None:
+    def _note_budget(self, spent: Decimal) -> None:
         """Write down once that half of the budget, most of it or all of it is spent."""
-        run, now = self._journal.run, self._around.clock.now()
-        if run.job.budget.max_cost_usd is None:
-            return
-        percent = step_passed(run, spent_usd(run, now))
+        percent = step_passed(self._journal.run, spent)
         if percent is not None:
             self._record(BudgetUsed(percent=percent))
 
-    def _promote(self) -> None:
+    def _promote(self, spent: Decimal) -> None:
         """A standby takes over once the attempt before it has ended, and the run goes on."""
         run = self._journal.run
         now = self._around.clock.now()
         if run.standby is None or run.live_attempt:
             return
-        if over(run, now, spent_usd(run, now), self._reserve) is None:
+        if over(run, now, spent, self._reserve) is None:
             self._record(Promoted(attempt=run.standby.number))
 
-    def _step(self) -> Step:
+    def _step(self, spent: Decimal) -> Step:
         run, now = self._journal.run, self._around.clock.now()
         return next_step(
             run,
             now=now,
-            spent_usd=spent_usd(run, now),
+            spent_usd=spent,
             reserve=self._reserve,
             ahead=self._around.look_ahead(run, now),
         )
