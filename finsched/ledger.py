@@ -77,7 +77,8 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._one_at_a_time = threading.RLock()
-        with _explained(path):
+        self._explained = _Explained(path)
+        with self._explained:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.touch(mode=0o600)
             self._connection = sqlite3.connect(
@@ -290,13 +291,13 @@ class Ledger:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Use the connection while no other thread does."""
-        with self._one_at_a_time, _explained(self.path):
+        with self._one_at_a_time, self._explained:
             yield
 
     @contextmanager
     def _in_place(self) -> Iterator[None]:
         """Use the file that everybody else would open, not one that was deleted meanwhile."""
-        with self._alone():
+        with self._one_at_a_time, self._explained:
             if _identity(self.path) != self._file:
                 raise LedgerProblem(
                     f"the ledger {self.path} was deleted or replaced while it was in use",
@@ -337,12 +338,18 @@ def recorded(sequence: int, run: str, at: str, kind: str, body: str) -> Recorded
         raise LedgerProblem(message, fix=_FIX) from error
 
 
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:  # the last of a damaged file
-        raise LedgerProblem(
-            f"the ledger {path} cannot be used: {error}",
-            fix="free disk space or mend its permissions; nothing in it was changed",
-        ) from error
+class _Explained:
+    """Says in words what the disk has against a use of the ledger."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, sqlite3.Error | OSError | UnicodeDecodeError):  # a damaged file
+            raise LedgerProblem(
+                f"the ledger {self._path} cannot be used: {error}",
+                fix="free disk space or mend its permissions; nothing in it was changed",
+            ) from error
