@@ -56,6 +56,7 @@ class SimNode(NodeProcess):
         self._next_save: Appointment | None = None
         self._upload_s = 0.0
         self._failures = 0
+        self._reading: Appointment | None = None  # of orders, once the store lets us
 
     # --- what the machine tells --------------------------------------------------------------
 
@@ -265,7 +266,8 @@ class SimNode(NodeProcess):
 
     def read_orders(self) -> None:
         """An order was written: it is read at the next poll."""
-        self._after(self._poll_s, self._read_orders)
+        if self._reading is None:
+            self._reading = self._after(self._poll_s, self._read_orders)
 
     def poll_orders(self) -> None:
         """Read orders regularly, where nobody tells that there are any."""
@@ -274,13 +276,14 @@ class SimNode(NodeProcess):
             self._after(max(self.config.poll_seconds, 0.05), self.poll_orders)
 
     def _read_orders(self) -> None:
+        self._reading = None
         if self._orders is None or self.ended:
             return
         went = self._orders.go
         try:
             self._orders.read_new()
         except StoreError:
-            self._after(self._poll_s * 5, self._read_orders)
+            self._reading = self._after(self._poll_s * 5, self._read_orders)
             return
         self._watch_on()
         if self.config.standby and self._orders.go and not went:

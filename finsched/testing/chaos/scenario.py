@@ -133,7 +133,7 @@ def _cloud(dice: Random, name: str) -> CloudPlan:
         has_timer=dice.random() < 0.4,
         breaks_off=dice.choice((0.0, 0.0, 0.2)),
         quota={CapacityType.SPOT: 4} if dice.random() < 0.1 else {},
-        poll_s=dice.uniform(330.0, 420.0),
+        poll_s=dice.uniform(390.0, 425.0),
     )
 
 
@@ -194,6 +194,7 @@ def _workload(dice: Random, hours: float) -> Workload:
         setup_s=dice.uniform(10.0, 300.0),
         save_s=dice.uniform(10.0, 60.0),
         upload_s=dice.uniform(10.0, 200.0),
+        report_every_s=dice.choice((900.0, 1800.0, 3600.0)),
         heeds_signal=dice.random() < 0.9,
         fails_at=dice.uniform(0.1, 0.9) if dice.random() < 0.03 else None,
         shards=dice.random() < 0.7,
