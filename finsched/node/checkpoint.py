@@ -107,6 +107,8 @@ class Committer:
         due = settled and (
             self._thrift.is_due(snapshot, now) or self._hurried or ended_at is not None
         )
+        if settled and self._tools.companions:
+            self._tools.companions.saw(_written_ns(snapshot))
         if ended_at is not None and self._tools.companions:
             due = self._at_rest(ended_at)  # the others may have something new
         done = self._try_to_commit(snapshot) if due else True

@@ -6,6 +6,7 @@ together, so a part belongs to a save when it was written nearer to it than to t
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from finsched.node.parts import Changed
 
 _PATIENCE_AFTER_ONE_SAVE = 3  # intervals
 _MANY = 2
+_SAVES_REMEMBERED = 8
+_SAME_SAVE_SHARE = 4  # a save that follows within this part of an interval is the same
 
 
 class Apart(Exception):
@@ -76,11 +79,17 @@ class Companions:
         self._number = 0
         self._accepted = 0
         self._accepted_ns = 0
+        self._saves_ns: deque[int] = deque(maxlen=_SAVES_REMEMBERED)  # the leader's own
         writers = {file.rank for file in last.files} if last else set[int]()
         self._saves = dict.fromkeys(writers, _MANY)  # how often a node had something new
         self._silent = {*gang.others} - writers if last else set[int]()
         self._heard_at: dict[int, float] = {}  # when a node last had something new
         self._candidate = (0, 0)
+
+    def saw(self, written_ns: int) -> None:
+        """The leader has saved, whatever becomes of it: what the others saved then is of then."""
+        if written_ns not in self._saves_ns:
+            self._saves_ns.append(written_ns)
 
     def collect(self, save: Save, *, go_on: Callable[[], bool]) -> tuple[CommittedFile, ...]:
         """Return the others' files that belong to a save of the leader.
@@ -120,7 +129,8 @@ class Companions:
     def ask(self, save: Save) -> Round:
         """Ask everybody for the part that belongs to a save of the leader; raises StoreError."""
         self._number += 1
-        halfway_ns = (self._accepted_ns + save.written_ns) // 2 if self._accepted else 0
+        before_ns = self._save_before_ns(save)
+        halfway_ns = (before_ns + save.written_ns) // 2 if before_ns else 0
         asked = Round(
             number=self._number,
             accepted=self._accepted,
@@ -130,6 +140,12 @@ class Companions:
         )
         self._gang.ask(asked)
         return asked
+
+    def _save_before_ns(self, save: Save) -> int:
+        """The leader's last save but this one, kept or not; what is close to it is the same."""
+        latest_ns = save.written_ns - int(self._pace.every_seconds * 1e9 / _SAME_SAVE_SHARE)
+        before = (written_ns for written_ns in self._saves_ns if written_ns <= latest_ns)
+        return max((self._accepted_ns, *before))
 
     def _is_too_long_silent(self, rank: int, now_asked_at: float) -> bool:
         if rank in self._silent:

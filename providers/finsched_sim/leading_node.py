@@ -118,6 +118,8 @@ class LeadingNode(GangNode):
                 self._companions.take(self._asked, self._gathering.answers)
             self._gathering = None
         self._in_flight = None
+        if self._companions:
+            self._companions.saw(self._nanoseconds(self._timeline.now_s))
         super()._saved()
 
     def _signal(self, kill_s: float) -> None:
