@@ -14,12 +14,28 @@ from finsched.decide import next_step, spend
 from finsched.decide.step import Wait
 from finsched.model.event import AttemptEnded, Ended, Progressed
 from finsched.model.run import AttemptEnd, AttemptState, Choice
+from finsched.node import companions, orders
 from finsched.node.commit_log import CommitLog, CommitWriter
 from finsched.node.ending import Watch
-from finsched.run import attendant, home, journal, launching
+from finsched.node.gang import GangBoard
+from finsched.node.orders import lease_until
+from finsched.node.store import StoreError
+from finsched.run import (
+    attendant,
+    gangs,
+    home,
+    journal,
+    launching,
+    reserving,
+    supervisor,
+    sweep,
+)
 from finsched.run.attendant import Attendant
+from finsched.run.correspondence import Correspondence
 from finsched.run.launching import Launched
 from finsched.run.supervisor import Supervisor
+from finsched.run.sweep import Sweep
+from finsched.run.watching import give_up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +127,162 @@ def _reserve_without_upload(run: Any, clock: Any) -> float:
     return run.job.checkpoint.save_time.total_seconds() / clock.speed
 
 
+def _never(*_args: Any, **_kwargs: Any) -> bool:
+    return False
+
+
+def _always(*_args: Any, **_kwargs: Any) -> bool:
+    return True
+
+
+_round = companions.Round
+
+
+def _any_part_counts(**fields: Any) -> Any:
+    return _round(**{**fields, "newer_than_ns": 0})
+
+
+def _until_the_last_ended(given: Any, now: Any) -> int:
+    return spend.billed_seconds(given, now) * given.placement.nodes
+
+
+_letters = Correspondence.letters
+
+
+def _for_all_nodes(self: Any, after: int) -> Any:
+    letters = _letters(self, after)
+    self.newest_of = dict.fromkeys(range(8), self.newest)
+    return letters
+
+
+def _hearsay(board: Any) -> None:
+    board._announce("roll")
+    for rank in board.others:
+        key = f"{board._folder}/answers/roll/{rank:06d}.json"
+        board._store.create(key, b"{}")
+
+
+def _unread_is_unrenewed(self: Any, run: Any, attempt: Any, clock: Any) -> Any:
+    first = clock.real(attempt.intended_at) + sweep._BOOT + self.settings.lease
+    renewed = None
+    with contextlib.suppress(StoreError, ValueError, KeyError):
+        renewed = lease_until(self.open_store(run.store_uri), attempt.number)
+    return clock.at(max(first, renewed or first))
+
+
+def _finds_nothing(*_args: Any) -> Iterator[Any]:
+    return iter(())
+
+
+def _somebody_else(_state_dir: Any) -> str:
+    return "finsched-chaos-of-others"
+
+
+def _local_and_naive(moment: Any) -> str:
+    return str(moment.astimezone().replace(tzinfo=None).isoformat())
+
+
+def _gone_at_once(self: Any, *, known: bool, patient: bool) -> None:
+    if not known:
+        give_up(self._means.journal, self._attempt, self._means.clock.now())
+
+
 BREAKS = (
+    Break(
+        what="what is left of a broken gang goes on",
+        where=gangs,
+        name="is_broken",
+        instead=_never,
+        noticed_by="ends_together",
+    ),
+    Break(
+        what="an older part of a node counts for a new save",
+        where=companions,
+        name="Round",
+        instead=_any_part_counts,
+        noticed_by="one_step",
+    ),
+    Break(
+        what="each machine of a gang is paid until the last one has ended",
+        where=spend,
+        name="_machine_seconds",
+        instead=_until_the_last_ended,
+        noticed_by="the_bill",
+        was_a_bug=True,
+    ),
+    Break(
+        what="the letters of one node count for all",
+        where=Correspondence,
+        name="letters",
+        instead=_for_all_nodes,
+        noticed_by="goes_on",
+        was_a_bug=True,
+    ),
+    Break(
+        what="nobody asks who is still there when a command fails",
+        where=GangBoard,
+        name="call_roll",
+        instead=_hearsay,
+        noticed_by="not_blamed",
+        was_a_bug=True,
+    ),
+    Break(
+        what="a sweep takes a lease that it cannot read for one that nobody renewed",
+        where=Sweep,
+        name="_lease_until",
+        instead=_unread_is_unrenewed,
+        noticed_by="spares",
+        was_a_bug=True,
+    ),
+    Break(
+        what="a sweep asks no cloud",
+        where=Sweep,
+        name="_owned_at",
+        instead=_finds_nothing,
+        noticed_by="findable",
+    ),
+    Break(
+        what="a sweep takes another installation for its own",
+        where=sweep,
+        name="installation",
+        instead=_somebody_else,
+        noticed_by="spares",
+    ),
+    Break(
+        what="money that other runs have set aside is given away again",
+        where=reserving,
+        name="lacking",
+        instead=_nothing,
+        noticed_by="reserved",
+    ),
+    Break(
+        what="the end of a lease is written in local time",
+        where=orders,
+        name="to_iso",
+        instead=_local_and_naive,
+        noticed_by="leased",
+    ),
+    Break(
+        what="a machine on which nothing is kept goes on for ever",
+        where=supervisor,
+        name="in_vain",
+        instead=_never,
+        noticed_by="goes_on",
+    ),
+    Break(
+        what="credentials that have expired end the run",
+        where=launching,
+        name="_is_final",
+        instead=_always,
+        noticed_by="stays",
+    ),
+    Break(
+        what="a machine that one answer leaves out is given up",
+        where=Attendant,
+        name="_give_up_on_the_vanished",
+        instead=_gone_at_once,
+        noticed_by="over_with_the_run",
+    ),
     Break(
         what="no time is kept free for the last upload",
         where=launching,

@@ -127,6 +127,15 @@ def _sweep(scene: Scene) -> None:
         scene.sweep()
 
 
+def _sweep_alone(scene: Scene) -> None:
+    """A sweep while nobody watches over the runs, and the store does not answer."""
+    _kill(scene)
+    now_s, wait_s = scene.world.timeline.now_s, scene.dice.uniform(5.0, 40.0) * _MINUTE_S
+    begins_s, ends_s = now_s + wait_s - _MINUTE_S, now_s + wait_s + 5 * _MINUTE_S
+    scene.weather.break_out(Storm(place=STORE, begins_s=begins_s, ends_s=ends_s, error=StoreError))
+    scene.world.timeline.after(wait_s, lambda: _sweep(scene))
+
+
 def _freeze(scene: Scene) -> None:
     machine = _some_machine(scene)
     if machine and not machine.frozen:
@@ -206,6 +215,7 @@ _INCIDENTS: Mapping[str, Callable[[Scene], None]] = {
     "credentials expired": _expire,
     "node's disk full": _fill_disk,
     "sweep": _sweep,
+    "sweep alone": _sweep_alone,
     "zone changes": _travel,
     "crash in a launch": _crash_in_a_launch,
     "lost at an upload": _lose_while("upload"),
@@ -230,4 +240,5 @@ _WEIGHTS = {
     "machine unlisted": 1,
     "person stops": 1,
     "supervisor asleep long": 1,
+    "sweep alone": 1,
 }

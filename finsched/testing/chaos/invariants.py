@@ -148,8 +148,6 @@ def ends_together(machine: Machine, alone_s: float, allowed_s: float) -> str | N
 
 def spares(machine: Machine, run: Run, *, watched: bool, leased: bool) -> str | None:
     """A sweep ends no machine that somebody watches over, or whose lease still runs."""
-    if machine.is_foreign:
-        return f"{machine.id} belongs to {machine.request.installation}"
     live = {attempt.token for attempt in run.live_attempts}
     if run.outcome is not None or machine.request.token not in live:
         return None

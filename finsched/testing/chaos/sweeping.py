@@ -66,6 +66,9 @@ class Cleaner:
         return replace(cloud.provider, inventory=WatchedInventory(cloud, self._require_fair))
 
     def _require_fair(self, machine: Machine) -> None:
+        """Another installation's machine carries a run that may have the name of one of ours."""
+        if machine.is_foreign:
+            raise Violated(f"spares: {machine.id} belongs to {machine.request.installation}")
         run = self._premises.ledger.run(machine.request.run)
         case = self._cases.get(run.id)
         watched = case is not None and case.process is not None and case.process.alive
