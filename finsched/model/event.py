@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import reduce
 from typing import Any
 
+from finsched.model.changed import changed
 from finsched.model.job import JobSpec
 from finsched.model.run import (
     Attempt,
@@ -264,16 +265,16 @@ def apply(run: Run, record: Recorded) -> Run:
     """Return the run after one more event."""
     match record.event:
         case Intended():
-            return replace(run, attempts=(*run.attempts, _intended(record, record.event)))
+            return changed(run, attempts=(*run.attempts, _intended(record, record.event)))
         case Committed(attempt=number, checkpoint=checkpoint):
             checkpoints = (*run.checkpoints, checkpoint)
             attempts = _attempts_after(run, record, number)
-            return replace(run, checkpoints=checkpoints, attempts=attempts)
+            return changed(run, checkpoints=checkpoints, attempts=attempts)
         case Warned(attempt=number, cause=WarningCause.STALE_CHECKPOINT):
             attempts = _attempts_after(run, record, number)
-            return replace(run, stale_after=run.standing, attempts=attempts)
+            return changed(run, stale_after=run.standing, attempts=attempts)
     if isinstance(record.event, _OfAttempt):
-        return replace(run, attempts=_attempts_after(run, record, record.event.attempt))
+        return changed(run, attempts=_attempts_after(run, record, record.event.attempt))
     return _run_after(run, record)
 
 
@@ -295,7 +296,7 @@ def _run_after(run: Run, record: Recorded) -> Run:
         case ClockAnchored(anchor=anchor):
             return replace(run, anchor=anchor)
         case Decided(choice=choice):
-            return replace(run, choice=choice)
+            return changed(run, choice=choice)
         case BudgetUsed(percent=percent):
             return replace(run, budget_used_percent=percent)
         case StopRequested(reason=reason):
@@ -359,7 +360,7 @@ def _attempts_after(run: Run, record: Recorded, number: int) -> tuple[Attempt, .
 
 def _attempt_after(attempt: Attempt, record: Recorded) -> Attempt:
     heard = max(attempt.mailbox_position, getattr(record.event, "message", 0))
-    return replace(attempt, mailbox_position=heard, **_changed_by(record))
+    return changed(attempt, mailbox_position=heard, **_changed_by(record))
 
 
 def _changed_by(record: Recorded) -> dict[str, Any]:
