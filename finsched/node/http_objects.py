@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import ClassVar, Protocol
 
-from finsched.node.multipart import PART_BYTES, parts_of
+from finsched.node.multipart import parts_of
 from finsched.node.objects import Missing, StoreError
-from finsched.node.parallel import several_at_once
+from finsched.node.parallel import PART_BYTES, several_at_once
 from finsched.node.service import error_code
 from finsched.node.web import Answer
 

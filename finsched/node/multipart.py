@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from finsched.node.objects import StoreError
-from finsched.node.parallel import several_at_once
+from finsched.node.parallel import PART_BYTES, several_at_once
 from finsched.node.service import code_in, error_code
 from finsched.node.web import Answer
 
-PART_BYTES = 16 << 20
 _PARTS_OF_ONE_SIZE = 1000  # S3 takes 10,000 parts: later ones are larger, up to its 5 TiB
 
 Ask = Callable[..., Answer]

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import threading
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
 
-from finsched.node.notice_sources import SOURCES, InterruptionNotice, NoticeSource, RebalanceHint
-
-__all__ = ["InterruptionNotice", "NoticeWatch", "RebalanceHint"]
+if TYPE_CHECKING:
+    from finsched.node.notice_sources import Hearing
 
 CLOUD_VARIABLE = "FINSCHED_CLOUD"
 """The environment's variable that says whose metadata service it is; EC2's where it is not set."""
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptionNotice:
+    """The machine will be taken back; `ends_at` is None where the endpoint names no moment."""
+
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RebalanceHint:
+    """The machine is more likely than before to be taken back; it may also stay."""
+
+    given_at: datetime | None
 
 
 class NoticeWatch:
@@ -25,22 +40,28 @@ class NoticeWatch:
         self._poll_seconds = poll_seconds
         self._closed = threading.Event()
         if metadata_url:
-            source = SOURCES[cloud or os.environ.get(CLOUD_VARIABLE) or "aws"](metadata_url)
-            threading.Thread(target=self._watch, args=(source,), name="notice", daemon=True).start()
+            place = (metadata_url, cloud or os.environ.get(CLOUD_VARIABLE) or "aws")
+            threading.Thread(target=self._watch, args=place, name="notice", daemon=True).start()
 
     def close(self) -> None:
         """Ask no more."""
         self._closed.set()
 
-    def _watch(self, source: NoticeSource) -> None:
+    def _watch(self, metadata_url: str, cloud: str) -> None:
+        hear: Hearing | None = None
         while self.notice is None and not self._closed.wait(self._poll_seconds):
-            try:
-                self._take(source.hear())
-            except (OSError, http.client.HTTPException, ValueError, LookupError):
-                continue  # notices are a bonus: an endpoint that does not answer changes nothing
+            hear = hear or _listening(metadata_url, cloud)
+            self._take(hear())
 
     def _take(self, heard: InterruptionNotice | RebalanceHint | None) -> None:
         if isinstance(heard, InterruptionNotice):
             self.notice = heard  # a signal may have brought one meanwhile
         elif heard is not None and self.hint is None:
             self.hint = heard
+
+
+def _listening(metadata_url: str, cloud: str) -> Hearing:
+    """Load what speaks HTTP beside the work and not before it: the job starts sooner."""
+    from finsched.node.notice_sources import listening  # noqa: PLC0415
+
+    return listening(metadata_url, cloud)

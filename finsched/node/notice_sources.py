@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
@@ -12,24 +13,15 @@ from typing import Any, Protocol
 from finsched.node import azure, gcp
 from finsched.node.clock import UTC, from_iso
 from finsched.node.metadata import conversation
+from finsched.node.notice import InterruptionNotice, RebalanceHint
 
 _OF_AWS = "/latest/meta-data/spot/instance-action"
 _HINT_OF_AWS = "/latest/meta-data/events/recommendations/rebalance"
 _LONGEST_WAIT_SECONDS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class InterruptionNotice:
-    """The machine will be taken back; `ends_at` is None where the endpoint names no moment."""
-
-    ends_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class RebalanceHint:
-    """The machine is more likely than before to be taken back; it may also stay."""
-
-    given_at: datetime | None
+Hearing = Callable[[], InterruptionNotice | RebalanceHint | None]
+"""Asks once, and returns what was said."""
 
 
 class NoticeSource(Protocol):
@@ -106,6 +98,18 @@ SOURCES: Mapping[str, Callable[[str], NoticeSource]] = {
     "azure": AzureNotices,
 }
 """Whose words are understood."""
+
+
+def listening(metadata_url: str, cloud: str) -> Hearing:
+    """Return what asks a metadata service, which says nothing where it does not answer."""
+    source = SOURCES[cloud](metadata_url)
+
+    def hear() -> InterruptionNotice | RebalanceHint | None:
+        with suppress(OSError, http.client.HTTPException, ValueError, LookupError):
+            return source.hear()
+        return None  # notices are a bonus: silence changes nothing
+
+    return hear
 
 
 def _moment(body: str, key: str) -> datetime | None:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 # A store gives a connection some 85 MiB/s: AWS advises many. Each holds a part in memory.
 AT_ONCE = 8
+PART_BYTES = 16 << 20
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 

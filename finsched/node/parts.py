@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finsched.node.commit_log import CommitLog, Committed, CommittedFile
-from finsched.node.multipart import PART_BYTES
-from finsched.node.parallel import several_at_once
+from finsched.node.parallel import PART_BYTES, several_at_once
 from finsched.node.pins import Pins
 from finsched.node.store import Store, StoreError
 

@@ -16,7 +16,6 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from finsched.node.objects import Missing, StoredObject, StoreError
-from finsched.node.s3_region import bucket_region
 
 PARTS_AT_ONCE = 4
 """How many parts of an upload, of 5 MiB each, may be on their way: so much is held in memory."""
@@ -127,7 +126,7 @@ def _of_aws(bucket: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what obstore does not find out: the bucket's region, and keys of profiles and SSO."""
     more: dict[str, Any] = {}
     at_aws = not _endpoint("s3") and "endpoint" not in options
-    if at_aws and "region" not in options and (region := bucket_region(bucket)):
+    if at_aws and "region" not in options and (region := _region(bucket)):
         more["config"] = {**options, "region": region}
     if not any(os.environ.get(name) for name in _KEYS_OF_OBSTORE) and find_spec("boto3"):
         from boto3.session import Session  # noqa: PLC0415 - heavy
@@ -136,6 +135,12 @@ def _of_aws(bucket: str, options: Mapping[str, Any]) -> dict[str, Any]:
         if (session := Session()).get_credentials():
             more["credential_provider"] = Boto3CredentialProvider(session)
     return more
+
+
+def _region(bucket: str) -> str:
+    from finsched.node.s3_region import bucket_region  # noqa: PLC0415 - a folder needs no HTTP
+
+    return bucket_region(bucket)
 
 
 def _of_azure(options: Mapping[str, Any]) -> dict[str, Any]:
