@@ -14,7 +14,7 @@ import pytest
 
 from finsched.errors import ExitCode, NoAnswer
 from finsched.ledger import Ledger
-from finsched.model.event import Intended, Launched, Submitted
+from finsched.model.event import Intended, Launched, StopRequested, Submitted
 from finsched.model.run import AttemptEnd, Outcome
 from finsched.provider import (
     EndReason,
@@ -187,6 +187,10 @@ def test_money_of_a_launch_that_is_not_confirmed_is_told_as_possible(machine: Ma
     document = machine.document("status")
     assert document["state"] == "launch not confirmed"
     assert document["possible_usd"] == document["spent_usd"] > "0"
+    assert "go on with `finsched resume r1`" in told
+    desk.ledger.append(RUN, StopRequested(reason="a test"), datetime.now(UTC))
+    assert "r1: stopping" in machine.finsched("status")
+    assert "end it with `finsched stop r1`" in machine.finsched("status")
     desk.is_confirmed()
     assert machine.document("status")["possible_usd"] == "0.000000"
     assert "up to" not in machine.finsched("status")

@@ -59,6 +59,8 @@ def print_status(run: Run, now: datetime, out: Console, *, supervised: bool) -> 
 def _unwatched(run: Run) -> str:
     if run.waits_in_queue:
         return "it waits for its turn: `finsched queue` says what for"
+    if run.stop_requested:
+        return f"nobody watches over it: end it with `finsched stop {run.id}`"
     return f"nobody watches over it: go on with `finsched resume {run.id}`"
 
 
