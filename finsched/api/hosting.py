@@ -10,7 +10,7 @@ from typing import Any
 from finsched import quoting, settings
 from finsched.api.durations import read_duration
 from finsched.decide.spot.policies import DEFAULT
-from finsched.errors import SpecError
+from finsched.errors import MachineProblem, SpecError
 from finsched.host.client import Client
 from finsched.model.job import JobSpec
 from finsched.model.run import Run
@@ -42,7 +42,8 @@ def launch(
 ) -> Run:
     """Write a run down as `running.launch` does, hand it to the per-user process and return it.
 
-    Raises the error that says why it may not start; then nothing was handed over.
+    Raises the error that says why it may not start, and one that names the run where it was
+    written down but could not be handed over.
     """
     chosen = settings.load()
     spec = job if isinstance(job, JobSpec) else quoting.read_job(Path(job), chosen)
@@ -52,7 +53,13 @@ def launch(
     process = Client(chosen.state_dir)
     process.start()
     run_id = start(spec, chosen, ledger, request=rehearse, store=store, policy=policy)
-    process.hold(run_id, secrets, priority=priority)
+    try:
+        process.hold(run_id, secrets, priority=priority)
+    except MachineProblem as problem:
+        raise _not_handed_over(run_id, problem) from problem
+    except SpecError:
+        if ledger.run(run_id).outcome is None:  # or it has ended before we asked again
+            raise
     return ledger.run(run_id)
 
 
@@ -99,6 +106,15 @@ def queue() -> Queue:
         return Queue()
     runs = tuple(told["answer"]["runs"])
     return Queue(pid=told["pid"], version=told["finsched"], runs=runs)
+
+
+def _not_handed_over(run_id: str, problem: MachineProblem) -> MachineProblem:
+    """A person must know of the run, or launches another one and pays twice."""
+    return MachineProblem(
+        f"run {run_id} exists, and whether it was handed over is unknown: {problem.message}",
+        fix=f"do not launch it again: `finsched resume {run_id} --detach` hands it over,"
+        f" `finsched stop {run_id}` ends it" + (f"; {problem.fix}" if problem.fix else ""),
+    )
 
 
 def _until(deadline: str | None) -> timedelta | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -13,10 +14,23 @@ from typing import Any
 from finsched import errors
 from finsched.errors import FinschedError, MachineProblem
 from finsched.host.place import Place
-from finsched.host.wire import SECONDS, Document, receive, require_own_user, send
+from finsched.host.wire import (
+    SECONDS,
+    CutOff,
+    Document,
+    other_side,
+    receive,
+    require_own_user,
+    send,
+)
 
 _START_SECONDS = 30.0
 _LOOK_AGAIN_SECONDS = 0.05
+_NOBODY_LISTENS = (FileNotFoundError, ConnectionError)
+
+
+class Unanswered(MachineProblem):
+    """The process is there, and does not answer in time."""
 
 
 class Client:
@@ -39,28 +53,42 @@ class Client:
         """Return what the process says of itself and its runs; None where there is no process."""
         try:
             return self._ask({"do": "list"})
-        except (FileNotFoundError, ConnectionError):
+        except _NOBODY_LISTENS:
             return None
 
     def _ask_running(self, request: Document) -> Document:
-        """Ask, and start the process as long as there is none to answer."""
+        """Ask until there is an answer, and start the process as long as there is none.
+
+        What is asked must do no harm when it is asked twice: a process may die after it has acted.
+        """
         starting: subprocess.Popen[bytes] | None = None
+        log = self._place.log
+        last = MachineProblem("the process that holds runs does not start", fix=f"read {log}")
         until = time.monotonic() + _START_SECONDS
         while time.monotonic() < until:
             try:
                 return self._ask(request)
-            except (FileNotFoundError, ConnectionError):
+            except _NOBODY_LISTENS:
                 if starting is None or starting.poll() is not None:
                     starting = self._spawn()
-                time.sleep(_LOOK_AGAIN_SECONDS)
-        log = self._place.log
-        raise MachineProblem("the process that holds runs does not start", fix=f"read {log}")
+            except (Unanswered, CutOff) as problem:
+                last = problem
+            time.sleep(_LOOK_AGAIN_SECONDS)
+        raise last
 
     def _ask(self, request: Document) -> Document:
-        with self._place.connect(SECONDS) as connection:
+        """Raises `Unanswered`, and `CutOff` where the process ended before its answer did."""
+        try:
+            connection = self._place.connect(SECONDS)
+        except BlockingIOError as error:  # so many ask at once that the system takes no more
+            raise Unanswered("too many commands wait for an answer", fix="try again") from error
+        with connection:
             require_own_user(connection)
-            send(connection, request)
-            answer = receive(connection)
+            try:
+                send(connection, request)
+                answer = receive(connection)
+            except TimeoutError as error:
+                raise _unanswered(connection) from error
         if told := answer.get("error"):
             raise _as_error(told)
         return answer
@@ -77,6 +105,15 @@ class Client:
                 cwd="/",
                 start_new_session=True,
             )
+
+
+def _unanswered(connection: socket.socket) -> Unanswered:
+    pid = other_side(connection) or "PID"
+    return Unanswered(
+        f"the process {pid} that holds runs does not answer",
+        fix=f"`kill -CONT {pid}` wakes one that was halted; else end it with `kill -9 {pid}`:"
+        " the next command starts it anew, and its runs go on",
+    )
 
 
 def _as_error(told: Mapping[str, Any]) -> FinschedError:

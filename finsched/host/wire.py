@@ -26,6 +26,10 @@ class WireProblem(MachineProblem):
     """What came over the socket is no message of ours."""
 
 
+class CutOff(WireProblem):
+    """The other side ended before its message did."""
+
+
 def send(connection: socket.socket, document: Document) -> None:
     """Send one message."""
     content = json.dumps({"protocol": PROTOCOL, **document}).encode()
@@ -53,12 +57,23 @@ def require_own_user(connection: socket.socket) -> None:
 
     Where the system does not tell, the modes of the socket and of its folder keep others out.
     """
+    if told := _credentials(connection):
+        _, user, _ = told
+        if user != os.getuid():
+            raise WireProblem(f"the other side is user {user}, not you")
+
+
+def other_side(connection: socket.socket) -> int | None:
+    """Return the process at the other end; None where the system does not tell."""
+    told = _credentials(connection)
+    return told[0] if told else None
+
+
+def _credentials(connection: socket.socket) -> tuple[int, ...] | None:
     if not hasattr(socket, "SO_PEERCRED"):
-        return
+        return None
     told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    _, user, _ = _CREDENTIALS.unpack(told)
-    if user != os.getuid():
-        raise WireProblem(f"the other side is user {user}, not you")
+    return _CREDENTIALS.unpack(told)
 
 
 def _another_version(document: Document) -> WireProblem:
@@ -75,6 +90,6 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
     while len(content) < size:
         piece = connection.recv(min(size - len(content), 65_536))
         if not piece:
-            raise WireProblem("the connection ended within a message")
+            raise CutOff("the connection ended within a message")
         content += piece
     return bytes(content)
