@@ -94,6 +94,15 @@ def config_path(environ: Mapping[str, str]) -> Path:
     return absolute_path(named) if named else platformdirs.user_config_path(_APP) / "config.toml"
 
 
+def with_absolute_paths(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return an environment for a process of ours that works in another folder."""
+    variables = dict(os.environ if environ is None else environ)
+    for name in (CONFIG_VARIABLE, STATE_DIR_VARIABLE, CACHE_DIR_VARIABLE):
+        if path := variables.get(name):
+            variables[name] = str(absolute_path(path))
+    return variables
+
+
 def secret_values(names: Iterable[str], environ: Mapping[str, str] | None = None) -> SecretValues:
     """Return the values of declared secrets from the caller's environment.
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from finsched import errors
+from finsched import errors, settings
 from finsched.errors import FinschedError, MachineProblem
 from finsched.host.place import Place
 from finsched.host.wire import (
@@ -103,6 +103,7 @@ class Client:
                 stdout=log,
                 stderr=log,
                 cwd="/",
+                env=settings.with_absolute_paths(),
                 start_new_session=True,
             )
 

@@ -164,6 +164,16 @@ def test_a_state_directory_with_a_long_path_has_a_socket(tmp_path: Path) -> None
     assert stat.S_IMODE(place.endpoint.stat().st_mode) == 0o600
 
 
+def test_the_process_reads_a_config_file_that_its_caller_named_from_its_own_folder(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.settings("idle_seconds = 5")
+    monkeypatch.chdir(home.folder)
+    home.environ["FINSCHED_CONFIG"] = "config.toml"
+    run_id = home.hand_over(home.job(STEPS="3"))
+    assert home.until(run_id, finished).outcome is Outcome.FINISHED
+
+
 def test_it_ends_when_it_has_nothing_to_do(home: Home) -> None:
     home.settings("idle_seconds = 1")
     run_id = home.hand_over(home.job(STEPS="3"))
