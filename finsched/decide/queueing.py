@@ -13,7 +13,7 @@ A_STEP_EVERY = timedelta(hours=1)
 """A run that waits gains a step of priority so often: nobody waits for ever."""
 
 PATIENCE = timedelta(hours=1)
-"""Who has waited for so long keeps the places that it needs free of those behind it."""
+"""Who has waited for so long keeps the places of its provider and tags free of those behind it."""
 
 _TOTAL = "all"
 
@@ -49,16 +49,19 @@ def turns(
 ) -> Sequence[Turn]:
     """Return the waiting runs in their order, each with what it waits for.
 
-    A run that a limit holds does not hold those behind it, as long as it has patience.
+    A run that a limit holds does not hold those behind it, as long as it has patience. Without, it
+    keeps the places of its provider and tags; one of all it could not use before these are free.
     """
     most = _most(limits)
     taken = Counter(place for claim in running for place in _places(claim))
     found = []
     for each in sorted(waiting, key=lambda one: _order(one, now)):
-        held_by = next(_full(each.claim, taken, most), None)
-        found.append(Turn(run=each.run, held_by=held_by))
-        if held_by is None or now - each.since >= PATIENCE:
+        full = [place for place in _places(each.claim) if _is_full(place, taken, most)]
+        found.append(Turn(run=each.run, held_by=_in_words(full[0], most) if full else None))
+        if not full:
             taken.update(_places(each.claim))
+        elif now - each.since >= PATIENCE:
+            taken.update(place for place in _places(each.claim) if place != _TOTAL)
     return found
 
 
@@ -81,8 +84,9 @@ def _places(claim: Claim) -> Iterator[str]:
         yield f"with {tag}"
 
 
-def _full(claim: Claim, taken: Counter[str], most: dict[str, int]) -> Iterator[str]:
-    for place in _places(claim):
-        if place in most and taken[place] >= most[place]:
-            which = "" if place == _TOTAL else f" {place}"
-            yield f"at most {most[place]} at once{which}"
+def _is_full(place: str, taken: Counter[str], most: dict[str, int]) -> bool:
+    return place in most and taken[place] >= most[place]
+
+
+def _in_words(place: str, most: dict[str, int]) -> str:
+    return f"at most {most[place]} at once" + ("" if place == _TOTAL else f" {place}")

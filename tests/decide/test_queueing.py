@@ -133,3 +133,13 @@ def test_who_has_lost_patience_keeps_its_places_free() -> None:
     assert [turn.held_by for turn in patient] == ["at most 1 at once on aws", None]
     impatient = turns([waiting("both", hours=1, claim=both), later], running, of, NOW)
     assert impatient[1].held_by == "at most 1 at once with team=ai"
+
+
+def test_who_cannot_start_for_its_own_tag_keeps_no_place_of_all() -> None:
+    of = QueueLimits(total=8, per_tag={"team=ai": 2})
+    ai = Claim(tags=frozenset({"team=ai"}))
+    held = [waiting(f"ai-{number}", hours=2, claim=ai) for number in range(6)]
+    other = waiting("other", claim=Claim(tags=frozenset({"team=bio"})))
+    found = {turn.run: turn.held_by for turn in turns([*held, other], [ai, ai], of, NOW)}
+    assert found.pop("other") is None
+    assert set(found.values()) == {"at most 2 at once with team=ai"}
