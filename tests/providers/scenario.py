@@ -48,6 +48,7 @@ class CloudUser(Machine):
     """A person with an account, whose job counts so far: one node, or several in lock step."""
 
     steps: int
+    _launch: subprocess.Popen[str] | None = None
 
     def __init__(self, folder: Path, place: Place, steps: int, **environ: str) -> None:
         super().__init__(folder)
@@ -89,6 +90,17 @@ class CloudUser(Machine):
         )
         self.job_file.write_text(text)
 
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        process = super().start(*arguments)
+        if arguments[0] == "launch":
+            self._launch = process
+        return process
+
+    def leave(self) -> None:
+        """End a launch that a failed test has left."""
+        if self._launch and self._launch.poll() is None:
+            kill(self._launch)
+
     def commits(self, attempt: int) -> list[Committed]:
         """Return the checkpoints of an attempt as they lie in its bucket."""
         entries = CommitLog(Store(self.run().store_uri, self._place.access)).entries()
@@ -96,10 +108,15 @@ class CloudUser(Machine):
 
     def machines_of(self, attempt: int) -> list[str]:
         """Wait until an attempt has a checkpoint of all nodes, and return its machines."""
-        self.wait_for(lambda run: len(run.attempts) >= attempt, seconds=150)
-        until(lambda: self.commits(attempt), seconds=150)
+        self.wait_for(lambda run: self._goes_on() and len(run.attempts) >= attempt, seconds=150)
+        until(lambda: self._goes_on() and self.commits(attempt), seconds=150)
         run = self.wait_for(lambda run: run.attempts[attempt - 1].instance_ids)
         return list(run.attempts[attempt - 1].instance_ids)
+
+    def _goes_on(self) -> bool:
+        if self._launch and self._launch.poll() is not None:
+            raise AssertionError(f"the launch has ended: {self._launch.communicate()}")
+        return True
 
     def machine_of(self, attempt: int) -> str:
         """Wait until an attempt of one node has a checkpoint, and return its machine."""

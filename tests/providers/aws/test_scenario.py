@@ -59,13 +59,15 @@ class User(CloudUser):
 
 
 @pytest.fixture
-def user(lab: Lab, replay_url: str, tmp_path: Path) -> User:
+def user(lab: Lab, replay_url: str, tmp_path: Path) -> Iterator[User]:
     lab.make_role()
     lab.client("s3", "us-east-1").create_bucket(Bucket="acme-ckpt")
     lab("quota", code=SPOT_QUOTA, value=64)
     prices = {f"{REGION}/{zone}/g4dn.xlarge": usd for zone, usd in ZONES.items()}
     replay.STATE.__init__(regions=[REGION], machines=["g4dn.xlarge"], prices=prices)  # type: ignore[misc]
-    return User(tmp_path, lab, replay_url)
+    user = User(tmp_path, lab, replay_url)
+    yield user
+    user.leave()
 
 
 @pytest.fixture

@@ -63,7 +63,9 @@ class User(CloudUser):
 def user(lab: Lab, tmp_path: Path) -> Iterator[User]:
     lab.arm.cloud.sizes = SIZES
     blobs = FakeAzureBlob("acme", tokens=(NODE_TOKEN, LAUNCHER_TOKEN))
-    yield User(tmp_path, lab, blobs)
+    user = User(tmp_path, lab, blobs)
+    yield user
+    user.leave()
     blobs.close()
 
 

@@ -65,8 +65,10 @@ def bucket() -> Iterator[FakeGcs]:
 
 
 @pytest.fixture
-def user(lab: Lab, bucket: FakeGcs, tmp_path: Path) -> User:
-    return User(tmp_path, lab, bucket)
+def user(lab: Lab, bucket: FakeGcs, tmp_path: Path) -> Iterator[User]:
+    user = User(tmp_path, lab, bucket)
+    yield user
+    user.leave()
 
 
 @pytest.fixture
