@@ -142,6 +142,10 @@ def _any_part_counts(**fields: Any) -> Any:
     return _round(**{**fields, "newer_than_ns": 0})
 
 
+def _last_commit(self: Any, _save: Any) -> int:
+    return int(self._accepted_ns)
+
+
 def _until_the_last_ended(given: Any, now: Any) -> int:
     return spend.billed_seconds(given, now) * given.placement.nodes
 
@@ -201,6 +205,14 @@ BREAKS = (
         name="Round",
         instead=_any_part_counts,
         noticed_by="one_step",
+    ),
+    Break(
+        what="a part of a save that was not kept counts for the next one",
+        where=companions.Companions,
+        name="_save_before_ns",
+        instead=_last_commit,
+        noticed_by="one_step",
+        was_a_bug=True,
     ),
     Break(
         what="each machine of a gang is paid until the last one has ended",
