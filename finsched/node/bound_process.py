@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -22,10 +23,19 @@ def bound_command(signal_number: int, command: Sequence[str]) -> list[str]:
 def main() -> None:
     """Bind this process to its parent and become the command."""
     signal_number, parent, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+    _heed_all_signals()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
     if os.getppid() != parent:  # it died before we asked to be told
         sys.exit(1)
     os.execvp(command[0], command)  # noqa: S606
+
+
+def _heed_all_signals() -> None:
+    """Python ignores some, a shell in the background others: a job would inherit that."""
+    for number in signal.valid_signals():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 if __name__ == "__main__":
