@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from finsched.decide.checkpoint_store import KEPT_CHECKPOINTS
 from finsched.decide.cost import Expected, Setting
 from finsched.decide.ending import Ending
 from finsched.decide.facts import PlaceFacts
@@ -50,6 +49,7 @@ def quote_run(subject: Subject, setting: Setting, expected: Expected, ending: En
         checkpoint_every_seconds=setting.interval_hours * 3600 if subject.saves else None,
         speedup=subject.speed.factor,
         restart_hours=setting.restart_hours(data),
+        least_billed_hours=_least_billed_hours(subject),
         transfers=data.moves,
         evidence=_evidence(subject, data),
         marks=_marks(subject, data) + ending.marks,
@@ -59,7 +59,7 @@ def quote_run(subject: Subject, setting: Setting, expected: Expected, ending: En
 def quote_hour(subject: Subject, interval_hours: float | None) -> Quote:
     """The quote of one hour: the price and the storage; moves of data are named, not added."""
     offer, place, data = subject.candidate.offer, subject.place, subject.place.plans[0]
-    stored = KEPT_CHECKPOINTS * place.store.size_gb * place.store.usd_per_gb_month
+    stored = place.store.kept * place.store.size_gb * place.store.usd_per_gb_month
     stored += data.kept_gb * place.copy_usd_per_gb_month
     once = (f"${data.usd:,.2f} to move data once, not in the hourly amount",) if data.usd else ()
     return Quote(
@@ -76,10 +76,16 @@ def quote_hour(subject: Subject, interval_hours: float | None) -> Quote:
         deadline_probability=1.0,
         checkpoint_every_seconds=None if interval_hours is None else interval_hours * 3600,
         speedup=subject.speed.factor,
+        least_billed_hours=_least_billed_hours(subject),
         transfers=data.moves,
         evidence=_evidence(subject, data),
         marks=_marks(subject, data) + once,
     )
+
+
+def _least_billed_hours(subject: Subject) -> float:
+    rule = subject.place.terms.billing
+    return max(rule.minimum_seconds, rule.granularity_seconds) / 3600
 
 
 def _evidence(subject: Subject, data: DataPlan) -> tuple[Evidence, ...]:

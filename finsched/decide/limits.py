@@ -27,11 +27,16 @@ def over(run: Run, now: datetime, spent_usd: Decimal, reserve: timedelta) -> End
 
 
 def affordable(run: Run, quote: Quote, spent_usd: Decimal) -> bool:
-    """Whether moving the data and a first minute still fit into the budget."""
+    """Whether a start still fits into the budget: moving the data, the start, a first minute.
+
+    It is billed in full, however soon it has to end.
+    """
     limit = run.job.budget.max_cost_usd
-    if limit is None or quote.basis is Basis.HOUR:
+    if limit is None:
         return True
-    return float(spent_usd) + quote.cost.transfer_usd + quote.price_usd_per_hour / 60 < limit
+    hours = max(quote.least_billed_hours, quote.restart_hours + 1 / 60)
+    moved_usd = quote.cost.transfer_usd if quote.basis is Basis.RUN else 0.0
+    return float(spent_usd) + moved_usd + hours * quote.price_usd_per_hour < limit
 
 
 def fits(run: Run, quote: Quote, spent_usd: Decimal) -> bool:

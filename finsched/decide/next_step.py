@@ -99,7 +99,7 @@ def _something_affordable(run: Run, now: datetime, spent_usd: Decimal, ahead: Pr
     payable = [quote for quote in startable if fits(run, quote, spent_usd)]
     if startable:
         return _cheapest(run, punctual(payable or startable, _left_s(run, now)))
-    return End(outcome=Outcome.BUDGET, why="what is left does not pay for another start")
+    return End(outcome=Outcome.BUDGET, why="what is left of the budget does not pay for a start")
 
 
 def _left_s(run: Run, now: datetime) -> float | None:

@@ -119,8 +119,9 @@ class TransferPlan:
 class Quote:
     """Expected cost and time of this job on this offer, in named parts.
 
-    Amounts are for `basis`; `speedup` is this offer's GPU against the job's reference, and
-    `restart_hours` what an interruption costs in time beside the work that is lost.
+    Amounts are for `basis`; `speedup` is this offer's GPU against the job's reference,
+    `restart_hours` what an interruption costs in time beside the work that is lost, and
+    `least_billed_hours` what a start is billed however soon it ends.
     """
 
     offer: Offer
@@ -134,6 +135,7 @@ class Quote:
     checkpoint_every_seconds: float | None
     speedup: float
     restart_hours: float = 0.0
+    least_billed_hours: float = 0.0
     transfers: tuple[TransferPlan, ...]
     evidence: tuple[Evidence, ...]
     marks: tuple[str, ...] = ()  # cautions for people: "host memory unknown", "derived price"

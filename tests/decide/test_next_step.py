@@ -11,9 +11,9 @@ from finsched.decide.spot.policies import named
 from finsched.decide.step import End, Launch, Stay, Step, Wait
 from finsched.model.event import Resumed, StopRequested
 from finsched.model.job import Budget, CapacityPreference, CheckpointSpec
-from finsched.model.market import CapacityType
+from finsched.model.market import BillingRule, CapacityType
 from finsched.model.run import AttemptEnd, Outcome
-from finsched.testing.builders import hazard_prior, job, market, offer, spot
+from finsched.testing.builders import hazard_prior, job, market, offer, spot, terms
 from finsched.testing.runs import Story
 
 CHEAP, DEAR, CALM = spot(4.0), spot(5.0, region="eu-north-1"), offer(10.0)
@@ -163,3 +163,21 @@ def test_a_start_that_the_budget_cannot_pay_is_not_made() -> None:
     taken = step(story)
     assert isinstance(taken, End)
     assert taken.outcome is Outcome.BUDGET
+
+
+@pytest.mark.parametrize("hours", [40.0, None], ids=["by the run", "by the hour"])
+def test_a_start_that_is_billed_in_full_has_to_fit(hours: float | None) -> None:
+    """Five minutes of $40 an hour are the least that this machine costs."""
+    rule = BillingRule(minimum_seconds=300)
+    there = market(offer(40.0), provider_terms=[terms(billing=rule)])
+    story = Story(job=job(hours=hours, budget=Budget(max_cost_usd=2000.0)))
+    could = prospects(story.run, there, story.now, make_policy=named("adaptive"))
+
+    def with_left(usd: str) -> Step:
+        spent = Decimal(2000) - Decimal(usd)
+        return next_step(story.run, now=story.now, spent_usd=spent, ahead=could)
+
+    assert isinstance(with_left("100.00"), Launch)
+    refused = with_left("3.30")
+    assert isinstance(refused, End)
+    assert refused.outcome is Outcome.BUDGET
