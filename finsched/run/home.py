@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from finsched.errors import MachineProblem
@@ -23,13 +24,25 @@ def installation(state_dir: Path) -> str:
     """Return the name that tags everything this installation creates; made once, kept."""
     file = state_dir / "installation"
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return file.read_text(encoding="ascii").strip()
-    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-        stream.write(f"finsched-{uuid.uuid4().hex[:12]}\n")
-    return file.read_text(encoding="ascii").strip()
+    if not file.exists():
+        _name_once(file, f"finsched-{uuid.uuid4().hex[:12]}\n")
+    name = file.read_text(encoding="ascii").strip()
+    if not name:
+        raise MachineProblem(
+            f"{file} is empty: machines would belong to nobody",
+            fix="restore the file, or delete it where this installation has no machines",
+        )
+    return name
+
+
+def _name_once(file: Path, name: str) -> None:
+    """The first one to come names it; a file that is there is whole."""
+    with tempfile.NamedTemporaryFile("w", dir=file.parent, encoding="ascii") as draft:
+        draft.write(name)
+        draft.flush()
+        os.fsync(draft.fileno())
+        with suppress(FileExistsError):
+            os.link(draft.name, file)
 
 
 class Supervised(MachineProblem):
