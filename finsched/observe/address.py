@@ -31,8 +31,9 @@ def sender(address: str) -> Send:
     log.addHandler(logging.NullHandler())
     log.propagate = False
     asset = apprise.AppriseAsset(app_id="finsched", async_mode=False, secure_logging=True)
-    target = apprise.Apprise(asset=asset)
-    if not target.add(address):
+    # Not through `Apprise.notify`: its pool of threads would hold up the end of the program.
+    target = apprise.Apprise.instantiate(address, asset=asset)
+    if target is None:
         raise ValueError(f"is no address of a service {service(address)!r}")
     kinds = {
         True: apprise.NotifyType.SUCCESS,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -126,6 +130,43 @@ def test_one_that_hangs_holds_up_neither_the_run_nor_the_others(place: Place) ->
     assert {warning.text.partition(":")[0] for warning in place.warnings()} == {
         "a notification was not sent to address 1 (json)"
     }
+
+
+SEND_AND_LEAVE = """
+import sys, threading
+from finsched.decide.notifications import Notification
+from finsched.model.notification import About
+from finsched.observe.address import sender
+
+note = Notification(about=About.END, run="r-1", title="job: finished", text="done")
+threading.Thread(target=sender(sys.argv[1]), args=[note], daemon=True).start()
+sys.stdin.readline()  # until the server has been asked
+"""
+
+
+def test_one_that_answers_for_ever_does_not_hold_up_the_end_of_the_program() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"json://127.0.0.1:{server.getsockname()[1]}"
+        command = [sys.executable, "-c", SEND_AND_LEAVE, address]
+        with subprocess.Popen(command, stdin=subprocess.PIPE) as program:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+                assert program.stdin
+                program.stdin.close()
+                assert ends_while_fed(program, connection)
+
+
+def ends_while_fed(program: subprocess.Popen[bytes], connection: socket.socket) -> bool:
+    """Feed it a byte a moment: no silence is long enough to end its wait."""
+    give_up_at = time.monotonic() + 60
+    while program.poll() is None and time.monotonic() < give_up_at:
+        with suppress(ConnectionError):
+            connection.sendall(b"x")
+        time.sleep(0.2)
+    program.kill()
+    return time.monotonic() < give_up_at
 
 
 def test_one_that_is_gone_is_told_of_and_the_run_goes_on(place: Place) -> None:
