@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,6 +56,7 @@ _MICRO = 10**6
 _FIX = "use the finsched that wrote it; `finsched runs` lists the runs that can be read"
 _KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__args__}
 _PAGE_ROWS = 1000
+_ROWS_REMEMBERED = 4096
 
 
 class Row(NamedTuple):
@@ -327,8 +329,12 @@ def senseless(record: Recorded, error: TypeError) -> LedgerProblem:
     return LedgerProblem(f"the ledger cannot tell of run {record.run}: {row}", fix=_FIX)
 
 
+@lru_cache(maxsize=_ROWS_REMEMBERED)
 def recorded(sequence: int, run: str, at: str, kind: str, body: str) -> Recorded:
-    """Return what a row of the ledger says; raises `LedgerProblem` for one that says nothing."""
+    """Return what a row of the ledger says; raises `LedgerProblem` for one that says nothing.
+
+    Remembered by all of its text: a run is read again whenever it is taken up, settled or shown.
+    """
     try:
         event = decode(_kind(kind), json.loads(body))
         moment: datetime = decode(datetime, at)
