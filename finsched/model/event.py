@@ -375,22 +375,11 @@ def _changed_by(record: Recorded) -> dict[str, Any]:
             return {"promoted_at": record.at}
         case Noticed():
             return {"notice_at": record.at}
-        case AttemptEnded():
-            return _over(record.event, record.at)
+        case AttemptEnded(end=end, detail=detail, refusal=refusal, ran_seconds=ran):
+            over = {"state": AttemptState.ENDED, "ended_at": record.at, "transfer": None}
+            told = {"end": end, "detail": detail, "refusal": refusal, "ran_seconds": ran}
+            return {**over, **told, "estimated": record.event.estimated}
     return _changed_at_work(record)
-
-
-def _over(event: AttemptEnded, at: datetime) -> dict[str, Any]:
-    return {
-        "state": AttemptState.ENDED,
-        "ended_at": at,
-        "transfer": None,
-        "end": event.end,
-        "detail": event.detail,
-        "refusal": event.refusal,
-        "ran_seconds": event.ran_seconds,
-        "estimated": event.estimated,
-    }
 
 
 def _changed_at_work(record: Recorded) -> dict[str, Any]:
