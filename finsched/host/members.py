@@ -66,6 +66,7 @@ class Members:
             observer=notifier,
         )
         self._members: dict[str, _Member] = {}
+        self._limits: QueueLimits | None = None  # those that the claims were made for
         self._one_at_a_time = RLock()
         self._read_up_to = self._ledger.newest()
 
@@ -124,12 +125,21 @@ class Members:
     def _call_in(self) -> float:
         """Start those whose turn it is."""
         limits = self._read_limits()
+        if limits != self._limits:
+            self._forget_claims()
+            self._limits = limits
         for member in self._members.copy().values():
             if not member.started and member.waiting is None:
                 self._read(member, limits)
         with self._one_at_a_time:
             self._start_next(limits)
         return _QUEUE_SECONDS
+
+    def _forget_claims(self) -> None:
+        """Where a run would go is only asked for while there are limits on it."""
+        for member in self._members.copy().values():
+            if not member.started:
+                member.waiting = None
 
     def _start_next(self, limits: QueueLimits) -> None:
         members = [*self._members.values()]

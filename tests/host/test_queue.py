@@ -65,6 +65,21 @@ def test_a_run_that_waits_can_be_stopped_and_limits_raised(home: Home) -> None:
     until_true(lambda: not states(home), "the queue is empty")
 
 
+def test_a_limit_holds_for_those_too_that_waited_before_it_was_set(home: Home) -> None:
+    home.settings("queue = {total = 0}")
+    runs = [home.hand_over(home.job(STEPS="4000")) for _ in range(2)]
+    until_true(lambda: _held_by(home) == {"at most 0 at once"}, "both wait")
+    home.settings("queue = {per_provider = {local = 1}}")
+    until_true(lambda: "carried" in states(home).values(), "one is called in")
+    assert _held_by(home) == {None, "at most 1 at once on local"}
+    for run_id in runs:
+        home.finsched("stop", run_id)
+
+
 def test_a_priority_without_a_queue_is_refused(home: Home) -> None:
     home.finsched("launch", home.job(STEPS="3"), "--priority", "5", code=2)
     assert "--detach" in home.errors
+
+
+def _held_by(home: Home) -> set[str | None]:
+    return {each["held_by"] for each in home.queue["runs"]}
