@@ -52,6 +52,7 @@ BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS events_remain BEFORE DELETE ON events
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 """
+_BUSY_SECONDS = 120.0  # a backup or a suspended command; leases last longer
 _MICRO = 10**6
 _FIX = "use the finsched that wrote it; `finsched runs` lists the runs that can be read"
 _KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__args__}
@@ -84,7 +85,7 @@ class Ledger:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.touch(mode=0o600)
             self._connection = sqlite3.connect(
-                path, timeout=30, isolation_level=None, check_same_thread=False
+                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
@@ -222,8 +223,14 @@ class Ledger:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Read and write as one: no other process writes meanwhile; an error undoes all of it."""
+        """Read and write as one: no other process writes meanwhile; an error undoes all of it.
+
+        One inside another is part of it.
+        """
         with self._in_place():
+            if self._connection.in_transaction:
+                yield
+                return
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -355,7 +362,11 @@ class _Explained:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, sqlite3.Error | OSError | UnicodeDecodeError):  # a damaged file
-            raise LedgerProblem(
-                f"the ledger {self._path} cannot be used: {error}",
-                fix="free disk space or mend its permissions; nothing in it was changed",
-            ) from error
+            message = f"the ledger {self._path} cannot be used: {error}"
+            raise LedgerProblem(message, fix=_fix(error)) from error
+
+
+def _fix(error: Exception) -> str:
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+        return f"another program has kept it locked for {_BUSY_SECONDS:.0f} s: end that one"
+    return "free disk space or mend its permissions; nothing in it was changed"

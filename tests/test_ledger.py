@@ -141,3 +141,33 @@ def test_a_ledger_that_is_deleted_in_use_takes_no_more_events(
         told(ledger, Story())
     with pytest.raises(LedgerProblem, match="deleted or replaced"):
         ledger.records("r-1")
+
+
+def test_what_is_written_as_one_is_kept_as_one(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+
+    def both() -> None:
+        with ledger.transaction():
+            ledger.append("r-1", Submitted(job=job(), store_uri=""), NOW)
+            with ledger.transaction():
+                raise SpecError("it was not meant")
+
+    with pytest.raises(SpecError, match="not meant"):
+        both()
+    assert ledger.records("r-1") == []
+    ledger.append("r-1", Submitted(job=job(), store_uri=""), NOW)
+    assert len(Ledger(ledger.path).records("r-1")) == 1
+
+
+def test_a_ledger_that_another_program_locks_is_no_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finsched.ledger._BUSY_SECONDS", 0.1)
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    other = sqlite3.connect(ledger.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(LedgerProblem, match="locked") as caught:
+        ledger.append("r-1", Submitted(job=job(), store_uri=""), NOW)
+    assert "another program" in caught.value.fix
+    other.close()
+    ledger.append("r-1", Submitted(job=job(), store_uri=""), NOW)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from finsched.decide.reserving import budgets_of, lacking, more_usd, settlement
 from finsched.decide.spend import money, spent_usd
-from finsched.errors import OverThreshold, SpecError
+from finsched.errors import LedgerProblem, OverThreshold, SpecError
 from finsched.ledger import Ledger
 from finsched.model.budget import Entry, MonthlyBudget
 from finsched.model.job import JobSpec
@@ -42,11 +43,16 @@ def reserve(
 
 
 def settle(ledger: Ledger, now: datetime) -> None:
-    """Free what runs that have ended did not spend."""
+    """Free what runs that have ended did not spend; one that cannot be read keeps all of it."""
     for run in ledger.unsettled():
-        for lines in _by_budget(ledger, run, now):
-            if line := settlement(lines, _spent_usd(ledger, run)):
-                ledger.reserve(line, now)
+        with suppress(LedgerProblem):
+            _settle(ledger, run, now)
+
+
+def _settle(ledger: Ledger, run: str, now: datetime) -> None:
+    for lines in _by_budget(ledger, run, now):
+        if line := settlement(lines, _spent_usd(ledger, run)):
+            ledger.reserve(line, now)
 
 
 def _worst_usd(job: JobSpec, names: Sequence[str]) -> Decimal:

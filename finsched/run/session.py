@@ -88,9 +88,10 @@ class Session:
                 kept = f"the store of run {run_id} was deleted, and its checkpoints with it"
                 raise SpecError(kept, fix="launch the job again")
             until = now + deadline if deadline else None
-            self._reserve(run, max_cost_usd)
             resumed = Resumed(max_cost_usd=max_cost_usd, deadline=until)
-            self.ledger.append(run_id, resumed, now)
+            with self.ledger.transaction():  # or somebody else frees what was set aside
+                self._reserve(run, max_cost_usd)
+                self.ledger.append(run_id, resumed, now)
 
     def _reserve(self, run: Run, max_cost_usd: float | None) -> None:
         """Set aside what the run may cost from here on."""

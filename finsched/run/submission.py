@@ -70,8 +70,9 @@ def submit(
         best_on_demand=submission.best_on_demand,
         policy=submission.policy,
     )
-    reserve(run_id)
-    ledger.append(run_id, submitted, clock.now())
+    with ledger.transaction():
+        reserve(run_id)
+        ledger.append(run_id, submitted, clock.now())
     if submission.rehearsal:
         ledger.append(run_id, ClockAnchored(anchor=clock.anchor), clock.now())
     return run_id
