@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +17,14 @@ from finsched.errors import MachineProblem, SpecError
 from finsched.host.client import Client
 from finsched.model.job import JobSpec
 from finsched.model.run import Run
-from finsched.run.home import open_ledger
+from finsched.run.home import Supervised, open_ledger
 from finsched.run.session import Session
 from finsched.run.starting import RehearsalRequest, start
 
 __all__ = ["Queue", "hand_over", "is_handed_over", "launch", "queue"]
+
+_LET_GO_SECONDS = 5.0
+_LOOK_AGAIN_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +84,13 @@ def hand_over(
     found = ledger.run(ledger.resolve(run))
     secrets = settings.secret_values(found.job.secrets)
     process = Client(chosen.state_dir)
-    if not _holds(process.start()["answer"]["runs"], found.id):
+    is_held = _holds(process.start()["answer"]["runs"], found.id)
+    if not is_held or ledger.run(found.id).outcome is not None:  # the process may not know yet
         session = Session(settings=chosen, ledger=ledger, secrets={})
-        session.reopen(found.id, max_cost_usd=max_cost_usd, deadline=_until(deadline))
+        reopen = partial(
+            session.reopen, found.id, max_cost_usd=max_cost_usd, deadline=_until(deadline)
+        )
+        _once_let_go(reopen, is_held=is_held)
     elif max_cost_usd is not None or deadline:
         message = f"run {found.id} goes on: its limits cannot be changed now"
         raise SpecError(message, fix=f"`finsched stop {found.id}`, then resume it with new ones")
@@ -106,6 +116,18 @@ def queue() -> Queue:
         return Queue()
     runs = tuple(told["answer"]["runs"])
     return Queue(pid=told["pid"], version=told["finsched"], runs=runs)
+
+
+def _once_let_go(reopen: Callable[[], None], *, is_held: bool) -> None:
+    """The process lets go of a run a moment after its end is written down."""
+    until = time.monotonic() + (_LET_GO_SECONDS if is_held else 0.0)
+    while True:
+        try:
+            return reopen()
+        except Supervised:
+            if time.monotonic() >= until:
+                raise
+        time.sleep(_LOOK_AGAIN_SECONDS)
 
 
 def _not_handed_over(run_id: str, problem: MachineProblem) -> MachineProblem:

@@ -47,6 +47,7 @@ class HeldRun:
         self._clock: Clock | None = None
         self._quiet_looks = 0
         self._failures = 0
+        self.problem: str | None = None  # of the last look, where it failed
 
     @property
     def run(self) -> Run | None:
@@ -57,6 +58,17 @@ class HeldRun:
     def lacks_secrets(self) -> list[str]:
         """The secrets that a launch would need and nobody has handed over."""
         return sorted(set(self.run.job.secrets) - self.secrets.keys()) if self.run else []
+
+    @property
+    def waits_because(self) -> str | None:
+        """Why it waits by its own choice and has no machine; None where that is not so.
+
+        A rehearsal does not: its clock goes on only while it is held.
+        """
+        run = self.run
+        if run is None or run.rehearsal or run.live_attempts or self.problem or run.choice is None:
+            return None
+        return run.choice.why if run.choice.step == "wait" else None
 
     def has_seen(self, sequence: int) -> bool:
         """Whether the ledger's rows up to this one have been looked at."""
@@ -70,11 +82,11 @@ class HeldRun:
             return _SUPERVISED_ELSEWHERE_SECONDS
         except FinschedError as problem:
             LOG.warning("%s: %s", self.id, problem.message)
-            return self._pause()
-        except Exception:
+            return self._pause(problem.message)
+        except Exception as problem:
             LOG.exception("%s: a look failed", self.id)
-            return self._pause()
-        self._failures = 0
+            return self._pause(f"a look failed: {type(problem).__name__}; see the log")
+        self._failures, self.problem = 0, None
         if wanted_seconds is None:
             self.let_go()
         return wanted_seconds
@@ -136,7 +148,8 @@ class HeldRun:
             limit_at=min((each for each in limits if each), default=None),
         )
 
-    def _pause(self) -> float:
+    def _pause(self, problem: str) -> float:
         self.let_go()
+        self.problem = problem
         self._failures += 1
         return min(_FIRST_PAUSE_SECONDS * 2.0**self._failures, _LONGEST_PAUSE_SECONDS)

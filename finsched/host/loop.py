@@ -57,9 +57,14 @@ class Loop:
         self._stopping = False
 
     def hold(self, key: str, look: Look, *, group: str = "", in_seconds: float = 0.0) -> None:
-        """Look at something from now on; what is held under this key already is left as it is."""
+        """Look at something from now on.
+
+        What is held under this key already is left as it is, and goes on after a look that ends it.
+        """
         with self._changed:
-            if key in self._items or self._stopping:
+            if item := self._items.get(key):
+                item.again = item.due is None
+            if item or self._stopping:
                 return
             item = _Item(key=key, look=look, group=group)
             self._items[key] = item

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 from threading import RLock
 from typing import Any
@@ -32,6 +33,7 @@ QUEUE = "the queue"
 LEDGER = "the ledger"
 _QUEUE_SECONDS = 5.0
 _LEDGER_SECONDS = 0.25
+_LONG_SECONDS = 60.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,7 +44,13 @@ class _Member:
     waiting: Waiting | None = None
     group: str = ""
     started: bool = False
+    asleep_until: datetime | None = None  # by its own choice, and without a place meanwhile
     held_by: str | None = "it has just come"
+
+    def wants_a_place(self, now: datetime) -> bool:
+        """Whether it would do something if it were its turn."""
+        is_awake = self.asleep_until is None or self.asleep_until <= now
+        return is_awake and not self.started
 
 
 class Members:
@@ -86,14 +94,20 @@ class Members:
         Raises `SpecError` for a run that is unknown or has ended.
         """
         with self._one_at_a_time:
-            if member := self._members.get(run_id):
-                member.held.secrets.update(secrets)
-                self._loop.wake(run_id)
-                return
             run = self._ledger.run(run_id)
             if run.outcome is not None:
                 raise SpecError(f"run {run_id} has ended", fix=f"`finsched resume {run_id}`")
-            self._ledger.append(run_id, Queued(priority=priority), present_moment(run))
+            if run_id not in self._members or run_id not in self._ledger.queued():
+                self._ledger.append(run_id, Queued(priority=priority), present_moment(run))
+            self._arouse(run_id, secrets)
+
+    def _arouse(self, run_id: str, secrets: Mapping[str, str]) -> None:
+        """Look anew at a run that is here already, with more secrets; begin with another one."""
+        if member := self._members.get(run_id):
+            member.held.secrets.update(secrets)
+            member.asleep_until = None
+            self._loop.wake(run_id)
+        else:
             self._add(run_id, SecretValues(secrets))
         self._loop.wake(QUEUE)
 
@@ -115,10 +129,14 @@ class Members:
         held = HeldRun(run_id, session, secrets, self)
         self._members[run_id] = _Member(held=held)
 
-    def _remove(self, run_id: str) -> None:
+    def _remove(self, run_id: str) -> bool:
+        """Forget a run that has ended; False where a person has resumed it meanwhile."""
         with self._one_at_a_time:
+            if self._ledger.run(run_id).outcome is None:
+                return False
             self._members.pop(run_id, None)
         self._loop.wake(QUEUE)
+        return True
 
     # --- the queue -----------------------------------------------------------------------------
 
@@ -142,19 +160,19 @@ class Members:
                 member.waiting = None
 
     def _start_next(self, limits: QueueLimits) -> None:
-        members = [*self._members.values()]
-        waiting = [each.waiting for each in members if each.waiting and not each.started]
+        members, now = [*self._members.values()], utc_now()
+        waiting = [each.waiting for each in members if each.waiting and each.wants_a_place(now)]
         if not waiting:
             return
         running = [_present_claim(each) for each in members if each.started]
-        for turn in turns(waiting, running, limits, utc_now()):
+        for turn in turns(waiting, running, limits, now):
             member = self._members[turn.run]
             member.held_by = turn.held_by
             if turn.held_by is None:
                 self._start(member)
 
     def _read(self, member: _Member, limits: QueueLimits) -> None:
-        """Learn what a run is from the ledger; one that was carried before goes on at once."""
+        """Learn what a run is from the ledger; one with machines or a stop goes on at once."""
         try:
             run = self._ledger.run(member.held.id)
             if run.outcome is not None:
@@ -167,7 +185,7 @@ class Members:
                 LOG.warning("%s: %s", member.held.id, problem.message)
             member.held_by = problem.message
             return
-        if not run.waits_in_queue:
+        if run.live_attempts or run.stop_requested:
             self._start(member)
 
     def _place_of(self, run: Run, limits: QueueLimits) -> Waiting:
@@ -179,17 +197,33 @@ class Members:
         return Waiting(run=run.id, priority=place.priority, since=place.since, claim=claim)
 
     def _start(self, member: _Member) -> None:
-        member.started, member.held_by = True, None
+        member.started, member.held_by, member.asleep_until = True, None, None
         held = member.held
         LOG.info("%s: taken up", held.id)
-        self._loop.hold(held.id, partial(self._look, held), group=member.group)
+        self._loop.hold(held.id, partial(self._look, member), group=member.group)
 
-    def _look(self, held: HeldRun) -> float | None:
+    def _look(self, member: _Member) -> float | None:
+        held = member.held
         wanted_seconds = held.look()
         if wanted_seconds is None:
+            if not self._remove(held.id):
+                return 0.0
             LOG.info("%s: ended", held.id)
-            self._remove(held.id)
+        elif wanted_seconds >= _LONG_SECONDS and (why := held.waits_because):
+            self._send_back(member, wanted_seconds, why)
+            return None
         return wanted_seconds
+
+    def _send_back(self, member: _Member, seconds: float, why: str) -> None:
+        """A run that waits for long by its own choice leaves its place to others.
+
+        It comes back by the time of day, which goes on while a laptop sleeps.
+        """
+        with self._one_at_a_time:
+            member.held.let_go()
+            member.started, member.held_by = False, why
+            member.asleep_until = utc_now() + timedelta(seconds=seconds)
+        self._loop.wake(QUEUE)
 
     # --- what others write ---------------------------------------------------------------------
 
@@ -199,11 +233,12 @@ class Members:
         self._read_up_to = max([self._read_up_to, *news.values()])
         for run_id, sequence in news.items():
             member = self._members.get(run_id)
-            if member and not member.started:
-                member.waiting = None
+            if member is None or member.held.has_seen(sequence):
+                continue
+            if not member.started:
+                member.waiting, member.asleep_until = None, None
                 self._loop.wake(QUEUE)
-            elif member and not member.held.has_seen(sequence):
-                self._loop.wake(run_id)
+            self._loop.wake(run_id)
         return _LEDGER_SECONDS
 
 
@@ -224,5 +259,9 @@ def _document(member: _Member) -> dict[str, Any]:
         "priority": waiting.priority if waiting else 0,
         "since": waiting.since.isoformat() if waiting else None,
         "provider": _present_claim(member).provider or None,
-        "held_by": f"its secrets: {', '.join(lacks)}" if lacks else member.held_by,
+        "held_by": f"its secrets: {', '.join(lacks)}" if lacks else _held_by(member),
     }
+
+
+def _held_by(member: _Member) -> str | None:
+    return member.held.problem or member.held_by

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 from importlib.resources import files
 
 import jsonschema
 import pytest
 
+from finsched.api import hosting, running
 from finsched.model.run import Outcome, Run
 
 from .conftest import Home, until_true
@@ -74,6 +76,34 @@ def test_a_limit_holds_for_those_too_that_waited_before_it_was_set(home: Home) -
     assert _held_by(home) == {None, "at most 1 at once on local"}
     for run_id in runs:
         home.finsched("stop", run_id)
+
+
+def test_a_run_that_waits_by_its_own_choice_takes_nobodys_place(home: Home) -> None:
+    home.settings("queue = {total = 1}")
+    later = home.hand_over(home.job(STEPS="3", more="start: {after: 8h}"))
+    home.until(later, lambda run: run.choice)
+    now = home.hand_over(home.job(STEPS="3"))
+    assert home.until(now, finished).outcome is Outcome.FINISHED
+    until_true(lambda: states(home) == {later: "waiting"}, "it is not carried")
+    (why,) = _held_by(home)
+    assert why == home.ledger_run(later).choice.why
+    home.finsched("stop", later)
+    assert home.ledger_run(later).outcome is Outcome.STOPPED
+
+
+def test_a_run_that_was_stopped_can_be_handed_over_in_the_next_moment(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in home.environ.items():
+        monkeypatch.setenv(name, value)
+    run_id = home.hand_over(home.job(STEPS="3", more="start: {after: 8h}"))
+    home.until(run_id, lambda run: run.choice)
+    for _ in range(5):
+        running.stop(run_id)
+        assert hosting.hand_over(run_id).outcome is None
+    home.end_process(signal.SIGKILL)
+    until_true(lambda: run_id in states(home), "the next process holds it too")
+    home.finsched("stop", run_id)
 
 
 def test_a_priority_without_a_queue_is_refused(home: Home) -> None:
