@@ -51,9 +51,13 @@ def _many(given: argparse.Namespace) -> list[Timed]:
 
 
 def _timed(seed: int) -> Timed:
-    began_s = time.process_time()
+    began_s, cpu_began_s = time.monotonic(), time.process_time()
     report = simulate(seed)
-    return Timed(report=report, cpu_seconds=time.process_time() - began_s)
+    return Timed(
+        report=report,
+        cpu_seconds=time.process_time() - cpu_began_s,
+        wall_seconds=time.monotonic() - began_s,
+    )
 
 
 def _cpu_seconds() -> float:

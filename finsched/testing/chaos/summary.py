@@ -11,10 +11,11 @@ from finsched.testing.chaos.simulation import Report
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timed:
-    """A report, and the CPU seconds that its run took."""
+    """A report, and the time that its run took: of a processor, and of a wall clock."""
 
     report: Report
     cpu_seconds: float
+    wall_seconds: float
 
     @property
     def failure(self) -> str | None:
@@ -34,6 +35,7 @@ def summary(runs: Sequence[Timed]) -> Iterator[str]:
     reports = [run.report for run in runs]
     outcomes = Counter(outcome for report in reports for outcome in report.outcomes)
     slowest = max(runs, key=lambda run: run.cpu_seconds)
+    longest = max(runs, key=lambda run: run.wall_seconds)
     yield f"outcomes {', '.join(f'{name} {number}' for name, number in outcomes.most_common())}"
     yield f"simulated hours: {_spread([each.hours for each in reports])}"
     yield f"decisions: {_spread([each.decisions for each in reports])}"
@@ -41,6 +43,7 @@ def summary(runs: Sequence[Timed]) -> Iterator[str]:
     yield f"faults: {_spread([each.faults.total() for each in reports])}"
     yield f"crashes: {_spread([each.crashes for each in reports])}"
     yield f"slowest: seed {slowest.report.seed}, {slowest.cpu_seconds:.2f} CPU seconds"
+    yield f"longest: seed {longest.report.seed}, {longest.wall_seconds:.2f} s on the clock"
     faults: Counter[str] = sum((each.faults for each in reports), Counter())
     yield from (f"  {fault}: {number}" for fault, number in sorted(faults.items()))
     yield f"violations: {sum(each.violation is not None for each in reports)}"
