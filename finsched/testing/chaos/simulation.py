@@ -251,8 +251,7 @@ class Simulation:
         until = None
         if run.outcome is Outcome.DEADLINE:
             until = self.time.now() + timedelta(hours=30)
-        if more:
-            self._purse.reserve(run.id, overridden(run.job, max_cost_usd=more))
+        self._purse.reserve(run.id, overridden(run.job, max_cost_usd=more))
         with self.weather.paused():
             self.ledger.append(run.id, Resumed(max_cost_usd=more, deadline=until), self.time.now())
         self._supervise(run.id)
