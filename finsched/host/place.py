@@ -70,6 +70,14 @@ class Place:
             raise
         return connection
 
+    @property
+    def listening_inode(self) -> int | None:
+        """Which file clients connect to; None where there is none."""
+        try:
+            return self.endpoint.stat().st_ino
+        except OSError:
+            return None
+
     @contextmanager
     def _short_path(self) -> Iterator[str]:
         """A path of the socket that is short enough for the system, through an open folder."""

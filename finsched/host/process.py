@@ -61,6 +61,7 @@ class Process:
         LOG.info("process %d holds %d runs", os.getpid(), len(self._members))
         while not self._is_over():
             self._going.wait(_LOOK_SECONDS)
+            self._server.stay_reachable()
         self._end()
 
     def _hold(self, request: Document) -> Document:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -25,6 +26,7 @@ class Server:
         self._answers = answers
         self._about = {"finsched": version, "pid": os.getpid()}
         self._listening: socket.socket | None = None
+        self._inode: int | None = None
         self._counting = Lock()
         self._open = 0
         self.last_request_at = time.monotonic()
@@ -37,14 +39,24 @@ class Server:
     def open(self) -> None:
         """Listen from now on."""
         self._listening = self._place.listen()
+        self._inode = self._place.listening_inode
         Thread(target=self._accept, args=(self._listening,), name="socket", daemon=True).start()
+
+    def stay_reachable(self) -> None:
+        """Listen again where somebody has deleted or replaced the socket."""
+        before = self._listening
+        if before is None or self._place.listening_inode == self._inode:
+            return
+        with contextlib.suppress(OSError):  # a full disk: the next look tries again
+            self.open()
+            LOG.warning("the socket was gone: the process listens again")
+            _hang_up(before)
 
     def close(self) -> None:
         """Listen no more; who connects now finds nobody, and starts a process of its own."""
         self._place.endpoint.unlink(missing_ok=True)
         if self._listening:
-            self._listening.shutdown(socket.SHUT_RDWR)
-            self._listening.close()
+            _hang_up(self._listening)
             self._listening = None
 
     def _accept(self, listening: socket.socket) -> None:
@@ -90,6 +102,11 @@ class Server:
         with self._counting:
             self._open += change
             self.last_request_at = time.monotonic()
+
+
+def _hang_up(listening: socket.socket) -> None:
+    listening.shutdown(socket.SHUT_RDWR)
+    listening.close()
 
 
 def _told(problem: FinschedError) -> Document:

@@ -174,6 +174,14 @@ def test_the_process_reads_a_config_file_that_its_caller_named_from_its_own_fold
     assert home.until(run_id, finished).outcome is Outcome.FINISHED
 
 
+def test_a_process_whose_socket_was_deleted_listens_again(home: Home) -> None:
+    run_id = home.hand_over(home.job(STEPS="4000"))
+    pid = home.pid
+    (home.state_dir / "process" / "socket").unlink()
+    assert home.queue["pid"] == pid
+    home.finsched("stop", run_id)
+
+
 def test_it_ends_when_it_has_nothing_to_do(home: Home) -> None:
     home.settings("idle_seconds = 1")
     run_id = home.hand_over(home.job(STEPS="3"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 from importlib.resources import files
 
 import jsonschema
@@ -104,6 +105,17 @@ def test_a_run_that_was_stopped_can_be_handed_over_in_the_next_moment(
     home.end_process(signal.SIGKILL)
     until_true(lambda: run_id in states(home), "the next process holds it too")
     home.finsched("stop", run_id)
+
+
+def test_a_carried_run_that_cannot_be_read_says_so(home: Home) -> None:
+    run_id = home.hand_over(home.job(STEPS="4000"))
+    home.until(run_id, working)
+    with sqlite3.connect(home.state_dir / "ledger.sqlite") as ledger:
+        newer = "INSERT INTO events (run, at, kind, body) SELECT run, at, 'Later', '{}' FROM events"
+        ledger.execute(f"{newer} WHERE run = ? LIMIT 1", (run_id,))
+    ledger.close()
+    until_true(lambda: "Later is no kind of event" in str(_held_by(home)), "the queue says it")
+    assert states(home) == {run_id: "carried"}
 
 
 def test_a_priority_without_a_queue_is_refused(home: Home) -> None:
