@@ -117,6 +117,10 @@ def test_the_design_example_is_understood_whole() -> None:
     )
 
 
+def test_how_many_checkpoints_are_kept() -> None:
+    assert job("checkpoint: {keep: 5}").checkpoint == CheckpointSpec(keep=5)
+
+
 def test_only_resources_and_run_are_required() -> None:
     assert parse("resources: {}\nrun: make") == JobSpec(
         name="job", run="make", requirements=Requirements()
@@ -252,6 +256,7 @@ def test_anchors_and_aliases_are_allowed() -> None:
         ("checkpoint: {path: /ckpt}", "checkpoint.path", "inside of the workdir", "ckpt"),
         ("checkpoint: {path: a/../../b}", "checkpoint.path", "inside of the workdir", "ckpt"),
         ("checkpoint: {path: .}", "checkpoint.path", "inside of the workdir", "ckpt"),
+        ("checkpoint: {keep: 0}", "checkpoint.keep", "0", ""),
         ("checkpoint: {signal: TERM}", "checkpoint.signal", "not a signal", "mean SIGTERM?"),
         ("checkpoint: {signal: SIGKILL}", "checkpoint.signal", "no job can catch", "SIGUSR1"),
         ("checkpoint: {every: 0s}", "checkpoint.every", "too short", "30m"),

@@ -10,8 +10,6 @@ from finsched.model.evidence import Evidence
 from finsched.model.job import CheckpointSpec
 from finsched.model.market import ANY_REGION, EgressTier, Location, ProviderTerms
 
-KEPT_CHECKPOINTS = 2
-
 
 class CheckpointStore(NamedTuple):
     """Prices and times of moving one checkpoint between a machine and its store."""
@@ -22,6 +20,7 @@ class CheckpointStore(NamedTuple):
     upload_hours: float = 0.0
     restore_hours: float = 0.0
     usd_per_gb_month: float = 0.0
+    kept: int = 2
     evidence: tuple[Evidence, ...] = ()
     marks: tuple[str, ...] = ()
 
@@ -55,28 +54,31 @@ def checkpoint_store(
     if spec is None or spec.size_gb == 0:
         return NO_STORE
     if spec.uri is None:
-        return _with_storage(_beside(spec.size_gb, roads, place), terms, place)
+        return _with_storage(_beside(spec, roads, place), terms, place)
     home = source_of(spec.uri, spec.location)
     if home == place and place.region != ANY_REGION:
-        return _with_storage(_beside(spec.size_gb, roads, place), terms, home)
+        return _with_storage(_beside(spec, roads, place), terms, home)
     upload = roads.between(place, home if spec.location is not None else INTERNET)
-    store = _afar(spec.size_gb, upload, roads.between(home, place))
+    store = _afar(spec, upload, roads.between(home, place))
     return _with_storage(store, terms, home)
 
 
-def _beside(size_gb: float, roads: Roads, place: Location) -> CheckpointStore:
-    hours = roads.within(place).hours(size_gb)
-    return CheckpointStore(size_gb=size_gb, upload_hours=hours, restore_hours=hours)
+def _beside(spec: CheckpointSpec, roads: Roads, place: Location) -> CheckpointStore:
+    hours = roads.within(place).hours(spec.size_gb)
+    return CheckpointStore(
+        size_gb=spec.size_gb, kept=spec.keep, upload_hours=hours, restore_hours=hours
+    )
 
 
-def _afar(size_gb: float, upload: Road, restore: Road) -> CheckpointStore:
+def _afar(spec: CheckpointSpec, upload: Road, restore: Road) -> CheckpointStore:
     known = [road.path for road in (upload, restore) if road.path is not None]
     return CheckpointStore(
-        size_gb=size_gb,
+        size_gb=spec.size_gb,
+        kept=spec.keep,
         upload_tiers=() if upload.path is None else upload.path.tiers,
         restore_tiers=() if restore.path is None else restore.path.tiers,
-        upload_hours=upload.hours(size_gb),
-        restore_hours=restore.hours(size_gb),
+        upload_hours=upload.hours(spec.size_gb),
+        restore_hours=restore.hours(spec.size_gb),
         evidence=tuple(dict.fromkeys(path.price_evidence for path in known)),
         marks=_marks(upload, restore),
     )

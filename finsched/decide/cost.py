@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from finsched.decide.checkpoint_store import KEPT_CHECKPOINTS, CheckpointStore
+from finsched.decide.checkpoint_store import CheckpointStore
 from finsched.decide.transfer import HOURS_PER_MONTH, DataPlan
 from finsched.decide.walltime import WallTime, expected_wall_time
 from finsched.model.market import BillingRule
@@ -136,6 +136,6 @@ def _transfer_usd(setting: Setting, data: DataPlan, wall: WallTime) -> float:
 def _storage_usd(setting: Setting, data: DataPlan, hours: float) -> float:
     """The last checkpoints and the copied inputs, for as long as the run lasts."""
     store = setting.store
-    usd_per_month = KEPT_CHECKPOINTS * store.size_gb * store.usd_per_gb_month
+    usd_per_month = store.kept * store.size_gb * store.usd_per_gb_month
     usd_per_month += data.kept_gb * setting.copy_usd_per_gb_month
     return usd_per_month * hours / HOURS_PER_MONTH

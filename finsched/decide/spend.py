@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
-from finsched.decide.checkpoint_store import KEPT_CHECKPOINTS
 from finsched.decide.paths import egress_usd
 from finsched.decide.transfer import HOURS_PER_MONTH
+from finsched.model.job import CheckpointSpec
 from finsched.model.market import BillingRule, EgressTier
 from finsched.model.run import Attempt, AttemptEnd, Outcome, Placement, Run
 
@@ -66,7 +66,8 @@ def storage_usd(run: Run, now: datetime) -> Decimal:
     last = run.last_at_work
     if not run.checkpoints or last is None:
         return Decimal(0)
-    size_gb = KEPT_CHECKPOINTS * _size_gb(run, run.checkpoints[-1].size_bytes)
+    kept = (run.job.checkpoint or CheckpointSpec()).keep
+    size_gb = kept * _size_gb(run, run.checkpoints[-1].size_bytes)
     hours = ((run.ended_at or now) - run.checkpoints[0].at).total_seconds() / 3600
     rate_usd = last.placement.storage_usd_per_gb_month
     return money(rate_usd * size_gb * max(hours, 0.0) / HOURS_PER_MONTH)

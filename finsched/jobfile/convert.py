@@ -118,6 +118,7 @@ def _checkpoint(checkpoint: schema.Checkpoint | None) -> CheckpointSpec | None:
         save_time=checkpoint.save_time,
         every=checkpoint.every,
         signal=checkpoint.signal,
+        keep=checkpoint.keep,
     )
 
 

@@ -141,6 +141,7 @@ class Checkpoint(Section):
     signal: f.Signal = Field(
         default="SIGTERM", description="signal that makes the job save and stop"
     )
+    keep: f.Kept = Field(default=2, description="so many of the newest are kept")
 
 
 class Budget(Section):

@@ -81,7 +81,10 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointSpec:
-    """How the job saves itself; `every` None lets finsched choose the cadence."""
+    """How the job saves itself; `every` None lets finsched choose the cadence.
+
+    The newest `keep` checkpoints are kept.
+    """
 
     path: str = "ckpt"
     uri: str | None = None
@@ -90,6 +93,7 @@ class CheckpointSpec:
     save_time: timedelta = timedelta(seconds=30)
     every: timedelta | None = None
     signal: str = "SIGTERM"
+    keep: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

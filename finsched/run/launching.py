@@ -27,7 +27,6 @@ from finsched.run.journal import Journal
 from finsched.run.quota import require_quota
 from finsched.run.rehearsing import hints
 
-KEPT_CHECKPOINTS = 2
 LEAST_RESERVE_SECONDS = 2.0
 TRY_ANOTHER_POOL = (NoAnswer, NoCapacity, NoQuota, PriceTooLow, Throttled)
 _REFUSALS = {
@@ -188,7 +187,7 @@ def _checkpoint_config(run: Run, attempt: Attempt, clock: Clock) -> Mapping[str,
         "signal": spec.signal,
         "every_seconds": _by_age(cadence, clock) if cadence else every_seconds / clock.speed,
         "usual_seconds": every_seconds / clock.speed,
-        "keep": KEPT_CHECKPOINTS,
+        "keep": spec.keep,
     }
 
 

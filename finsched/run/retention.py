@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from itertools import islice
 
 from finsched.errors import SpecError, StoreProblem
+from finsched.model.job import CheckpointSpec
 from finsched.model.run import Checkpoint, Run
 from finsched.node.commit_log import CommitLog, Committed
 from finsched.node.pins import Pins
 from finsched.node.store import Store, StoreError
-from finsched.run.launching import KEPT_CHECKPOINTS
 from finsched.run.stores import folder_is_gone
 
 
@@ -34,7 +34,7 @@ def survey(run: Run) -> list[Kept]:
     """Return all checkpoints of a run, oldest first; raises StoreProblem."""
     with _in_words():
         pinned = set() if _is_gone(run) else Pins(Store(run.store_uri)).numbers()
-    newest = () if _is_gone(run) else run.checkpoints[-KEPT_CHECKPOINTS:]
+    newest = () if _is_gone(run) else run.checkpoints[-_keep(run) :]
     return [
         Kept(
             number=number,
@@ -55,7 +55,7 @@ def pin(run: Run, number: int) -> None:
         if sequence in pins.numbers():
             return
         pins.pin(sequence)
-        if not _is_kept(store, sequence):
+        if not _is_kept(store, sequence, _keep(run)):
             pins.unpin(sequence)
             text = f"checkpoint {number} of {run.id} is kept no longer"
             raise SpecError(text, fix="`finsched checkpoints` lists those that are")
@@ -67,13 +67,17 @@ def unpin(run: Run, number: int) -> None:
         Pins(Store(run.store_uri)).unpin(_checkpoint(run, number).sequence)
 
 
-def _is_kept(store: Store, sequence: int) -> bool:
+def _is_kept(store: Store, sequence: int, keep: int) -> bool:
     entries = CommitLog(store).newest_first()
-    newest = islice((e for e in entries if isinstance(e, Committed)), KEPT_CHECKPOINTS)
+    newest = islice((e for e in entries if isinstance(e, Committed)), keep)
     found = next((commit for commit in newest if commit.number == sequence), None)
     if found is None:
         return False
     return {file.key for file in found.files} <= {part.key for part in store.list("parts")}
+
+
+def _keep(run: Run) -> int:
+    return (run.job.checkpoint or CheckpointSpec()).keep
 
 
 def _checkpoint(run: Run, number: int) -> Checkpoint:

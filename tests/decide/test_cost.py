@@ -145,6 +145,21 @@ def test_spot_dearer_than_on_demand_elsewhere_is_a_price_like_any_other() -> Non
     assert len(decision.quotes) == 2
 
 
+@pytest.mark.parametrize("hours", [None, 40])
+def test_storage_is_that_of_as_many_checkpoints_as_are_kept(hours: float | None) -> None:
+    snapshot = market(spot(8), provider_terms=[terms(storage_usd_per_gb_month=0.02)])
+    usd = [
+        decide(
+            job(hours=hours, checkpoint=CheckpointSpec(size_gb=100, keep=keep)), snapshot, now=NOW
+        )
+        .quotes[0]
+        .cost.storage_usd
+        for keep in (1, 2, 5)
+    ]
+    assert usd == pytest.approx([usd[0], 2 * usd[0], 5 * usd[0]])
+    assert usd[0] > 0
+
+
 def test_without_work_amounts_are_per_hour() -> None:
     saved = CheckpointSpec(size_gb=365, save_time=timedelta(minutes=1))
     snapshot = market(spot(8), provider_terms=[terms(storage_usd_per_gb_month=0.02)])

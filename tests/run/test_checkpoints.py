@@ -13,6 +13,8 @@ import pytest
 from finsched.ledger import Ledger
 from finsched.model.event import AttemptEnded, Committed, Ended, Intended, Submitted
 from finsched.model.run import AttemptEnd, Checkpoint, Outcome
+from finsched.node import commit_log as node_commits
+from finsched.node.commit_log import CommitLog
 from finsched.node.pins import Pins
 from finsched.node.store import Store
 from finsched.testing.builders import job
@@ -125,3 +127,17 @@ def test_a_store_with_a_pin_goes_only_by_the_name_of_its_run(saved: Saved) -> No
     assert "a checkpoint is pinned" in found["why"]
     [found] = saved.machine.document(*sweep, "--run", RUN)["stores"]
     assert found["deleted"]
+
+
+@pytest.mark.slow
+def test_so_many_are_kept_as_the_job_file_says(machine: Machine) -> None:
+    """One job that saves often, and keeps a single checkpoint."""
+    path = machine.job(STEPS="80")
+    path.write_text(path.read_text().replace("every: 10s", "every: 1s, keep: 1"))
+    machine.finsched("launch", path)
+    states = [each["kept"] for each in machine.document("checkpoints")["checkpoints"]]
+    assert len(states) > 1
+    assert states == [False] * (len(states) - 1) + [True]
+    newest = CommitLog(Store(machine.run().store_uri)).entries()[-1]
+    assert isinstance(newest, node_commits.Committed)
+    assert parts_in(Store(machine.run().store_uri)) == keys(newest)
