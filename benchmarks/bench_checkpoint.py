@@ -1,98 +1,181 @@
-"""`python -m benchmarks.bench_checkpoint [MIB]`: a large checkpoint into S3, against bare obstore.
+"""`python -m benchmarks.bench_checkpoint [MIB]`: a large checkpoint through S3, and bare obstore.
 
-Both send the same four files to the same server, which does no work, in the same run, in turn. A
-commit also hashes every file before and while it is sent; a second commit sends what has changed.
+All ways send the same four files to the same server in turn, in several rounds; what counts is the
+median of the ratios within a round. A commit reads and hashes every file twice and writes its entry
+of the log. In the last round one file is changed and saved, and the checkpoint is restored.
+The server is SeaweedFS where it is found, else one that does no work and keeps nothing.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
+import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import obstore
 from obstore.store import S3Store
 
 from benchmarks.bench_node_s3 import OPENERS
+from benchmarks.emulated_s3 import IN_MEMORY, KEYS, bucket, nothing, seaweedfs, weed
+from finsched.node.commit_log import Committed, CommitWriter
+from finsched.node.fetch import Fetcher
 from finsched.node.parts import Parts
 from finsched.node.store import Store
 
 FILES = 4
-ROUNDS = 3
+MIB = 1 << 20
+BARE = "bare obstore"
+
+
+class Cost(NamedTuple):
+    """Seconds by the clock and of this process's processor time."""
+
+    seconds: float
+    cpu_seconds: float
+
+
+class CountingStore(Store):
+    """A store that counts what is uploaded."""
+
+    uploaded_bytes = 0
+
+    def upload(self, key: str, blocks: Iterable[bytes]) -> None:
+        """Write an object of any size."""
+        super().upload(key, self._counted(blocks))
+
+    def _counted(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
+        for block in blocks:
+            self.uploaded_bytes += len(block)
+            yield block
+
+
+class Job:
+    """An attempt that saves one folder into one store."""
+
+    def __init__(self, store: CountingStore, saved: Path) -> None:
+        self.store = store
+        self._saved = saved
+        self._writer = CommitWriter(store, 1)
+        self._parts = Parts(store, 1, keep=2)
+        self.commits: list[Committed] = []
+
+    def commit(self) -> None:
+        """Commit what is saved."""
+        files = self._parts.store_all(self._saved, names(self._saved))
+        self.commits.append(self._writer.commit(files, None))
+
+    def restore(self, into: Path) -> None:
+        """Fetch and verify the newest commit."""
+        Fetcher(self.store).fetch(self.commits[-1], into)
 
 
 def main() -> int:
-    """Print MiB per second of each way, and their ratio."""
-    mebibytes = int(sys.argv[1]) if len(sys.argv) > 1 else 1024
-    os.environ |= {
-        "AWS_ACCESS_KEY_ID": "a",
-        "AWS_SECRET_ACCESS_KEY": "s",
-        "AWS_REGION": "us-east-1",
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        files = made(Path(folder), mebibytes)
-        server = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.bench_node_s3", "serve", "1"], stdout=subprocess.PIPE
-        )
-        try:
-            assert server.stdout
-            port = int(server.stdout.readline())
-            return compared(files, f"http://127.0.0.1:{port}", mebibytes)
-        finally:
-            server.kill()
-
-
-def made(folder: Path, mebibytes: int) -> list[Path]:
-    """Write files of random bytes, so that no two parts are the same."""
-    files = [folder / f"shard-{number}" for number in range(FILES)]
-    for file in files:
-        with file.open("wb") as stream:
-            for _ in range(mebibytes // FILES):
-                stream.write(os.urandom(1 << 20))
-    return files
-
-
-def compared(files: list[Path], url: str, mebibytes: int) -> int:
-    """Send the files in each way, in turn, and print the medians."""
-    bare = S3Store("bucket-b", endpoint=url, client_options={"allow_http": True})
-
-    def plain() -> None:
-        for file in files:
-            obstore.put(bare, file.name, file)
-
-    ways: dict[str, Callable[[], None]] = {"bare obstore": plain}
-    for name, opener in OPENERS.items():
-        options = {"endpoint": url, "allow_http": True, "region": "us-east-1"}
-        store = Store("s3://bucket-b/run", options, opener=opener)
-        ways[f"a commit's parts, {name}"] = lambda store=store: commit(files, store)
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(ROUNDS):
-        for name, send in ways.items():
-            seconds[name].append(timed(send))
-    best = {name: statistics.median(each) for name, each in seconds.items()}
-    for name, each in best.items():
-        ratio = best["bare obstore"] / each
-        print(f"{name:28} {mebibytes / each:7.0f} MiB/s  {ratio:5.2f} of bare obstore")
+    """Print what each way costs, and their ratios."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("mebibytes", type=int, nargs="?", default=1024)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--forgetful", action="store_true", help="a server that does no work")
+    chosen = parser.parse_args()
+    os.environ |= KEYS
+    program = None if chosen.forgetful else weed()
+    server = "SeaweedFS" if program else "a server that does no work"
+    print(f"{chosen.mebibytes} MiB in {FILES} files, {chosen.rounds} rounds, {server}", flush=True)
+    with (
+        tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder,
+        seaweedfs(program) if program else nothing() as url,
+    ):
+        saved = made(Path(folder, "saved"), chosen.mebibytes)
+        jobs: dict[str, Job] = {}
+        costs: dict[str, list[Cost]] = {}
+        for number in range(1, chosen.rounds + 1):
+            last = number == chosen.rounds
+            with bucket(url, f"round-{number}", keeps=bool(program)) as name:
+                jobs = play(url, name, saved, costs)
+                if last:
+                    report(costs, chosen.mebibytes)
+                    save_and_restore_again(jobs, saved, keeps=bool(program))
     return 0
 
 
-def commit(files: list[Path], store: Store) -> None:
-    """Send the files as a committer does."""
-    parts = Parts(store, 1, keep=2)
-    for file in files:
-        parts.store(file, file.name)
+def play(url: str, name: str, saved: Path, costs: dict[str, list[Cost]]) -> dict[str, Job]:
+    """Save once in each way."""
+    bare = S3Store(name, endpoint=url, client_options={"allow_http": True})
+    options = {"endpoint": url, "allow_http": True, "region": "us-east-1"}
+    jobs = {
+        way: Job(CountingStore(f"s3://{name}/{way}", options, opener=opener), saved)
+        for way, opener in OPENERS.items()
+    }
+
+    def put() -> None:
+        for each in names(saved):
+            obstore.put(bare, f"bare/{each}", saved / each)
+
+    ways: dict[str, Callable[[], None]] = {BARE: put}
+    ways |= {f"a commit, {way}": job.commit for way, job in jobs.items()}
+    for way, action in ways.items():
+        costs.setdefault(way, []).append(cost(action))
+    return jobs
 
 
-def timed(action: Callable[[], None]) -> float:
-    """Return how many seconds an action took."""
-    began = time.perf_counter()
+def report(costs: dict[str, list[Cost]], mebibytes: int) -> None:
+    """Print the medians; ratios are of two times within one round."""
+    for way, each in costs.items():
+        seconds = statistics.median(one.seconds for one in each)
+        cpu_seconds = statistics.median(one.cpu_seconds for one in each)
+        ratios = [bare.seconds / own.seconds for bare, own in zip(costs[BARE], each, strict=True)]
+        print(
+            f"{way:18} {seconds:6.2f} s {mebibytes / seconds:6.0f} MiB/s"
+            f" {1000 * cpu_seconds / mebibytes:5.1f} ms of CPU per MiB"
+            f" {statistics.median(ratios):6.2f} of bare ({min(ratios):.2f} to {max(ratios):.2f})"
+        )
+
+
+def save_and_restore_again(jobs: dict[str, Job], saved: Path, *, keeps: bool) -> None:
+    """Change one file and save; fetch all of it where the server has it."""
+    changed = saved / names(saved)[0]
+    with changed.open("r+b") as stream:
+        stream.write(os.urandom(16))
+    for way, job in jobs.items():
+        before = job.store.uploaded_bytes
+        again = cost(job.commit)
+        sent = job.store.uploaded_bytes - before
+        assert sent == changed.stat().st_size, "only the changed file is sent"
+        print(f"second commit, {way}: {again.seconds:.2f} s, {sent / MIB:.0f} MiB sent")
+        if keeps:
+            into = saved.with_name(f"restored-{way}")
+            seconds = cost(partial(job.restore, into)).seconds
+            print(f"verified restore, {way}: {seconds:.2f} s")
+            shutil.rmtree(into)
+
+
+def names(folder: Path) -> list[str]:
+    """Return the names of the files."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def made(folder: Path, mebibytes: int) -> Path:
+    """Write files of random bytes, so that no two parts are the same."""
+    folder.mkdir()
+    for number in range(FILES):
+        with (folder / f"shard-{number}").open("wb") as stream:
+            for _ in range(mebibytes // FILES):
+                stream.write(os.urandom(MIB))
+    return folder
+
+
+def cost(action: Callable[[], object]) -> Cost:
+    """Return what an action took."""
+    began, used = time.perf_counter(), time.process_time()
     action()
-    return time.perf_counter() - began
+    return Cost(time.perf_counter() - began, time.process_time() - used)
 
 
 if __name__ == "__main__":
