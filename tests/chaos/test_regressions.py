@@ -1,0 +1,28 @@
+"""The last bugs that the simulation found, each put back under the seed that finds it."""
+
+from __future__ import annotations
+
+import pytest
+
+from finsched.testing.chaos.simulation import simulate
+
+from .breaks import BREAKS
+
+_BY_NAME = {broken.what: broken for broken in BREAKS}
+FOUND = [
+    ("a part of a save that was not kept counts for the next one", 115),
+    ("nobody asks who is still there when a command fails", 19),
+    ("a sweep takes a lease that it cannot read for one that nobody renewed", 18),
+]
+"""What was wrong, and a seed that is clean since; a seed is another run once more is drawn."""
+
+
+@pytest.mark.parametrize(("what", "seed"), FOUND)
+def test_a_bug_that_comes_back_is_found_by_its_seed(what: str, seed: int) -> None:
+    bug = _BY_NAME[what]
+    assert bug.was_a_bug
+    assert simulate(seed).violation is None
+    with bug.made():
+        violation = simulate(seed).violation
+    assert violation is not None
+    assert violation.startswith(bug.noticed_by)
