@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Timer
 from typing import Annotated
 
 import typer
 
 from finsched.cli.arguments import RunArgument
+
+_LONG_SECONDS = 8.0
 
 
 def stop(
@@ -25,7 +30,22 @@ def stop(
         if as_json:
             conclude(state, as_json=True)
         return ExitCode.DONE
-    with watching() as listener:
+    with _a_word_if_it_takes_long(state.id), watching() as listener:
         ended = running.stop(state.id, listener=listener)
     code = conclude(ended, as_json=as_json)
     return ExitCode.DONE if code is ExitCode.INTERRUPTED else code
+
+
+@contextmanager
+def _a_word_if_it_takes_long(run_id: str) -> Iterator[None]:
+    text = (
+        f"run {run_id} has not ended yet: it saves, or the process that carries it does not"
+        " answer, which `finsched queue` tells"
+    )
+    timer = Timer(_LONG_SECONDS, typer.echo, [text], {"err": True})
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -182,6 +182,21 @@ def test_a_process_whose_socket_was_deleted_listens_again(home: Home) -> None:
     home.finsched("stop", run_id)
 
 
+def test_a_stop_says_a_word_while_the_process_that_carries_the_run_hangs(home: Home) -> None:
+    run_id = home.hand_over(home.job(STEPS="4000"))
+    home.until(run_id, working)
+    pid = home.pid
+    os.kill(pid, signal.SIGSTOP)
+    stopping = home.start("stop", run_id)
+    try:
+        assert stopping.stderr
+        assert "`finsched queue` tells" in stopping.stderr.readline()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    stopping.communicate(timeout=60)
+    assert home.ledger_run(run_id).outcome is Outcome.STOPPED
+
+
 def test_it_ends_when_it_has_nothing_to_do(home: Home) -> None:
     home.settings("idle_seconds = 1")
     run_id = home.hand_over(home.job(STEPS="3"))
