@@ -19,10 +19,7 @@ from finsched.node.mailbox import read_messages
 from finsched.node.orders import OrderBook
 from finsched.node.output import read_output
 from finsched.testing.machine import EmulatedMachine
-
-from ..node.conftest import S3Lab, s3, s3_url  # noqa: TID252 - the one S3 server
-
-__all__ = ["s3", "s3_url"]
+from tests.object_stores import S3Lab
 
 
 class Cloud:

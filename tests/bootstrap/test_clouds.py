@@ -30,9 +30,9 @@ from finsched.provider import LaunchRequest
 from finsched.testing.builders import offer
 from finsched.testing.machine import NAMES, EmulatedMachine, Host
 from finsched.testing.metadata import metadata_of
+from tests.object_stores import S3Lab
 
 from ..node.cloud_labs import NODE_TOKEN, FakeLab, az_lab, gs_lab  # noqa: TID252 - the one set
-from ..node.conftest import S3Lab  # noqa: TID252 - the one S3 server
 from .token_services import TokenServices
 
 pytestmark = pytest.mark.slow

@@ -23,6 +23,7 @@ from finsched.node.clock import from_iso, to_iso, utc_now
 from finsched.node.renewed import Token
 from finsched.node.store import Store, StoreError
 from finsched.testing.metadata import GoogleMetadata
+from tests.object_stores import S3Lab
 
 from ..node.cloud_labs import (  # noqa: TID252 - the one set
     ACCOUNT,
@@ -32,10 +33,9 @@ from ..node.cloud_labs import (  # noqa: TID252 - the one set
     FakeLab,
     gs_lab,
 )
-from ..node.conftest import S3Lab, azurite, azurite_server  # noqa: TID252 - the one Azurite
 from .test_clouds import SAVES, Clouds, clouds
 
-__all__ = ["azurite", "azurite_server", "clouds"]
+__all__ = ["clouds"]
 pytestmark = pytest.mark.slow
 
 ROLE = "arn:aws:iam::123456789012:role/lender"

@@ -10,8 +10,7 @@ import pytest
 
 from finsched.node.remote import RemoteObjects
 from finsched.node.s3_region import bucket_region
-
-from .conftest import S3Lab
+from tests.object_stores import S3Lab
 
 PROFILE = """[work]
 aws_access_key_id = AKIAPROFILE

@@ -23,8 +23,7 @@ from finsched.node.sigv4 import signed_headers
 from finsched.node.store import Missing, Store, StoreError
 from finsched.node.store_address import bucket_address
 from finsched_local.metadata import MetadataServer
-
-from .conftest import S3Lab
+from tests.object_stores import S3Lab
 
 TEXT = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=1, max_size=12)
 MOMENTS = st.integers(1_600_000_000, 2_200_000_000).map(lambda s: datetime.fromtimestamp(s, UTC))

@@ -14,9 +14,9 @@ from finsched.node.fetch import Fetcher
 from finsched.node.meter import SILENT_SECONDS, Meter
 from finsched.node.s3 import S3Objects
 from finsched.node.store import Store
+from tests.object_stores import S3Lab
 
 from .cable import Cable, cable
-from .conftest import S3Lab
 from .test_checkpoint import Bench, files_in, restored_from, wait_for, wait_for_messages
 
 MIB = 1 << 20

@@ -22,11 +22,10 @@ from finsched.run.home import supervision
 from finsched.run.stores import StoreSurvey
 from finsched.testing.builders import NOW, job, spot
 from finsched.testing.runs import Story, placement
+from tests.object_stores import S3Lab
 
-from ..node.conftest import S3Lab, s3, s3_url  # noqa: TID252 - the one S3 server
 from .conftest import Machine
 
-__all__ = ["s3", "s3_url"]
 pytestmark = pytest.mark.slow
 
 PARTS = 7

@@ -19,12 +19,10 @@ from finsched.model.run import Direction
 from finsched.run.clock import wall_clock
 from finsched.run.submission import Submission, submit
 from finsched.testing.builders import job
+from tests.object_stores import S3Lab
 
 from ..node.cable import cable  # noqa: TID252 - the one slow cable
-from ..node.conftest import S3Lab, s3, s3_url  # noqa: TID252 - the one S3 server
 from .conftest import Machine
-
-__all__ = ["s3", "s3_url"]
 
 MB = 10**6
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -73,33 +71,11 @@ class Network:
             each.close()
 
 
-@pytest.fixture(scope="module")
-def server_port() -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    program = Path(sys.executable).parent / "moto_server"
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    server = subprocess.Popen([program, "-H", "127.0.0.1", "-p", str(port)], **quiet)
-    try:
-        wait_for_server(port)
-        yield port
-    finally:
-        server.kill()
-        server.wait()
-
-
-def wait_for_server(port: int) -> None:
-    give_up_at = time.monotonic() + 30
-    while time.monotonic() < give_up_at:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-            return
-        time.sleep(0.05)
-    pytest.fail("the S3 server does not start")
-
-
 @pytest.fixture
-def network(server_port: int) -> Iterator[Network]:
-    network = Network(server_port)
+def network(s3_url: str) -> Iterator[Network]:
+    port = urlsplit(s3_url).port
+    assert port
+    network = Network(port)
     yield network
     network.cut()
 
@@ -108,7 +84,7 @@ def network(server_port: int) -> Iterator[Network]:
 def s3(cloud: Any, network: Network, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The cloud of the other tests, with its store in a new bucket."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     bucket = f"bucket-{os.getpid()}-{network.port}"
     endpoint = f"http://127.0.0.1:{network.port}"
     cloud.store_uri = f"s3://{bucket}/runs/a run"
