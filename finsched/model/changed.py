@@ -17,8 +17,9 @@ def changed(record: T, **values: Any) -> T:
 
     For records with slots, with several fields and without `__post_init__`.
     """
-    read, writes = _access(type(record))
-    copy = object.__new__(type(record))
+    kind: Any = type(record)
+    read, writes = _access(kind)
+    copy: T = object.__new__(kind)
     for write, value in zip(writes, read(record), strict=True):
         write(copy, value)
     for name, value in values.items():

@@ -216,8 +216,8 @@ class CoolDown(NamedTuple):
 class Experience:
     """What our own ended runs teach about one job on this market.
 
-    `cooling` is what just took or refused a machine of another run. `starts` is by provider and instance type; `paces` by what does the work, a GPU or else the
-    machine itself, and how many of it.
+    `cooling` is what just took or refused a machine of another run. `starts` is by provider and
+    instance type; `paces` by what does the work, a GPU or else the machine itself, and how many.
     """
 
     observations: Mapping[Pool, tuple[Observation, ...]] = field(default_factory=dict)
