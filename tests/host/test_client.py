@@ -90,6 +90,15 @@ def test_a_process_that_hangs_is_named_and_how_to_get_rid_of_it(tmp_path: Path) 
     assert f"kill -9 {os.getpid()}" in str(caught.value.fix)
 
 
+def test_the_queue_says_that_its_process_is_of_another_version(home: Home) -> None:
+    nothing = dict.fromkeys(("since", "provider", "held_by"))
+    a_run = {"run": "r", "state": "carried", "priority": 0, **nothing}
+    with answering(home.state_dir, lambda _: {**ABOUT, "answer": {"runs": [a_run]}}):
+        told = home.finsched("queue")
+    assert "held by process 4711, finsched 1.0" in told
+    assert "`kill 4711`" in told
+
+
 @pytest.mark.usefixtures("impatient")
 def test_a_launch_that_could_not_be_handed_over_names_its_run(
     home: Home, monkeypatch: pytest.MonkeyPatch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any
 
 from rich import box
@@ -38,6 +39,9 @@ def print_queue(held: Queue, out: Console) -> None:
         table.add_row(*_cells(each))
     out.print(table)
     out.print(Text(f"held by process {held.pid}, finsched {held.version}", style="dim"))
+    if held.version != (ours := version("finsched")):
+        told = f"this command is finsched {ours}: `kill {held.pid}`, and the next command starts"
+        out.print(Text(f"{told} that one, which goes on with the runs"))
 
 
 def queue_document(held: Queue) -> dict[str, Any]:
