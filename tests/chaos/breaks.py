@@ -106,7 +106,7 @@ def _switch_off(self: Any) -> None:
         self._means.provider.compute.terminate(instance_id)
 
 
-def _wait_for_ever(run: Any, now: Any, _wanted: Any) -> Any:
+def _wait_for_ever(run: Any, now: Any, _wanted: Any, _hot: Any) -> Any:
     if not run.attempts:
         return None
     return Wait(until=now + timedelta(days=30), choice=Choice(step="wait", why="broken"))
@@ -198,6 +198,7 @@ BREAKS = (
         name="is_broken",
         instead=_never,
         noticed_by="ends_together",
+        seeds=(10,),
     ),
     Break(
         what="an older part of a node counts for a new save",
@@ -205,6 +206,7 @@ BREAKS = (
         name="Round",
         instead=_any_part_counts,
         noticed_by="one_step",
+        seeds=(10,),
     ),
     Break(
         what="a part of a save that was not kept counts for the next one",
@@ -212,6 +214,7 @@ BREAKS = (
         name="_save_before_ns",
         instead=_last_commit,
         noticed_by="one_step",
+        seeds=(115,),
         was_a_bug=True,
     ),
     Break(
@@ -220,6 +223,7 @@ BREAKS = (
         name="_machine_seconds",
         instead=_until_the_last_ended,
         noticed_by="the_bill",
+        seeds=(4,),
         was_a_bug=True,
     ),
     Break(
@@ -228,6 +232,7 @@ BREAKS = (
         name="letters",
         instead=_for_all_nodes,
         noticed_by="goes_on",
+        seeds=(152,),
         was_a_bug=True,
     ),
     Break(
@@ -236,6 +241,7 @@ BREAKS = (
         name="call_roll",
         instead=_hearsay,
         noticed_by="not_blamed",
+        seeds=(152,),
         was_a_bug=True,
     ),
     Break(
@@ -244,6 +250,7 @@ BREAKS = (
         name="_lease_until",
         instead=_unread_is_unrenewed,
         noticed_by="spares",
+        seeds=(18,),
         was_a_bug=True,
     ),
     Break(
@@ -252,6 +259,7 @@ BREAKS = (
         name="_owned_at",
         instead=_finds_nothing,
         noticed_by="findable",
+        seeds=(1,),
     ),
     Break(
         what="a sweep takes another installation for its own",
@@ -259,6 +267,7 @@ BREAKS = (
         name="installation",
         instead=_somebody_else,
         noticed_by="spares",
+        seeds=(7,),
     ),
     Break(
         what="money that other runs have set aside is given away again",
@@ -266,6 +275,7 @@ BREAKS = (
         name="lacking",
         instead=_nothing,
         noticed_by="reserved",
+        seeds=(23,),
     ),
     Break(
         what="the end of a lease is written in local time",
@@ -273,13 +283,15 @@ BREAKS = (
         name="to_iso",
         instead=_local_and_naive,
         noticed_by="leased",
+        seeds=(9,),
     ),
     Break(
         what="a machine on which nothing is kept goes on for ever",
         where=supervisor,
         name="in_vain",
         instead=_never,
-        noticed_by="goes_on",
+        noticed_by="fresh",
+        seeds=(4,),
     ),
     Break(
         what="credentials that have expired end the run",
@@ -287,6 +299,7 @@ BREAKS = (
         name="_is_final",
         instead=_always,
         noticed_by="stays",
+        seeds=(2,),
     ),
     Break(
         what="a machine that one answer leaves out is given up",
@@ -294,6 +307,7 @@ BREAKS = (
         name="_give_up_on_the_vanished",
         instead=_gone_at_once,
         noticed_by="over_with_the_run",
+        seeds=(37,),
     ),
     Break(
         what="no time is kept free for the last upload",
@@ -301,7 +315,7 @@ BREAKS = (
         name="reserve_seconds",
         instead=_reserve_without_upload,
         noticed_by="kept_at_the_limit",
-        seeds=(28,),
+        seeds=(8,),
         was_a_bug=True,
     ),
     Break(
@@ -310,7 +324,7 @@ BREAKS = (
         name="_check",
         instead=_nothing,
         noticed_by="one_writer",
-        seeds=(27,),
+        seeds=(50,),
     ),
     Break(
         what="the oldest checkpoint is restored",
@@ -342,7 +356,7 @@ BREAKS = (
         name="_end",
         instead=_end_at_once,
         noticed_by="the_bill",
-        seeds=(1,),
+        seeds=(2,),
     ),
     Break(
         what="the node does not heed its lease",
@@ -373,7 +387,7 @@ BREAKS = (
         name="reconcile",
         instead=_refuse_at_once,
         noticed_by="never_below_the_bill",
-        seeds=(28,),
+        seeds=(1,),
         was_a_bug=True,
     ),
     Break(
@@ -382,7 +396,7 @@ BREAKS = (
         name="_ask_again",
         instead=_look_once,
         noticed_by="never_below_the_bill",
-        seeds=(17,),
+        seeds=(10,),
         was_a_bug=True,
     ),
     Break(
@@ -391,7 +405,7 @@ BREAKS = (
         name="confirm",
         instead=_confirm_from_now,
         noticed_by="the_bill",
-        seeds=(15,),
+        seeds=(18,),
     ),
     Break(
         what="minimum and step of the meter are forgotten",
@@ -399,7 +413,7 @@ BREAKS = (
         name="billed_seconds",
         instead=_whole_seconds,
         noticed_by="never_below_the_bill",
-        seeds=(2,),
+        seeds=(1,),
     ),
     Break(
         what="the live state forgets an event",
@@ -407,7 +421,7 @@ BREAKS = (
         name="apply",
         instead=_forgetful,
         noticed_by="folds",
-        seeds=(2,),
+        seeds=(1,),
     ),
     Break(
         what="after a refusal nothing is asked for any more",
@@ -415,6 +429,7 @@ BREAKS = (
         name="_back_off",
         instead=_wait_for_ever,
         noticed_by="goes_on",
+        seeds=(1,),
     ),
     Break(
         what="a refused terminate is not caught",
@@ -422,7 +437,7 @@ BREAKS = (
         name="switch_off",
         instead=_switch_off,
         noticed_by="stays",
-        seeds=(27,),
+        seeds=(5,),
         was_a_bug=True,
     ),
     Break(
@@ -431,6 +446,6 @@ BREAKS = (
         name="flock",
         instead=_nothing,
         noticed_by="one_supervisor",
-        seeds=(16,),
+        seeds=(2,),
     ),
 )

@@ -14,6 +14,7 @@ from finsched.model.market import CapacityType
 from finsched.model.run import AttemptState, Run
 from finsched.provider import EndReason
 from finsched.testing.chaos import invariants
+from finsched.testing.chaos.alarm import Alarm
 from finsched.testing.chaos.gangs import GangInspector, was_hindered
 from finsched.testing.chaos.office import Process
 from finsched.testing.chaos.truth import LogTruth
@@ -88,6 +89,7 @@ class Inspector:
             if shelf.capacity_type is CapacityType.ON_DEMAND
         ]
         self._gangs = GangInspector(world, weather)
+        self._alarm = Alarm(world.timeline, weather)
         self._seen_machines = 0
         self._agents: dict[str, SimNode] = {}
         self._restored: set[str] = set()
@@ -297,6 +299,8 @@ class Inspector:
             case.run, machines, now_s, moment, self._slack_usd(case)
         )
         self._require("never_below_the_bill", case.run_id, said)
+        awake = case.process is not None and case.process.awake
+        self._require("fresh", case.run_id, self._alarm.fresh(case.run, case.machines, awake=awake))
 
     def _is_out_of_reach(self, machine: Machine, case: Case) -> bool:
         """A frozen machine that its own cloud denies: nobody at all can end it, or know of it."""

@@ -6,7 +6,7 @@ docs/explanation/chaos.md says in words what each one promises, and what it leav
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from finsched.decide.spend import attempt_usd, compute_usd
@@ -168,6 +168,13 @@ def left_alone(machine: Machine) -> str | None:
     if machine.runs or machine.status.reason is not EndReason.TERMINATED_BY_US:
         return None
     return f"{machine.id} of {machine.request.installation} was ended"
+
+
+def fresh(attempt: Attempt, kept_ago: timedelta, allowed: timedelta) -> str | None:
+    """No machine is paid for long while nothing of its work is kept."""
+    if kept_ago <= allowed:
+        return None
+    return f"nothing of attempt {attempt.number} was kept for {kept_ago}, {allowed} are allowed"
 
 
 def reserved(taken_usd: float, limit_usd: float, allowance_usd: float) -> str | None:
