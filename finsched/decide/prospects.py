@@ -136,11 +136,13 @@ def _longest_start_s(run: Run) -> float:
 
 def _longest_unkept_s(run: Run) -> float:
     """The longest time that this run has seen between two commits, or a start and the first one."""
+    kept: dict[int, list[datetime]] = {}
+    for point in run.checkpoints:
+        kept.setdefault(point.attempt, []).append(point.at)
     gaps = [0.0]
     for attempt in run.attempts:
         if attempt.started_at:
-            kept = [each.at for each in run.checkpoints if each.attempt == attempt.number]
-            moments = [attempt.started_at, *kept]
+            moments = [attempt.started_at, *kept.get(attempt.number, ())]
             gaps += [(late - early).total_seconds() for early, late in pairwise(moments)]
     return max(gaps)
 
