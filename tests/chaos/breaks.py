@@ -343,14 +343,6 @@ BREAKS = (
         seeds=(1,),
     ),
     Break(
-        what="the node of a machine that its cloud denies does not heed its lease",
-        where=Watch,
-        name="_lease_expired",
-        instead=_nothing,
-        noticed_by="over_with_the_run",
-        seeds=(9,),
-    ),
-    Break(
         what="a run ends while its machines still run",
         where=Supervisor,
         name="_end",
@@ -372,6 +364,7 @@ BREAKS = (
         name="compute_usd",
         instead=_cost_of_the_living,
         noticed_by="within_budget",
+        seeds=(2,),
     ),
     Break(
         what="the node is not told of the limits",
@@ -379,7 +372,7 @@ BREAKS = (
         name="_stop_at",
         instead=lambda *_: [],
         noticed_by="within_budget",
-        seeds=(395,),
+        seeds=(45,),
     ),
     Break(
         what="an unsettled launch is given up at once",
