@@ -52,6 +52,11 @@ class _Member:
         is_awake = self.asleep_until is None or self.asleep_until <= now
         return is_awake and not self.started
 
+    def goes_on(self, now: datetime) -> bool:
+        """Whether it has slept enough and has worked before: no limit holds it back then."""
+        run = self.held.run
+        return self.wants_a_place(now) and run is not None and not run.waits_in_queue
+
 
 class Members:
     """Takes runs up, starts those whose turn it is, and hears what others write of them."""
@@ -146,8 +151,9 @@ class Members:
         if limits != self._limits:
             self._forget_claims()
             self._limits = limits
+        now = utc_now()
         for member in self._members.copy().values():
-            if not member.started and member.waiting is None:
+            if not member.started and (member.waiting is None or member.goes_on(now)):
                 self._read(member, limits)
         with self._one_at_a_time:
             self._start_next(limits)
@@ -172,7 +178,7 @@ class Members:
                 self._start(member)
 
     def _read(self, member: _Member, limits: QueueLimits) -> None:
-        """Learn what a run is from the ledger; one with machines or a stop goes on at once."""
+        """Learn what a run is from the ledger; one that was carried before goes on at once."""
         try:
             run = self._ledger.run(member.held.id)
             if run.outcome is not None:
@@ -185,7 +191,7 @@ class Members:
                 LOG.warning("%s: %s", member.held.id, problem.message)
             member.held_by = problem.message
             return
-        if run.live_attempts or run.stop_requested:
+        if not run.waits_in_queue or run.stop_requested:
             self._start(member)
 
     def _place_of(self, run: Run, limits: QueueLimits) -> Waiting:
