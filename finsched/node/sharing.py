@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from finsched.node.answered import Answered
 from finsched.node.cadence import Pace
 from finsched.node.checkpoint import HURRIED_QUIET_SECONDS
 from finsched.node.clock import monotonic
@@ -53,6 +54,7 @@ class Sharer:
         self._quiet_at_most_seconds = math.inf
         self._quiescence = Quiescence()
         self._answered = 0
+        self._told_saves = Answered()
         self._wake = threading.Event()
         self._job_ended_at: float | None = None
         self._whole = False
@@ -95,7 +97,7 @@ class Sharer:
         return self._is_fresh(asked) or self._tools.gang.rank in asked.silent
 
     def _is_fresh(self, asked: Round) -> bool:
-        return any(file.modified_ns > asked.newer_than_ns for file in self._saved)
+        return self._told_saves.are_new(asked, _newest_ns(self._saved))
 
     def _try_to_answer(self, asked: Round) -> None:
         try:
@@ -124,6 +126,7 @@ class Sharer:
         }
         self._tools.gang.answer(question(asked.number), answer)
         self._told = {asked.accepted: self._told.get(asked.accepted, ()), asked.number: files}
+        self._told_saves.note(asked, _newest_ns(snapshot))
         self._answered = asked.number
         self.last_upload_seconds = monotonic() - started
 
@@ -142,3 +145,7 @@ class Sharer:
     def _quiet_seconds(self) -> float:
         usual_seconds = min(max(self._tools.pace.every_seconds / 10, 0.2), 5.0)
         return min(usual_seconds, self._quiet_at_most_seconds)
+
+
+def _newest_ns(saved: Snapshot) -> int:
+    return max((file.modified_ns for file in saved), default=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from finsched.node.answered import Answered
 from finsched.node.commit_log import CommittedFile, file_document
 from finsched.node.companions import question
 from finsched.node.ending import End
@@ -26,6 +27,7 @@ class FollowingNode(GangNode):
         self._saves_at: float | None = None  # the point of the work of a save that begins soon
         self._is_done = False  # the command has ended by itself
         self._answered = 0
+        self._told_saves = Answered()
         self._is_answering = False
 
     # --- meeting -------------------------------------------------------------------------------
@@ -125,7 +127,10 @@ class FollowingNode(GangNode):
         return self._is_fresh(asked, self._saved_state) or self._news.rank in asked.silent
 
     def _is_fresh(self, asked: Round, state: Save | None) -> bool:
-        return state is not None and self._nanoseconds(state.ready_s) > asked.newer_than_ns
+        return self._told_saves.are_new(asked, self._written_ns(state))
+
+    def _written_ns(self, state: Save | None) -> int:
+        return self._nanoseconds(state.ready_s) if state else 0
 
     def _answer(self, asked: Round, state: Save | None) -> None:
         try:
@@ -145,6 +150,7 @@ class FollowingNode(GangNode):
             pause_s = min(HEAR_AGAIN_S * 2.0 ** min(self._failures - 1, 10), LONGEST_RETRY_S)
             self._after(pause_s, lambda: self._answer(asked, state))
             return
+        self._told_saves.note(asked, self._written_ns(state))
         self._failures, self._is_answering, self._answered = 0, False, asked.number
         self._try_to_answer()
 

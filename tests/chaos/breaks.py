@@ -15,6 +15,7 @@ from finsched.decide.step import Wait
 from finsched.model.event import AttemptEnded, Ended, Progressed
 from finsched.model.run import AttemptEnd, AttemptState, Choice
 from finsched.node import companions, orders
+from finsched.node.answered import Answered
 from finsched.node.commit_log import CommitLog, CommitWriter
 from finsched.node.ending import Watch
 from finsched.node.gang import GangBoard
@@ -215,6 +216,15 @@ BREAKS = (
         instead=_last_commit,
         noticed_by="one_step",
         seeds=(115,),
+        was_a_bug=True,
+    ),
+    Break(
+        what="a late save that was kept counts for the next one too",
+        where=Answered,
+        name="note",
+        instead=_nothing,
+        noticed_by="one_step",
+        seeds=(700407,),
         was_a_bug=True,
     ),
     Break(
