@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import socket
@@ -16,6 +17,8 @@ from finsched.host.wire import SECONDS, Document, WireProblem, receive, require_
 
 LOG = logging.getLogger("finsched.host")
 Answer = Callable[[Document], Document]
+_CLOSED = {errno.EBADF, errno.EINVAL}
+_PAUSE_SECONDS = 0.5
 
 
 class Server:
@@ -63,8 +66,11 @@ class Server:
         while True:
             try:
                 connection, _ = listening.accept()
-            except OSError:
-                return  # closed
+            except OSError as error:
+                if error.errno in _CLOSED:
+                    return
+                time.sleep(_PAUSE_SECONDS)  # no descriptors or no memory left, for now
+                continue
             self._count(1)
             Thread(target=self._serve, args=(connection,), name="client", daemon=True).start()
 
