@@ -182,6 +182,7 @@ class Inspector:
         honest = job.checkpoint and job.checkpoint.save_time.total_seconds() >= node.workload.save_s
         stormy = self._weather.storm_over(NODE_STORE) or self._weather.storm_over(NODE_PARTS)
         hindered = was_hindered(self._world, case.machines, node.token)
+        hindered = hindered or _has_slowed(case.run, number)
         if uploaded and honest and node.workload.heeds_signal and not (stormy or hindered):
             said = invariants.kept_at_the_limit(node, case.truth)
             self._require("kept_at_the_limit", case.run_id, said)
@@ -344,6 +345,13 @@ def _settle(case: Case, now_s: float) -> None:
     for machine in [each for each in case.running if not each.runs]:
         case.running.remove(machine)
         case.over_usd += machine.meter.about_usd(now_s)
+
+
+def _has_slowed(run: Run, number: int) -> bool:
+    """Whether uploads take longer than was known when an attempt was launched."""
+    before = [point.upload_seconds for point in run.checkpoints if point.attempt < number]
+    since = [point.upload_seconds for point in run.checkpoints if point.attempt == number]
+    return bool(before and since) and since[-1] > before[-1]
 
 
 def _ended_before(machine: Machine, at_s: float) -> bool:
