@@ -21,6 +21,7 @@ class Correspondence:
     def __init__(self, store: Store, attempt: int) -> None:
         self.attempt = attempt
         self.trouble: str | None = None
+        self.looks_missed = 0  # in a row, because the store was away
         self._store = store
         self._orders = OrderBook(store, attempt)
         self._lease_until: datetime | None = None
@@ -39,8 +40,9 @@ class Correspondence:
             messages = read_messages(self._store, self.attempt, after=max(after, self.newest))
         except StoreError as error:
             self.trouble = str(error)
+            self.looks_missed += 1
             return ()
-        self.trouble = None
+        self.trouble, self.looks_missed = None, 0
         self.newest = max([self.newest, *(message.number for message in messages)])
         self.newest_of |= {message.node: message.number for message in messages}
         said_before = self._last_words

@@ -37,6 +37,8 @@ from finsched.run.correspondence import Correspondence
 from finsched.run.journal import Journal
 
 LEAST_PROGRESS = 0.005
+_LOOKS_FOR_LAST_WORDS = 4
+"""How often in a row the letters of a machine that has ended are missed before it ends unheard."""
 _HINT = "the provider may take the machine back soon: saving now"
 _VANISHED = "the provider knows nothing of the machine any more; its cost is an estimate"
 MOVED = "moved"  # the order to an attempt whose run goes on elsewhere
@@ -76,7 +78,7 @@ def watch(
     if over and _any_running(statuses):
         _switch_off(attempt, provider)
     ended_at = _ended_at(attempt, statuses, clock.real(clock.now()))
-    if ended_at is not None:
+    if ended_at is not None and not 0 < post.looks_missed < _LOOKS_FOR_LAST_WORDS:
         end, detail = _ending(attempt, statuses, farewell)
         if silent and end is AttemptEnd.STOPPED:
             end, detail = AttemptEnd.NODE_FAILED, "the agent was heard no more"

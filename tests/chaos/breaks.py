@@ -30,6 +30,7 @@ from finsched.run import (
     reserving,
     supervisor,
     sweep,
+    watching,
 )
 from finsched.run.attendant import Attendant
 from finsched.run.correspondence import Correspondence
@@ -136,11 +137,8 @@ def _always(*_args: Any, **_kwargs: Any) -> bool:
     return True
 
 
-_round = companions.Round
-
-
-def _any_part_counts(**fields: Any) -> Any:
-    return _round(**{**fields, "newer_than_ns": 0})
+def _any_part_counts(_answered: Any, _asked: Any, written_ns: int) -> bool:
+    return written_ns > 0
 
 
 def _last_commit(self: Any, _save: Any) -> int:
@@ -203,8 +201,8 @@ BREAKS = (
     ),
     Break(
         what="an older part of a node counts for a new save",
-        where=companions,
-        name="Round",
+        where=Answered,
+        name="are_new",
         instead=_any_part_counts,
         noticed_by="one_step",
         seeds=(10,),
@@ -228,6 +226,15 @@ BREAKS = (
         was_a_bug=True,
     ),
     Break(
+        what="a machine that has ended is given up unheard when one look misses its letters",
+        where=watching,
+        name="_LOOKS_FOR_LAST_WORDS",
+        instead=0,
+        noticed_by="kept_at_the_limit",
+        seeds=(1200023,),
+        was_a_bug=True,
+    ),
+    Break(
         what="each machine of a gang is paid until the last one has ended",
         where=spend,
         name="_machine_seconds",
@@ -242,7 +249,7 @@ BREAKS = (
         name="letters",
         instead=_for_all_nodes,
         noticed_by="goes_on",
-        seeds=(152,),
+        seeds=(37,),
         was_a_bug=True,
     ),
     Break(
@@ -399,7 +406,7 @@ BREAKS = (
         name="_ask_again",
         instead=_look_once,
         noticed_by="never_below_the_bill",
-        seeds=(10,),
+        seeds=(17,),
         was_a_bug=True,
     ),
     Break(
