@@ -55,6 +55,7 @@ class SimNode(NodeProcess):
         self._in_flight: Save | None = None
         self._next_save: Appointment | None = None
         self._upload_s = 0.0
+        self._try_began_s = 0.0  # of an upload; an earlier try that failed does not count
         self._failures = 0
         self._reading: Appointment | None = None  # of orders, once the store lets us
 
@@ -210,6 +211,7 @@ class SimNode(NodeProcess):
 
     def _upload(self) -> None:
         save = self._in_flight = Save(self._done, self._timeline.now_s)
+        self._try_began_s = save.ready_s
         self._after(self.workload.upload_s, lambda: self._commit(save))
 
     def _commit(self, save: Save, others: tuple[CommittedFile, ...] = ()) -> None:
@@ -230,7 +232,7 @@ class SimNode(NodeProcess):
 
     def _is_kept(self, save: Save, commit: Committed) -> None:
         self._failures, self._in_flight = 0, None
-        self._upload_s = self._timeline.now_s - save.ready_s
+        self._upload_s = self._timeline.now_s - self._try_began_s
         self._post(
             "committed",
             sequence=commit.number,
@@ -254,6 +256,7 @@ class SimNode(NodeProcess):
             self._end(End.NODE_FAILED, 0, detail)
             return
         pause_s = min(0.5 * 2.0 ** min(self._failures, 10), LONGEST_RETRY_S)
+        self._try_began_s = self._timeline.now_s + pause_s - self.workload.upload_s
         self._after(pause_s, lambda: self._commit(save))
 
     def _is_too_late(self) -> bool:

@@ -46,7 +46,8 @@ def _kept_at(run: Run, attempt: Attempt) -> datetime:
 
 
 def _allowed(run: Run, attempt: Attempt) -> timedelta:
-    every_seconds = attempt.placement.checkpoint_every_seconds or 0.0
+    by_age = (every for _, every in attempt.placement.checkpoint_cadence)
+    every_seconds = max(attempt.placement.checkpoint_every_seconds or 0.0, *by_age, 0.0)
     save = run.job.checkpoint.save_time if run.job.checkpoint else timedelta(0)
     interval = timedelta(seconds=every_seconds) + save
     uploads = timedelta(seconds=3 * max(point.upload_seconds for point in run.checkpoints))
