@@ -24,14 +24,18 @@ class Alarm:
         self._weather = weather
         self._blind_at: dict[str, datetime] = {}
 
-    def fresh(self, run: Run, machines: Sequence[Machine], *, awake: bool) -> str | None:
+    def nobody_looks(self, run_id: str) -> None:
+        """Note that the supervisor of a run is gone or asleep just now."""
+        self._blind_at[run_id] = self._timeline.now()
+
+    def fresh(self, run: Run, machines: Sequence[Machine]) -> str | None:
         """Check the attempt that works now, unless its cloud denies what it is paid for."""
         now, attempt = self._timeline.now(), run.live_attempt
         is_blind = attempt and any(
             self._weather.storm_over(place) for place in (attempt.provider, STORE, LEDGER)
         )
         paid = [each for each in machines if each.runs and not each.unlisted]
-        if attempt is None or is_blind or not awake or not paid:
+        if attempt is None or is_blind or not paid:
             self._blind_at[run.id] = now
             return None
         if attempt.started_at is None or not run.checkpoints or run.job.checkpoint is None:

@@ -237,6 +237,8 @@ class Inspector:
         was, case.is_watched = case.is_watched, case.process is not None and case.process.awake
         if was or case.is_watched:
             case.watched_s = now_s
+        if not case.is_watched:
+            self._alarm.nobody_looks(case.run_id)
         if now_s == case.watched_s:
             return
         for machine in case.running:
@@ -300,8 +302,7 @@ class Inspector:
             case.run, machines, now_s, moment, self._slack_usd(case)
         )
         self._require("never_below_the_bill", case.run_id, said)
-        awake = case.process is not None and case.process.awake
-        self._require("fresh", case.run_id, self._alarm.fresh(case.run, case.machines, awake=awake))
+        self._require("fresh", case.run_id, self._alarm.fresh(case.run, case.machines))
 
     def _is_out_of_reach(self, machine: Machine, case: Case) -> bool:
         """A frozen machine that its own cloud denies: nobody at all can end it, or know of it."""
