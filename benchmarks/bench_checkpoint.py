@@ -25,9 +25,9 @@ from obstore.store import S3Store
 
 from benchmarks.bench_node_s3 import OPENERS
 from benchmarks.emulated_s3 import IN_MEMORY, KEYS, bucket, nothing, seaweedfs, weed
-from finsched.node.commit_log import Committed, CommitWriter
-from finsched.node.fetch import Fetcher
-from finsched.node.parts import Parts
+from finsched.node.checkpoints.commit_log import Committed, CommitWriter
+from finsched.node.checkpoints.fetch import Fetcher
+from finsched.node.checkpoints.parts import Parts
 from finsched.node.store import Store
 
 FILES = 4

@@ -11,7 +11,7 @@ import statistics
 import time
 from datetime import timedelta
 
-from finsched.decide.feasible import feasible
+from finsched.decide.offers.feasible import feasible
 from finsched.decide.rank import decide
 from finsched.model.job import CheckpointSpec, Dataset, GpuRequest, JobSpec
 from finsched.model.market import Location, Market

@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from finsched.node.remote import RemoteObjects
-from finsched.node.s3 import S3Objects
 from finsched.node.store import Opener, Store
+from finsched.node.stores.remote import RemoteObjects
+from finsched.node.stores.s3 import S3Objects
 
 BLOCK = os.urandom(1 << 20)
 OPENERS: dict[str, Opener] = {"stdlib": S3Objects, "obstore": RemoteObjects}

@@ -26,8 +26,8 @@ from typing import Any
 from finsched.errors import FinschedError
 from finsched.ledger import Ledger
 from finsched.model.run import Attempt, Run
-from finsched.node.commit_log import CommitLog, Opened
-from finsched.node.mailbox import read_messages
+from finsched.node.checkpoints.commit_log import CommitLog, Opened
+from finsched.node.mail.mailbox import read_messages
 from finsched.node.store import Store
 from finsched.run.clock import AnchoredClock
 

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from finsched.node.mailbox import read_messages
-from finsched.node.orders import OrderBook
+from finsched.node.mail.mailbox import read_messages
+from finsched.node.mail.orders import OrderBook
 from finsched.node.store import Store
 from finsched.provider import Instance, InstanceState, LaunchRequest
 from finsched_local import provider as local_provider

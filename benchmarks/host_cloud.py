@@ -28,7 +28,7 @@ from finsched.model.market import (
     ProviderTerms,
     Tier,
 )
-from finsched.node.numbered import NumberedObjects
+from finsched.node.mail.numbered import NumberedObjects
 from finsched.node.store import Store
 from finsched.provider import (
     EndReason,

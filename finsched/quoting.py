@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finsched import catalog, jobfile, plugins
-from finsched.decide.paths import places_of
+from finsched.decide.pricing.paths import places_of
 from finsched.decide.rank import decide
 from finsched.errors import FinschedError, SpecError
 from finsched.model.evidence import Evidence, Quality

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from finsched.decide.offers.where import data_problem
 from finsched.decide.rank import decide
-from finsched.decide.where import data_problem
 from finsched.model.job import Budget, CapacityPreference, CheckpointSpec, JobSpec
 from finsched.model.market import Market
 

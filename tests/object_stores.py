@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from finsched.node import web
-from finsched.node.remote import RemoteObjects
-from finsched.node.s3 import S3Objects
 from finsched.node.store import Opener, Store
+from finsched.node.stores.remote import RemoteObjects
+from finsched.node.stores.s3 import S3Objects
+from finsched.node.web import connections as web
 from finsched.testing.metadata import AzureMetadata
 from tests.node.cloud_labs import (
     AzuriteLab,

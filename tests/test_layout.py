@@ -79,7 +79,7 @@ def test_functions_are_short(file: Path) -> None:
     assert not long
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "finsched" / "decide").glob("*.py")), ids=_name)
+@pytest.mark.parametrize("file", sorted((ROOT / "finsched" / "decide").rglob("*.py")), ids=_name)
 def test_decide_asks_for_no_time_and_writes_nothing(file: Path) -> None:
     calls = {
         ast.unparse(node.func)

@@ -19,12 +19,12 @@ from finsched.backtest.course import Course, Upkeep
 from finsched.backtest.recorded import Window
 from finsched.backtest.replay import replay
 from finsched.backtest.summary import Result, cells
-from finsched.decide.cadence import interval_hours
+from finsched.decide.pricing.cadence import interval_hours
+from finsched.decide.pricing.walltime import stretch
 from finsched.decide.spot.adaptive import Adaptive
 from finsched.decide.spot.policies import MakePolicy
 from finsched.decide.spot.situation import SpotJob
 from finsched.decide.spot.spells import MEASURED, STEP_S
-from finsched.decide.walltime import stretch
 
 MakeCourse = Callable[[SpotJob], Course]
 _SAVE_S = (10, 60, 180)

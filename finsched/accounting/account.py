@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from finsched.decide.spend import (
+from finsched.decide.live.spend import (
     attempt_usd,
     billed_seconds,
     money,

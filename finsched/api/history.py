@@ -12,8 +12,8 @@ from finsched import settings
 from finsched.catalog import load_market, nearest_gpus, resolve_gpu
 from finsched.catalog.browse import NOT_STARTABLE_NOW, usd_per_gpu_hour
 from finsched.catalog.history import availability, price_history
-from finsched.decide.hazard import Hazards, aged, spot_hazard
-from finsched.decide.memory import Memory, Seen
+from finsched.decide.offers.hazard import Hazards, aged, spot_hazard
+from finsched.decide.offers.memory import Memory, Seen
 from finsched.errors import SpecError
 from finsched.experience.recall import recall
 from finsched.model.history import Availability, PriceSeries

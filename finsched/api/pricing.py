@@ -46,7 +46,7 @@ def quote(
 
 def _with_cheaper_times(decision: Decision, chosen: Settings) -> Decision:
     from finsched.catalog.history import price_history  # noqa: PLC0415 - few jobs ask
-    from finsched.decide.cheaper_times import cheaper_times  # noqa: PLC0415
+    from finsched.decide.timing.cheaper_times import cheaper_times  # noqa: PLC0415
 
     known = cheaper_times(decision, price_history(chosen.cache_dir, chosen.state_dir))
     return replace(decision, notes=(*decision.notes, known))

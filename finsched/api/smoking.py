@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from finsched import quoting, settings
 from finsched.api import running, sweeping
 from finsched.decide.admit import admit
-from finsched.decide.orphans import GRACE
+from finsched.decide.leftovers.orphans import GRACE
 from finsched.errors import FinschedError, NothingFeasible
 from finsched.model.job import Budget, CapacityPreference, JobSpec, Requirements, Where
 from finsched.model.market import Offer

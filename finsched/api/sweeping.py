@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from finsched import plugins, settings
 from finsched.api.durations import read_duration
-from finsched.decide.store_fate import Wish
+from finsched.decide.leftovers.store_fate import Wish
 from finsched.errors import SpecError
 from finsched.run.discarding import discard
 from finsched.run.home import open_ledger

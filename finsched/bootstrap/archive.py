@@ -6,10 +6,11 @@ import ast
 import hashlib
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 _NODE = "finsched.node"
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
@@ -18,22 +19,22 @@ import sys
 
 runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
 """
-_RUN_THE_LOADER = b"""from finsched.node.loader import main
+_RUN_THE_LOADER = b"""from finsched.node.booting.loader import main
 
 main()
 """
 # What user data carries: enough to fetch the rest and to check it.
 _LOADER = (
     "__init__",
-    "access",
+    "identity.access",
     "clock",
-    "loader",
-    "metadata",
+    "booting.loader",
+    "identity.metadata",
     "objects",
-    "renewed",
-    "request",
-    "service",
-    "web",
+    "web.renewed",
+    "web.request",
+    "web.service",
+    "web.connections",
 )
 
 
@@ -52,20 +53,27 @@ class Archive:
 @lru_cache(maxsize=1)
 def agent() -> Archive:
     """Return the whole node agent; its first argument is the module that is to run."""
-    names = (file.name for file in files(_NODE).iterdir())
-    sources = {name: _source(name) for name in names if name.endswith(".py")}
+    sources = dict(_sources(files(_NODE), ""))
     return _runnable(_RUN_A_MODULE, sources)
 
 
 @lru_cache(maxsize=32)
 def loader(more: frozenset[str]) -> Archive:
     """Return what fetches the agent and checks it; `more` are the modules that its plan needs."""
-    names = (f"{name}.py" for name in {*_LOADER, *more})
-    return _runnable(_RUN_THE_LOADER, {name: _without_words(_source(name)) for name in names})
+    wanted = {*_LOADER, *more}
+    packages = {f"{name.partition('.')[0]}.__init__" for name in wanted if "." in name}
+    names = (f"{name.replace('.', '/')}.py" for name in wanted | packages)
+    sources = {name: files(_NODE).joinpath(name).read_bytes() for name in names}
+    spare = {name: _without_words(source) for name, source in sources.items()}
+    return _runnable(_RUN_THE_LOADER, spare)
 
 
-def _source(name: str) -> bytes:
-    return files(_NODE).joinpath(name).read_bytes()
+def _sources(folder: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _sources(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith(".py"):
+            yield f"{prefix}{entry.name}", entry.read_bytes()
 
 
 def _without_words(source: bytes) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from finsched.errors import InvalidRequest, StoreProblem
-from finsched.node.secret_half import padded_bytes, stored_half
+from finsched.node.booting.secret_half import padded_bytes, stored_half
 from finsched.node.store import Store, StoreError
 
 _MOST_BYTES = 16 << 10

@@ -23,8 +23,8 @@ from finsched.bootstrap.minting import (
 from finsched.bootstrap.store_place import StorePlace, store_place
 from finsched.errors import StoreProblem
 from finsched.node.clock import from_iso, utc_now
-from finsched.node.renewed import Token
 from finsched.node.store import Missing, Store, StoreError
+from finsched.node.web.renewed import Token
 
 
 def mailbox_key(run: str, attempt: int) -> str:

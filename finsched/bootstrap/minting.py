@@ -17,12 +17,12 @@ from urllib.parse import urlencode
 
 from finsched.bootstrap.store_place import StorePlace
 from finsched.errors import NotConfigured
-from finsched.node.bearer import bearing
 from finsched.node.clock import utc_now
+from finsched.node.identity.bearer import bearing
 from finsched.node.objects import StoreError
-from finsched.node.renewed import Renewed, Token
-from finsched.node.request import Request
-from finsched.node.service import ANYBODY, Identity, Service, error_code
+from finsched.node.web.renewed import Renewed, Token
+from finsched.node.web.request import Request
+from finsched.node.web.service import ANYBODY, Identity, Service, error_code
 
 LIFETIME = timedelta(hours=1)
 GOOGLE_EXCHANGE = "https://sts.googleapis.com"

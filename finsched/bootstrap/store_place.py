@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from finsched.errors import NotConfigured
-from finsched.node import store_address
-from finsched.node.s3_region import bucket_region
+from finsched.node.stores import address as store_address
+from finsched.node.stores.s3_region import bucket_region
 
 _FIRST_REGION = "us-east-1"
 

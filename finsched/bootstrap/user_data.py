@@ -16,13 +16,19 @@ from finsched.bootstrap.place import ENDINGS, MOST_BYTES, Place
 from finsched.errors import InvalidRequest
 
 _FETCH_AGAIN_AFTER_SECONDS = 5.0
-_KEYS_OF_AWS = frozenset({"aws", "credentials", "sigv4"})
+
+
+def _identity(*modules: str) -> frozenset[str]:
+    return frozenset(f"identity.{module}" for module in modules)
+
+
+_KEYS_OF_AWS = _identity("aws", "credentials", "sigv4")
 _FEDERATION = {
-    "s3": frozenset({"to_aws", "identity_token"}),
-    "gs": frozenset({"to_google", "identity_token"}),
-    "az": frozenset({"to_entra", "identity_token"}),
+    "s3": _identity("to_aws", "identity_token"),
+    "gs": _identity("to_google", "identity_token"),
+    "az": _identity("to_entra", "identity_token"),
 }
-_DEPARTURE = frozenset({"azure", "bearer", "departure", "gcp"})
+_DEPARTURE = _identity("azure", "bearer", "gcp") | {"booting.departure"}
 
 # The first line after the comments makes the end certain, before anything can go wrong. A machine
 # that was restarted ends: some clouds run this script again, others the one for later boots.
@@ -105,9 +111,9 @@ def _loader_text(plan: Plan) -> str:
 
 def _modules(plan: Plan) -> frozenset[str]:
     """Return what this machine's loader needs to reach the store, and to end the machine."""
-    cloud = _KEYS_OF_AWS if plan.place.cloud == "aws" else {plan.place.cloud, "bearer"}
-    store = _KEYS_OF_AWS if plan.scheme == "s3" else {"bearer"}
-    way = {"federation": _FEDERATION[plan.scheme], "lent": {"lent", "credentials"}}
+    cloud = _KEYS_OF_AWS if plan.place.cloud == "aws" else _identity(plan.place.cloud, "bearer")
+    store = _KEYS_OF_AWS if plan.scheme == "s3" else _identity("bearer")
+    way = {"federation": _FEDERATION[plan.scheme], "lent": _identity("lent", "credentials")}
     ending = _DEPARTURE if ENDINGS[type(plan.place.ending)] != "power_off" else frozenset()
     return frozenset({*cloud, *store, *way.get(plan.access["by"], ()), *ending})
 

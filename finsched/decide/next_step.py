@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from finsched.decide.choice import choose, named
-from finsched.decide.cooldown import Cooling, cooling, cools
-from finsched.decide.limits import affordable, fits, over
-from finsched.decide.moving import allowed, beside_a_standby
-from finsched.decide.prospects import Prospects, rested
-from finsched.decide.punctual import punctual
-from finsched.decide.start_window import TooLate, outside
-from finsched.decide.step import End, Launch, Pause, Stay, Step, Wait
+from finsched.decide.live.choice import choose, named
+from finsched.decide.live.cooldown import Cooling, cooling, cools
+from finsched.decide.live.limits import affordable, fits, over
+from finsched.decide.live.moving import allowed, beside_a_standby
+from finsched.decide.live.prospects import Prospects, rested
+from finsched.decide.live.punctual import punctual
+from finsched.decide.live.step import End, Launch, Pause, Stay, Step, Wait
+from finsched.decide.timing.start_window import TooLate, outside
 from finsched.model.market import CapacityType
 from finsched.model.quote import Quote
 from finsched.model.run import AttemptEnd, Choice, Outcome, Run

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from finsched.decide.feasible import feasible
-from finsched.decide.quoter import Quoter
-from finsched.decide.scavenging import NO_PROMISE
-from finsched.decide.start_window import window_said
-from finsched.decide.where import data_problem
+from finsched.decide.offers.feasible import feasible
+from finsched.decide.offers.where import data_problem
+from finsched.decide.pricing.quoter import Quoter
+from finsched.decide.timing.scavenging import NO_PROMISE
+from finsched.decide.timing.start_window import window_said
 from finsched.model.job import JobSpec
 from finsched.model.market import CapacityType, Market, Pool
 from finsched.model.quote import Basis, Decision, Quote, Rejection

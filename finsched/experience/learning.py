@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from finsched.decide.lessons import Lesson, lessons
+from finsched.decide.offers.lessons import Lesson, lessons
 from finsched.errors import LedgerProblem
 from finsched.experience.notebook import Bookmark, Notebook
 from finsched.experience.reading import LedgerReader

@@ -10,13 +10,13 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from finsched.decide.memory import FORGOTTEN_AFTER_DAYS
+from finsched.decide.offers.memory import FORGOTTEN_AFTER_DAYS
 from finsched.model.experience import Pace, Starts
 from finsched.model.interruption import Observation
 from finsched.model.market import CapacityType, CoolDown, Pool
 
 if TYPE_CHECKING:
-    from finsched.decide.lessons import Lesson
+    from finsched.decide.offers.lessons import Lesson
 
 FILE_NAME = "experience.sqlite"
 _FORMAT = 2

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from finsched.decide.fingerprint import fingerprint, setup_name
+from finsched.decide.offers.fingerprint import fingerprint, setup_name
 from finsched.experience.notebook import FILE_NAME, Bookmark, Notebook
 from finsched.experience.reading import LedgerReader
 from finsched.model.job import JobSpec

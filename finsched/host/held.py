@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from finsched.decide.attention import seconds_to_next_look
-from finsched.decide.prospects import Prospects
-from finsched.decide.spend import budget_met_at
+from finsched.decide.live.prospects import Prospects
+from finsched.decide.live.spend import budget_met_at
+from finsched.decide.queue.attention import seconds_to_next_look
 from finsched.errors import FinschedError
 from finsched.model.run import Run
 from finsched.run.clock import Clock

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from finsched import quoting
-from finsched.decide.paths import places_of
+from finsched.decide.pricing.paths import places_of
 from finsched.model.market import Market
 from finsched.model.run import Run
 from finsched.settings import Settings

@@ -11,7 +11,7 @@ from functools import partial
 from threading import RLock
 from typing import Any
 
-from finsched.decide.queueing import Claim, Waiting, turns
+from finsched.decide.queue.queueing import Claim, Waiting, turns
 from finsched.errors import FinschedError, SpecError
 from finsched.host.clouds import SharedClouds
 from finsched.host.held import HeldRun

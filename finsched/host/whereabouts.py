@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from finsched import policies
-from finsched.decide.prospects import prospects
+from finsched.decide.live.prospects import prospects
 from finsched.model.market import Market
 from finsched.model.run import Run
 

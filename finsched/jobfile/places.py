@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from finsched.decide.where import AREAS, CONTINENT, matches, resides_in
+from finsched.decide.offers.where import AREAS, CONTINENT, matches, resides_in
 from finsched.jobfile import schema
 from finsched.jobfile.problems import Wrong, closest, shown
 from finsched.jobfile.values import location_of

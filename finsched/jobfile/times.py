@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from finsched.decide.start_window import said
+from finsched.decide.timing.start_window import said
 from finsched.jobfile import schema
 from finsched.jobfile.problems import Wrong
 from finsched.model.job import When, as_moment

@@ -15,13 +15,13 @@ from finsched.node.agent import Agent, Surroundings
 from finsched.node.clock import from_iso, utc_now
 from finsched.node.config import ConfigError, NodeConfig
 from finsched.node.ending import End, Watch
-from finsched.node.gang import Gang
-from finsched.node.mailbox import Mailbox
+from finsched.node.gangs.gang import Gang
+from finsched.node.job.process_tree import become_subreaper, hide_environment, kill_descendants
+from finsched.node.job.workspace import Workspace
+from finsched.node.mail.mailbox import Mailbox
+from finsched.node.mail.orders import Orders
 from finsched.node.notice import InterruptionNotice, NoticeWatch
-from finsched.node.orders import Orders
-from finsched.node.process_tree import become_subreaper, hide_environment, kill_descendants
 from finsched.node.store import Store, StoreError
-from finsched.node.workspace import Workspace
 
 
 def main() -> int:

@@ -11,31 +11,31 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
-from finsched.node.cadence import Pace, PaceFile
-from finsched.node.checkpoint import Committer
+from finsched.node.checkpoints.cadence import Pace, PaceFile
+from finsched.node.checkpoints.checkpoint import Committer
+from finsched.node.checkpoints.commit_log import CommitLog, CommitWriter, Fenced
+from finsched.node.checkpoints.fetch import Fetcher
+from finsched.node.checkpoints.keeping import Keeper, KeepingTools, keeper
+from finsched.node.checkpoints.prefetch import Prefetch
+from finsched.node.checkpoints.restore import Restored, restore
+from finsched.node.checkpoints.room import NoRoom
 from finsched.node.clock import utc_now
-from finsched.node.commit_log import CommitLog, CommitWriter, Fenced
 from finsched.node.config import NodeConfig
 from finsched.node.ending import Cause, End, Ended, Watch
-from finsched.node.environment import checkpoint_directory, job_environment
-from finsched.node.fetch import Fetcher
-from finsched.node.gang import Begun, Incomplete
-from finsched.node.job_process import JobProcess
-from finsched.node.keeping import Keeper, KeepingTools, keeper
-from finsched.node.mailbox import Mailbox
-from finsched.node.output import OutputLog, output_objects
-from finsched.node.parting import Parting
-from finsched.node.peers import Peers, restored_at
-from finsched.node.prefetch import Prefetch
-from finsched.node.process_tree import kill_descendants
-from finsched.node.progress import Progress
+from finsched.node.gangs.gang import Begun, Incomplete
+from finsched.node.gangs.parting import Parting
+from finsched.node.gangs.peers import Peers, restored_at
+from finsched.node.job.environment import checkpoint_directory, job_environment
+from finsched.node.job.output import OutputLog, output_objects
+from finsched.node.job.process import JobProcess
+from finsched.node.job.process_tree import kill_descendants
+from finsched.node.job.progress import Progress
+from finsched.node.job.stillness import told_of_stillness
+from finsched.node.job.workspace import Workspace, make_empty, unpack
+from finsched.node.mail.mailbox import Mailbox
 from finsched.node.removal import remove_tree
 from finsched.node.reports import Reports
-from finsched.node.restore import Restored, restore
-from finsched.node.room import NoRoom
-from finsched.node.stillness import told_of_stillness
 from finsched.node.store import Store, StoreError, with_retries
-from finsched.node.workspace import Workspace, make_empty, unpack
 
 _TICK_SECONDS = 0.03
 _PUMP_SECONDS = 2.0

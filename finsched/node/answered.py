@@ -5,7 +5,7 @@ Such a save may have come so late that it lies nearer to the leader's next one.
 
 from __future__ import annotations
 
-from finsched.node.gang import Round
+from finsched.node.gangs.gang import Round
 
 
 class Answered:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from finsched.node.cadence import Cadence
+from finsched.node.checkpoints.cadence import Cadence
 from finsched.node.clock import from_iso
 
 

@@ -8,9 +8,9 @@ from enum import Enum
 
 from finsched.node.clock import utc_now
 from finsched.node.config import NodeConfig
-from finsched.node.gang import Gang
+from finsched.node.gangs.gang import Gang
+from finsched.node.mail.orders import Orders
 from finsched.node.notice import NoticeWatch
-from finsched.node.orders import Orders
 
 _SHORTEST_RESERVE_SECONDS = 2.0
 _SHORTEST_UPLOAD_SECONDS = 0.2

@@ -10,9 +10,9 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
-from finsched.node import azure, gcp
 from finsched.node.clock import UTC, from_iso
-from finsched.node.metadata import conversation
+from finsched.node.identity import azure, gcp
+from finsched.node.identity.metadata import conversation
 from finsched.node.notice import InterruptionNotice, RebalanceHint
 
 _OF_AWS = "/latest/meta-data/spot/instance-action"

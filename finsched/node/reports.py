@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from finsched.node.checkpoints.commit_log import Committed
+from finsched.node.checkpoints.restore import Restored
 from finsched.node.clock import to_iso
-from finsched.node.commit_log import Committed
 from finsched.node.ending import End
-from finsched.node.mailbox import Mailbox
+from finsched.node.job.progress import Progress
+from finsched.node.mail.mailbox import Mailbox
 from finsched.node.notice import InterruptionNotice, RebalanceHint
-from finsched.node.progress import Progress
-from finsched.node.restore import Restored
 
 _PROGRESS_EVERY_SECONDS = 0.5
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
+from finsched.node.checkpoints.room import NoRoom, require_room
 from finsched.node.clock import pause
 from finsched.node.objects import Missing, Objects, StoredObject, StoreError
-from finsched.node.room import NoRoom, require_room
 
 __all__ = ["Missing", "Objects", "Store", "StoreError", "StoredObject", "with_retries"]
 
@@ -82,12 +82,12 @@ def with_retries(action: Callable[[], _Result], *, tries: int = 4) -> _Result:
 
 def _open(uri: str, options: Mapping[str, Any]) -> Objects:
     if find_spec("obstore"):
-        from finsched.node.remote import RemoteObjects  # noqa: PLC0415 - not on a bare machine
+        from finsched.node.stores.remote import RemoteObjects  # noqa: PLC0415 - not on a bare machine
 
         return RemoteObjects(uri, options)
     scheme = urlsplit(uri).scheme
     if scheme not in _CLIENTS:
         raise StoreError(f"cannot open {uri}: a machine without obstore reaches s3, gs and az only")
     module, name = _CLIENTS[scheme]
-    opener: Opener = getattr(import_module(f"finsched.node.{module}"), name)
+    opener: Opener = getattr(import_module(f"finsched.node.stores.{module}"), name)
     return opener(uri, options)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
-from finsched.decide.notifications import Notification
+from finsched.decide.live.notifications import Notification
 
 Send = Callable[[Notification], bool]
 """Hand a notification over; False where it was not taken, which may be tried again."""

@@ -10,7 +10,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Any
 
-from finsched.decide.spend import spent_usd
+from finsched.decide.live.spend import spent_usd
 from finsched.model.event import (
     AttemptEnded,
     BudgetUsed,

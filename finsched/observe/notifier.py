@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 
-from finsched.decide.notifications import Notification, notifications
+from finsched.decide.live.notifications import Notification, notifications
 from finsched.errors import LedgerProblem, SpecError
 from finsched.ledger import Ledger
 from finsched.model.event import Recorded, Warned

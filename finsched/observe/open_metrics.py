@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from finsched.decide.at_risk import at_risk
-from finsched.decide.spend import spent_usd
+from finsched.decide.live.at_risk import at_risk
+from finsched.decide.live.spend import spent_usd
 from finsched.model.run import AttemptState, Run
 
 CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"

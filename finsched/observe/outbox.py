@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from finsched.decide.notifications import Notification
+from finsched.decide.live.notifications import Notification
 from finsched.observe.address import Send
 
 PAUSES_SECONDS = (0.5, 2.0)

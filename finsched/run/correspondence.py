@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from finsched.node.clock import utc_now
-from finsched.node.mailbox import Message, read_messages
-from finsched.node.orders import OrderBook
+from finsched.node.mail.mailbox import Message, read_messages
+from finsched.node.mail.orders import OrderBook
 from finsched.node.store import Store, StoreError
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from finsched.decide.orphans import Fate, Ruling
+from finsched.decide.leftovers.orphans import Fate, Ruling
 from finsched.errors import LedgerProblem
 from finsched.model.event import StoreDiscarded
 from finsched.model.run import Run

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from finsched.decide.spend import budget_ends_at
+from finsched.decide.live.spend import budget_ends_at
 from finsched.errors import (
     InvalidRequest,
     NoAnswer,

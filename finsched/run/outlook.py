@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from finsched import policies
-from finsched.decide.choice import LONGEST_LOOK
-from finsched.decide.lessons import lived_through
-from finsched.decide.prospects import Prospects, Reaction, market_matters, prospects
+from finsched.decide.live.choice import LONGEST_LOOK
+from finsched.decide.live.prospects import Prospects, Reaction, market_matters, prospects
+from finsched.decide.offers.lessons import lived_through
 from finsched.model.market import Market
 from finsched.model.quote import Quote
 from finsched.model.run import Placement, Run

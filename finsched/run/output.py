@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from finsched.errors import StoreProblem
-from finsched.node.output import read_output
+from finsched.node.job.output import read_output
 from finsched.node.store import Store, StoreError
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from finsched.decide.cadence import LONGEST_INTERVAL_HOURS, cadence_by_age
-from finsched.decide.checkpoint_store import checkpoint_store
-from finsched.decide.paths import Roads
-from finsched.decide.spell_age import hazard_at_age
+from finsched.decide.offers.spell_age import hazard_at_age
+from finsched.decide.pricing.cadence import LONGEST_INTERVAL_HOURS, cadence_by_age
+from finsched.decide.pricing.checkpoint_store import checkpoint_store
+from finsched.decide.pricing.paths import Roads
 from finsched.decide.spot.spells import AGE_EDGES_S
 from finsched.model.job import JobSpec
 from finsched.model.market import EgressTier, Location, Market, ProviderTerms

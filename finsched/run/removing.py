@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-from finsched.decide.orphans import Fate, Ruling
+from finsched.decide.leftovers.orphans import Fate, Ruling
 from finsched.errors import LedgerProblem, ProviderProblem, StoreProblem
 from finsched.model.event import Warned
 from finsched.model.run import Attempt

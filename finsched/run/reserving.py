@@ -7,8 +7,8 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from finsched.decide.reserving import budgets_of, lacking, more_usd, settlement
-from finsched.decide.spend import money, spent_usd
+from finsched.decide.live.spend import money, spent_usd
+from finsched.decide.queue.reserving import budgets_of, lacking, more_usd, settlement
 from finsched.errors import LedgerProblem, OverThreshold, SpecError
 from finsched.ledger import Ledger
 from finsched.model.budget import Entry, MonthlyBudget

@@ -14,8 +14,8 @@ from itertools import islice
 from finsched.errors import SpecError, StoreProblem
 from finsched.model.job import CheckpointSpec
 from finsched.model.run import Checkpoint, Run
-from finsched.node.commit_log import CommitLog, Committed
-from finsched.node.pins import Pins
+from finsched.node.checkpoints.commit_log import CommitLog, Committed
+from finsched.node.checkpoints.pins import Pins
 from finsched.node.store import Store, StoreError
 from finsched.run.stores import folder_is_gone
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from finsched import plugins, policies, quoting
 from finsched.decide.admit import Objection, Refused, admit
-from finsched.decide.scavenging import nothing_cheap
 from finsched.decide.spot.policies import DEFAULT
+from finsched.decide.timing.scavenging import nothing_cheap
 from finsched.errors import (
     FinschedError,
     InvalidRequest,

@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from finsched.decide.orphans import Fate, Ruling
-from finsched.decide.store_fate import Wish, rule_store
+from finsched.decide.leftovers.orphans import Fate, Ruling
+from finsched.decide.leftovers.store_fate import Wish, rule_store
 from finsched.errors import LedgerProblem
 from finsched.ledger import Ledger
 from finsched.model.run import Run
-from finsched.node import pins
+from finsched.node.checkpoints import pins
 from finsched.node.store import Store, StoreError
 from finsched.run.home import is_supervised
 from finsched.run.sweep import clock_of

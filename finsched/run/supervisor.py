@@ -8,13 +8,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from finsched.decide.budget_steps import step_passed
-from finsched.decide.freshness import in_vain, stale
-from finsched.decide.limits import over
+from finsched.decide.live.budget_steps import step_passed
+from finsched.decide.live.freshness import in_vain, stale
+from finsched.decide.live.limits import over
+from finsched.decide.live.prospects import Prospects
+from finsched.decide.live.spend import budget_met_at, spent_usd
+from finsched.decide.live.step import (
+    DropStandby,
+    End,
+    HandOver,
+    Launch,
+    Move,
+    Pause,
+    Stay,
+    Step,
+    Wait,
+)
 from finsched.decide.next_step import next_step
-from finsched.decide.prospects import Prospects
-from finsched.decide.spend import budget_met_at, spent_usd
-from finsched.decide.step import DropStandby, End, HandOver, Launch, Move, Pause, Stay, Step, Wait
 from finsched.errors import MachineProblem, ProviderProblem
 from finsched.model.event import (
     BudgetUsed,

@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from finsched import plugins
 from finsched.catalog.idle import idle_usd_per_month
-from finsched.decide.orphans import Fate, Ruling, Situation, rule, rule_without_run
-from finsched.decide.transfer import HOURS_PER_MONTH
+from finsched.decide.leftovers.orphans import Fate, Ruling, Situation, rule, rule_without_run
+from finsched.decide.pricing.transfer import HOURS_PER_MONTH
 from finsched.errors import FinschedError, LedgerProblem, NotConfigured, SpecError
 from finsched.ledger import Ledger
 from finsched.model.run import Attempt, Run
-from finsched.node.orders import lease_until
+from finsched.node.mail.orders import lease_until
 from finsched.node.store import Store, StoreError
 from finsched.provider import OwnedResource, Provider
 from finsched.run.clock import AnchoredClock, Clock, wall_clock

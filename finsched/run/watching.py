@@ -29,7 +29,7 @@ from finsched.model.run import (
     WarningCause,
 )
 from finsched.node.clock import from_iso
-from finsched.node.documents import count, seconds, share, text
+from finsched.node.mail.documents import count, seconds, share, text
 from finsched.provider import EndReason, InstanceState, InstanceStatus, Provider
 from finsched.run import gangs
 from finsched.run.clock import Clock

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from random import Random
 from statistics import NormalDist
 
-from finsched.decide.hazard import gamma_quantile
+from finsched.decide.offers.hazard import gamma_quantile
 from finsched.decide.spot.situation import Pool
 from finsched.decide.spot.spells import MEASURED, Beliefs
 from finsched.simulating.lifetimes import Lifetimes

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from finsched.decide.cooldown import AFTER
+from finsched.decide.live.cooldown import AFTER
 from finsched.decide.spot.spells import UNSEEN_AGE_S
 from finsched.model.run import AttemptEnd
 from finsched.simulating.futures import PoolFuture

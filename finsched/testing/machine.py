@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from finsched.node.clock import utc_now
-from finsched.node.process_tree import become_subreaper, kill_descendants
+from finsched.node.job.process_tree import become_subreaper, kill_descendants
 from finsched.testing.metadata import metadata_of
 
 _TICK_SECONDS = 0.02

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from finsched.errors import NoCapacity, ProviderError
 from finsched.model.market import Pool
-from finsched.node.process_tree import kill_marked
+from finsched.node.job.process_tree import kill_marked
 from finsched.provider import (
     EndReason,
     Instance,

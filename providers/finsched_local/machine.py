@@ -18,8 +18,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from finsched.node.bound_process import bound_command
-from finsched.node.process_tree import become_subreaper, hide_environment, kill_descendants
+from finsched.node.job.bound_process import bound_command
+from finsched.node.job.process_tree import become_subreaper, hide_environment, kill_descendants
 from finsched.provider import EndReason, InstanceState, InstanceStatus
 from finsched_local.folder import MARK, InstanceFolder, utc_now
 from finsched_local.metadata import MetadataServer

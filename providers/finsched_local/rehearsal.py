@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finsched.node.progress import read_report
+from finsched.node.job.progress import read_report
 
 # A job that reports progress may load its libraries for this long before it does.
 PATIENCE_SECONDS = 15.0

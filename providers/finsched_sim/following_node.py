@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from finsched.node.answered import Answered
-from finsched.node.commit_log import CommittedFile, file_document
-from finsched.node.companions import question
+from finsched.node.checkpoints.commit_log import CommittedFile, file_document
 from finsched.node.ending import End
-from finsched.node.gang import DONE, HERE, READY, Round
+from finsched.node.gangs.companions import question
+from finsched.node.gangs.gang import DONE, HERE, READY, Round
 from finsched.node.store import StoreError
 from finsched_sim.furnishing import Furnishing, Save
 from finsched_sim.gang_node import HEAR_AGAIN_S, GangNode

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from finsched.node.commit_log import CommitLog, Committed
+from finsched.node.checkpoints.commit_log import CommitLog, Committed
 from finsched.node.ending import Cause, End
-from finsched.node.gang import GangBoard
-from finsched.node.peers import ROLL_SECONDS
+from finsched.node.gangs.gang import GangBoard
+from finsched.node.gangs.peers import ROLL_SECONDS
 from finsched.node.store import StoreError
 from finsched_sim.collective import Collective
 from finsched_sim.furnishing import Furnishing

@@ -7,7 +7,13 @@ import json
 from collections import deque
 from dataclasses import dataclass
 
-from finsched.node.commit_log import CommitLog, Committed, CommittedFile, CommitWriter, Unreadable
+from finsched.node.checkpoints.commit_log import (
+    CommitLog,
+    Committed,
+    CommittedFile,
+    CommitWriter,
+    Unreadable,
+)
 from finsched.node.store import Missing, Store, StoreError
 
 _NAME = "state.json"

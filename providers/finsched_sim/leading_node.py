@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
 
-from finsched.node.cadence import Pace
+from finsched.node.checkpoints.cadence import Pace
+from finsched.node.checkpoints.commit_log import Committed, CommittedFile
+from finsched.node.checkpoints.parts import Changed
 from finsched.node.clock import monotonic
-from finsched.node.commit_log import Committed, CommittedFile
-from finsched.node.companions import Apart, Companions, question
-from finsched.node.companions import Save as SaveOfAll
 from finsched.node.ending import Cause, End
-from finsched.node.gang import DONE, HERE, LEADER, READY, ROLL, Begun, Gang
-from finsched.node.parts import Changed
-from finsched.node.peers import LONGEST_WAIT_SECONDS, ROLL_SECONDS, that_all_have
+from finsched.node.gangs.companions import Apart, Companions, question
+from finsched.node.gangs.companions import Save as SaveOfAll
+from finsched.node.gangs.gang import DONE, HERE, LEADER, READY, ROLL, Begun, Gang
+from finsched.node.gangs.peers import LONGEST_WAIT_SECONDS, ROLL_SECONDS, that_all_have
 from finsched.node.store import StoreError
 from finsched_sim.furnishing import Furnishing, Save
 from finsched_sim.gang_node import HEAR_AGAIN_S, GangNode

@@ -6,7 +6,7 @@ import json
 from collections import deque
 
 from finsched.node.clock import to_iso, utc_now
-from finsched.node.numbered import NumberedObjects
+from finsched.node.mail.numbered import NumberedObjects
 from finsched.node.store import Store, StoreError
 
 

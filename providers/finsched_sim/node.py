@@ -13,12 +13,12 @@ from datetime import timedelta
 from errno import ENOSPC
 from typing import cast
 
+from finsched.node.checkpoints.commit_log import Committed, CommittedFile, CommitWriter, Fenced
 from finsched.node.clock import to_iso
-from finsched.node.commit_log import Committed, CommittedFile, CommitWriter, Fenced
 from finsched.node.ending import Cause, End, Watch
-from finsched.node.gang import Gang, GangBoard
+from finsched.node.gangs.gang import Gang, GangBoard
+from finsched.node.mail.orders import OrderReader, Orders
 from finsched.node.notice import InterruptionNotice, NoticeWatch
-from finsched.node.orders import OrderReader, Orders
 from finsched.node.store import StoreError, with_retries
 from finsched.provider import EndReason
 from finsched_sim.furnishing import Furnishing, Save

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
+from finsched.node.checkpoints.commit_log import Fenced
 from finsched.node.clock import time_from
-from finsched.node.commit_log import Fenced
 from finsched.node.config import NodeConfig
 from finsched.node.ending import End
-from finsched.node.gang import LEADER
+from finsched.node.gangs.gang import LEADER
 from finsched.node.store import StoreError
 from finsched_sim.furnishing import Furnishing
 from finsched_sim.letters import Letters

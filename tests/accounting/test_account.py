@@ -8,7 +8,7 @@ from rich.console import Console
 
 from finsched.accounting.account import account
 from finsched.cli.render.account import account_document, print_account
-from finsched.decide.spend import spent_usd
+from finsched.decide.live.spend import spent_usd
 from finsched.model.event import AttemptEnded
 from finsched.model.job import CheckpointSpec
 from finsched.model.market import BillingRule, EgressTier

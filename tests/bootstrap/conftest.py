@@ -14,10 +14,10 @@ import pytest
 from finsched.bootstrap.delivery import deliver_agent, deliver_config, latest_end
 from finsched.bootstrap.place import Place
 from finsched.bootstrap.user_data import Fetched, Plan, user_data
-from finsched.node.commit_log import CommitLog, Committed
-from finsched.node.mailbox import read_messages
-from finsched.node.orders import OrderBook
-from finsched.node.output import read_output
+from finsched.node.checkpoints.commit_log import CommitLog, Committed
+from finsched.node.job.output import read_output
+from finsched.node.mail.mailbox import read_messages
+from finsched.node.mail.orders import OrderBook
 from finsched.testing.machine import EmulatedMachine
 from tests.object_stores import S3Lab
 

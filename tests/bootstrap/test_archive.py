@@ -35,7 +35,8 @@ from finsched.bootstrap.place import (
 from finsched.bootstrap.user_data import Fetched, Plan, user_data
 from finsched.errors import InvalidRequest
 
-SOURCES = sorted(Path(node.__file__).parent.glob("*.py"))
+FOLDER = Path(node.__file__).parent
+SOURCES = sorted(FOLDER.rglob("*.py"))
 
 
 def plan(path: str = "/runs/r1/node/x.zip") -> Plan:
@@ -64,10 +65,11 @@ def test_the_same_sources_are_the_same_bytes() -> None:
 
 
 def test_user_data_carries_the_same_program_without_its_words() -> None:
-    packed = zipfile.ZipFile(BytesIO(archive.loader(frozenset({"aws", "sigv4"})).content))
+    content = archive.loader(frozenset({"identity.aws", "identity.sigv4"})).content
+    packed = zipfile.ZipFile(BytesIO(content))
     for name in packed.namelist():
         if name.startswith("finsched/node/") and not name.endswith("__init__.py"):
-            source = SOURCES[0].with_name(name.rpartition("/")[2]).read_text()
+            source = (FOLDER / name.removeprefix("finsched/node/")).read_text()
             assert ast.dump(wordless(source)) == ast.dump(wordless(packed.read(name).decode()))
 
 
@@ -84,9 +86,9 @@ def wordless(source: str) -> ast.Module:
 
 def test_the_agent_is_complete() -> None:
     packed = zipfile.ZipFile(BytesIO(archive.agent().content))
-    modules = {f"finsched/node/{source.name}" for source in SOURCES}
+    modules = {f"finsched/node/{source.relative_to(FOLDER)}" for source in SOURCES}
     assert set(packed.namelist()) == modules | {"__main__.py", "finsched/__init__.py"}
-    assert packed.read("finsched/node/agent.py") == SOURCES[0].with_name("agent.py").read_bytes()
+    assert packed.read("finsched/node/agent.py") == (FOLDER / "agent.py").read_bytes()
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)

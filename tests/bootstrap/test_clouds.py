@@ -22,9 +22,9 @@ from finsched.bootstrap.access import AccessRules, AwsRole, EntraApplication, Go
 from finsched.bootstrap.place import DeleteInstance, DeleteVirtualMachine, Place
 from finsched.bootstrap.prepare import forget, prepare
 from finsched.errors import NotConfigured
-from finsched.node.commit_log import CommitLog, Committed
-from finsched.node.mailbox import read_messages
-from finsched.node.output import read_output
+from finsched.node.checkpoints.commit_log import CommitLog, Committed
+from finsched.node.job.output import read_output
+from finsched.node.mail.mailbox import read_messages
 from finsched.node.store import Store
 from finsched.provider import LaunchRequest
 from finsched.testing.builders import offer

@@ -18,10 +18,10 @@ from finsched.bootstrap.minting import mint_google_token, mint_keys, mint_signat
 from finsched.bootstrap.prepare import prepare
 from finsched.bootstrap.store_place import store_place
 from finsched.errors import StoreProblem
-from finsched.node.az import AzObjects
 from finsched.node.clock import from_iso, to_iso, utc_now
-from finsched.node.renewed import Token
 from finsched.node.store import Store, StoreError
+from finsched.node.stores.az import AzObjects
+from finsched.node.web.renewed import Token
 from finsched.testing.metadata import GoogleMetadata
 from tests.object_stores import S3Lab
 

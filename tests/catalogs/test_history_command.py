@@ -25,7 +25,7 @@ from finsched.cli import output
 from finsched.cli.render.history import MOST_ROWS, print_history
 from finsched.cli.render.history_document import document
 from finsched.cli.render.sparkline import BLOCKS, FLAT, bar, sparkline
-from finsched.decide.hazard import Hazards
+from finsched.decide.offers.hazard import Hazards
 from finsched.errors import SpecError
 from finsched.experience.recall import recall
 from finsched.ledger import Ledger

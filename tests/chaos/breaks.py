@@ -10,16 +10,18 @@ from decimal import Decimal
 from typing import Any
 from unittest import mock
 
-from finsched.decide import next_step, spend
-from finsched.decide.step import Wait
+from finsched.decide import next_step
+from finsched.decide.live import spend
+from finsched.decide.live.step import Wait
 from finsched.model.event import AttemptEnded, Ended, Progressed
 from finsched.model.run import AttemptEnd, AttemptState, Choice
-from finsched.node import companions, orders
 from finsched.node.answered import Answered
-from finsched.node.commit_log import CommitLog, CommitWriter
+from finsched.node.checkpoints.commit_log import CommitLog, CommitWriter
 from finsched.node.ending import Watch
-from finsched.node.gang import GangBoard
-from finsched.node.orders import lease_until
+from finsched.node.gangs import companions
+from finsched.node.gangs.gang import GangBoard
+from finsched.node.mail import orders
+from finsched.node.mail.orders import lease_until
 from finsched.node.store import StoreError
 from finsched.run import (
     attendant,

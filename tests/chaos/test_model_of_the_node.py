@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from finsched.model.market import CapacityType
-from finsched.node.orders import OrderBook
+from finsched.node.mail.orders import OrderBook
 from finsched.node.store import Store
 from finsched.provider import LaunchRequest
 from finsched_sim.settings import SimSettings

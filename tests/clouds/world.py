@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
-from finsched.node.commit_log import CommitLog, Committed
+from finsched.node.checkpoints.commit_log import CommitLog, Committed
 from finsched.node.store import Store
 
 from ..providers.aws import replay

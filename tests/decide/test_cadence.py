@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finsched.decide.cadence import (
+from finsched.decide.pricing.cadence import (
     LONGEST_INTERVAL_HOURS,
     ROUND_MINUTES,
     cadence_by_age,

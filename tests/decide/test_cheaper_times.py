@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from finsched.decide.cheaper_times import cheaper_times
 from finsched.decide.rank import decide
+from finsched.decide.timing.cheaper_times import cheaper_times
 from finsched.model.history import PriceSeries, PriceSpan
 from finsched.model.market import CapacityType, Tier
 from finsched.model.quote import Decision

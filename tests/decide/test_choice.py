@@ -8,11 +8,21 @@ from datetime import timedelta
 
 import pytest
 
+from finsched.decide.live.prospects import Prospects, Reaction, prospects
+from finsched.decide.live.spend import spent_usd
+from finsched.decide.live.step import (
+    DropStandby,
+    End,
+    HandOver,
+    Launch,
+    Move,
+    Pause,
+    Stay,
+    Step,
+    Wait,
+)
 from finsched.decide.next_step import next_step
-from finsched.decide.prospects import Prospects, Reaction, prospects
-from finsched.decide.spend import spent_usd
 from finsched.decide.spot.policies import POLICIES, named
-from finsched.decide.step import DropStandby, End, HandOver, Launch, Move, Pause, Stay, Step, Wait
 from finsched.model.event import AttemptEnded, Intended, Launched, Promoted, Ready, Resumed
 from finsched.model.job import (
     Budget,

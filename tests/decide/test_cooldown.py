@@ -8,13 +8,13 @@ from decimal import Decimal
 
 import pytest
 
-from finsched.decide.cooldown import AFTER, AFTER_A_QUOTA, cooling, cools
+from finsched.decide.live.cooldown import AFTER, AFTER_A_QUOTA, cooling, cools
+from finsched.decide.live.prospects import Prospects, prospects
+from finsched.decide.live.step import Launch
 from finsched.decide.next_step import next_step
-from finsched.decide.prospects import Prospects, prospects
 from finsched.decide.rank import decide
 from finsched.decide.spot.sightings import spell_ages_s
 from finsched.decide.spot.spells import UNSEEN_AGE_S
-from finsched.decide.step import Launch
 from finsched.model.market import CapacityType, CoolDown, Experience, Market, Offer
 from finsched.model.run import AttemptEnd, Refusal
 from finsched.policies import policy

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from finsched.decide.cost import billed_hours
+from finsched.decide.pricing.cost import billed_hours
 from finsched.decide.rank import decide
 from finsched.model.job import Budget, CheckpointSpec, GpuRequest, JobSpec, Requirements, Work
 from finsched.model.market import BillingRule, Market, Offer

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finsched.decide.admit import Objection, admit
-from finsched.decide.explain import explain
+from finsched.decide.pricing.explain import explain
 from finsched.decide.rank import decide
 from finsched.model.job import Budget, CheckpointSpec, Dataset, JobSpec, Requirements
 from finsched.model.market import Location, Market

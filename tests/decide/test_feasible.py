@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from finsched.decide.feasible import feasible
+from finsched.decide.offers.feasible import feasible
 from finsched.decide.rank import decide
 from finsched.model.job import CapacityPreference, Dataset, GpuRequest, Requirements, Where
 from finsched.model.market import Location, Offer, Tier

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from finsched.decide.freshness import in_vain, stale
+from finsched.decide.live.freshness import in_vain, stale
 from finsched.model.job import CheckpointSpec
 from finsched.model.run import Rehearsal
 from finsched.testing.builders import job

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finsched.decide.hazard import (
+from finsched.decide.offers.hazard import (
     ON_DEMAND_HAZARD,
     PRIOR_HALF_LIFE_DAYS,
     Hazards,
     gamma_quantile,
     spot_hazard,
 )
-from finsched.decide.memory import (
+from finsched.decide.offers.memory import (
     OBSERVATION_HALF_LIFE_DAYS,
     SIBLING_WEIGHT,
     Memory,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from finsched.decide.fingerprint import fingerprint
-from finsched.decide.lessons import Lesson, lessons
+from finsched.decide.offers.fingerprint import fingerprint
+from finsched.decide.offers.lessons import Lesson, lessons
 from finsched.model.event import Launched
 from finsched.model.job import (
     Budget,

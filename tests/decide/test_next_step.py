@@ -4,11 +4,11 @@ from decimal import Decimal
 
 import pytest
 
+from finsched.decide.live.prospects import Prospects, prospects
+from finsched.decide.live.spend import spent_usd
+from finsched.decide.live.step import End, Launch, Stay, Step, Wait
 from finsched.decide.next_step import next_step
-from finsched.decide.prospects import Prospects, prospects
-from finsched.decide.spend import spent_usd
 from finsched.decide.spot.policies import named
-from finsched.decide.step import End, Launch, Stay, Step, Wait
 from finsched.model.event import Resumed, StopRequested
 from finsched.model.job import Budget, CapacityPreference, CheckpointSpec
 from finsched.model.market import BillingRule, CapacityType

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finsched.decide.budget_steps import STEPS_PERCENT, step_passed
-from finsched.decide.notifications import Notification, notifications
+from finsched.decide.live.budget_steps import STEPS_PERCENT, step_passed
+from finsched.decide.live.notifications import Notification, notifications
 from finsched.model.event import (
     AttemptEnded,
     BudgetUsed,

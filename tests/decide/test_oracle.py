@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from finsched.decide.cadence import ROUND_MINUTES
+from finsched.decide.pricing.cadence import ROUND_MINUTES
 from finsched.decide.rank import decide
 from finsched.model.job import CheckpointSpec, Dataset, GpuRequest, JobSpec
 from finsched.model.market import (

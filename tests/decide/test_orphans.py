@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finsched.decide.orphans import GRACE, Fate, Situation, rule, rule_without_run
+from finsched.decide.leftovers.orphans import GRACE, Fate, Situation, rule, rule_without_run
 from finsched.model.event import Intended, Resumed
 from finsched.model.run import AttemptEnd, ClockAnchor, Run
 from finsched.testing.builders import NOW

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finsched.decide.queueing import A_STEP_EVERY, PATIENCE, Claim, Waiting, turns
+from finsched.decide.queue.queueing import A_STEP_EVERY, PATIENCE, Claim, Waiting, turns
 from finsched.model.queue import QueueLimits
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -2,10 +2,10 @@ from datetime import timedelta
 
 import pytest
 
-from finsched.decide.cooldown import cooling
-from finsched.decide.freshness import stale
+from finsched.decide.live.cooldown import cooling
+from finsched.decide.live.freshness import stale
+from finsched.decide.live.remaining import done, in_hand, remaining, slowness
 from finsched.decide.rank import decide
-from finsched.decide.remaining import done, in_hand, remaining, slowness
 from finsched.model.job import Budget, CheckpointSpec, Dataset
 from finsched.model.market import CapacityType, Location
 from finsched.model.quote import Movement

@@ -7,7 +7,7 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finsched.decide.reserving import budgets_of, lacking, more_usd, settlement
+from finsched.decide.queue.reserving import budgets_of, lacking, more_usd, settlement
 from finsched.model.budget import Entry, MonthlyBudget
 from finsched.testing.builders import job
 

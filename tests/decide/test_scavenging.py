@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from finsched.decide.live.remaining import remaining
 from finsched.decide.rank import decide
-from finsched.decide.remaining import remaining
-from finsched.decide.scavenging import affordable, cheap_enough, nothing_cheap, too_dear
+from finsched.decide.timing.scavenging import affordable, cheap_enough, nothing_cheap, too_dear
 from finsched.model.job import Budget, CheckpointSpec, JobSpec, Requirements
 from finsched.model.market import Offer, Tier
 from finsched.model.quote import THRESHOLDS, RejectionCode

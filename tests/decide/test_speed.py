@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finsched.decide.speed import Paces, Speed, speed_of
-from finsched.decide.startup import boot_of
+from finsched.decide.offers.speed import Paces, Speed, speed_of
+from finsched.decide.offers.startup import boot_of
 from finsched.model.evidence import Quality
 from finsched.model.experience import Pace, Starts
 from finsched.model.job import GpuRequest, JobSpec, Work

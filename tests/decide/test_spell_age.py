@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finsched.decide.hazard import spot_hazard
-from finsched.decide.spell_age import AGE_MULTIPLIERS, hazard_at_age
+from finsched.decide.offers.hazard import spot_hazard
+from finsched.decide.offers.spell_age import AGE_MULTIPLIERS, hazard_at_age
 from finsched.decide.spot.spells import MEASURED, STEP_S
 from finsched.testing.builders import TODAY, hazard_prior
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finsched.decide.spend import billed_seconds, budget_ends_at, spent_usd
+from finsched.decide.live.spend import billed_seconds, budget_ends_at, spent_usd
 from finsched.model.job import Budget
 from finsched.model.market import BillingRule
 from finsched.model.run import AttemptEnd

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finsched.decide.start_effect import SIGNIFICANCE, WeekdayEffect, weekday_effect
+from finsched.decide.timing.start_effect import SIGNIFICANCE, WeekdayEffect, weekday_effect
 
 MONDAY = date(2026, 1, 5)
 WEEKS = 12

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finsched.decide.rank import decide
-from finsched.decide.start_window import (
+from finsched.decide.timing.start_window import (
     TooEarly,
     TooLate,
     closes_at,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finsched.decide.orphans import Fate
-from finsched.decide.store_fate import Wish, rule_store
+from finsched.decide.leftovers.orphans import Fate
+from finsched.decide.leftovers.store_fate import Wish, rule_store
 from finsched.model.event import Ended, StopRequested, StoreDiscarded
 from finsched.model.run import Outcome, Run
 from finsched.testing.runs import Story

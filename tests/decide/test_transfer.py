@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finsched.decide.paths import INTERNET, Roads, egress_usd, find_path, transfer_hours
+from finsched.decide.pricing.paths import INTERNET, Roads, egress_usd, find_path, transfer_hours
+from finsched.decide.pricing.transfer import data_plans
 from finsched.decide.rank import decide
-from finsched.decide.transfer import data_plans
 from finsched.model.job import CheckpointSpec, Dataset
 from finsched.model.market import EgressTier, Location, Market
 from finsched.model.quote import Movement, TransferPlan

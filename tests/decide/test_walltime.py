@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finsched.decide.deadline import finish_by
-from finsched.decide.walltime import WallTime, expected_wall_time
+from finsched.decide.pricing.deadline import finish_by
+from finsched.decide.pricing.walltime import WallTime, expected_wall_time
 
 RUNS = 3000
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from finsched.decide.where import data_problem, region_problem, residency_problem
+from finsched.decide.offers.where import data_problem, region_problem, residency_problem
 from finsched.model.job import CheckpointSpec, Dataset, Where
 from finsched.model.market import Geography, Location
 from finsched.testing.builders import GEOGRAPHY, job

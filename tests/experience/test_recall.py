@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finsched.decide.lessons import lessons
+from finsched.decide.offers.lessons import lessons
 from finsched.experience.notebook import FILE_NAME
 from finsched.experience.recall import Recollection, recall
 from finsched.ledger import Ledger

@@ -9,12 +9,12 @@ import pytest
 
 from finsched.errors import LedgerProblem
 from finsched.ledger import Ledger, recorded
+from finsched.node.checkpoints.commit_log import CommitLog, Unreadable
+from finsched.node.checkpoints.fetch import Fetcher
+from finsched.node.checkpoints.restore import restore
 from finsched.node.clock import from_iso
-from finsched.node.commit_log import CommitLog, Unreadable
-from finsched.node.fetch import Fetcher
-from finsched.node.mailbox import UNREADABLE, read_messages
-from finsched.node.orders import lease_until
-from finsched.node.restore import restore
+from finsched.node.mail.mailbox import UNREADABLE, read_messages
+from finsched.node.mail.orders import lease_until
 from finsched.node.store import Store
 
 from .test_store_objects import COMMITTED, FILE, ORDERS

@@ -10,11 +10,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from finsched.node.cadence import Cadence, Pace
-from finsched.node.commit_log import CommittedFile
-from finsched.node.companions import Apart, Companions, Save, Share, question
-from finsched.node.gang import HERE, Begun, Gang, PeerEnd, Round
-from finsched.node.parts import Changed
+from finsched.node.checkpoints.cadence import Cadence, Pace
+from finsched.node.checkpoints.commit_log import CommittedFile
+from finsched.node.checkpoints.parts import Changed
+from finsched.node.gangs.companions import Apart, Companions, Save, Share, question
+from finsched.node.gangs.gang import HERE, Begun, Gang, PeerEnd, Round
 from finsched.node.store import Store
 
 from .fuzzing import contents, documents, fuzz

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from finsched.accounting.account import account
 from finsched.cli.render.narration import narrate
 from finsched.cli.render.status import run_document
-from finsched.decide.notifications import notifications
+from finsched.decide.live.notifications import notifications
 from finsched.errors import LedgerProblem, SpecError
 from finsched.ledger import Ledger
 from finsched.model.codec import encode

@@ -11,10 +11,16 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from finsched.node.commit_log import CommitLog, Committed, CommitWriter, Opened, Unreadable
-from finsched.node.fetch import Fetcher
-from finsched.node.orders import OrderReader, lease_until
-from finsched.node.restore import restore
+from finsched.node.checkpoints.commit_log import (
+    CommitLog,
+    Committed,
+    CommitWriter,
+    Opened,
+    Unreadable,
+)
+from finsched.node.checkpoints.fetch import Fetcher
+from finsched.node.checkpoints.restore import restore
+from finsched.node.mail.orders import OrderReader, lease_until
 from finsched.node.store import Store
 
 from .fuzzing import contents, fuzz
@@ -67,7 +73,7 @@ def test_every_entry_of_the_log_has_a_type_and_a_restore_stays_in_its_folder(
 
 @fuzz(st.lists(contents(COMMITTED) | contents(OPENED), max_size=4), st.integers(1, 3))
 def test_a_writer_passes_over_what_cannot_be_read(bodies: list[bytes], attempt: int) -> None:
-    from finsched.node.commit_log import Fenced
+    from finsched.node.checkpoints.commit_log import Fenced
 
     with store_with("log", bodies) as (store, _):
         writer = CommitWriter(store, attempt)

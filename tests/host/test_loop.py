@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finsched.decide.attention import LONGEST_SECONDS, LOOKS_PER_SECOND, seconds_to_next_look
+from finsched.decide.queue.attention import LONGEST_SECONDS, LOOKS_PER_SECOND, seconds_to_next_look
 from finsched.errors import NoAnswer, Throttled
 from finsched.host.loop import Loop
 from finsched.host.polls import SharedPolls

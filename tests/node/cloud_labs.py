@@ -18,11 +18,11 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Protocol
 
-from finsched.node.az import AzObjects
 from finsched.node.clock import utc_now
-from finsched.node.gs import GsObjects
-from finsched.node.remote import RemoteObjects
 from finsched.node.store import Opener, Store
+from finsched.node.stores.az import AzObjects
+from finsched.node.stores.gs import GsObjects
+from finsched.node.stores.remote import RemoteObjects
 from finsched.testing.azure_blob import FakeAzureBlob
 from finsched.testing.gcs import FakeGcs
 from finsched.testing.object_server import ObjectServer

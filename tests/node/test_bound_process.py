@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 
-from finsched.node.bound_process import bound_command
+from finsched.node.job.bound_process import bound_command
 
 IGNORED = "awk '/^Sig(Ign|Blk)/ {print $2}' /proc/self/status"
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finsched.node.cadence import Cadence, Pace, PaceFile, Thrift
+from finsched.node.checkpoints.cadence import Cadence, Pace, PaceFile, Thrift
 
 TABLE = [
     {"age_seconds": 0, "every_seconds": 300},

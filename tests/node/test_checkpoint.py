@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from finsched.node.cadence import Cadence, Pace
-from finsched.node.checkpoint import Committer, CommitTools
-from finsched.node.commit_log import CommitLog, Committed, CommitWriter
-from finsched.node.fetch import Fetcher
-from finsched.node.mailbox import Mailbox, read_messages
-from finsched.node.parts import Changed, Parts
-from finsched.node.progress import Progress
+from finsched.node.checkpoints.cadence import Cadence, Pace
+from finsched.node.checkpoints.checkpoint import Committer, CommitTools
+from finsched.node.checkpoints.commit_log import CommitLog, Committed, CommitWriter
+from finsched.node.checkpoints.fetch import Fetcher
+from finsched.node.checkpoints.parts import Changed, Parts
+from finsched.node.checkpoints.restore import Restored, restore
+from finsched.node.job.progress import Progress
+from finsched.node.mail.mailbox import Mailbox, read_messages
 from finsched.node.reports import Reports
-from finsched.node.restore import Restored, restore
 from finsched.node.store import Store
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from finsched.node.az import AzObjects, _Page
-from finsched.node.gs import GsObjects
-from finsched.node.multipart import PART_BYTES
 from finsched.node.store import Missing, Opener, Store, StoreError
+from finsched.node.stores.az import AzObjects, _Page
+from finsched.node.stores.gs import GsObjects
+from finsched.node.stores.multipart import PART_BYTES
 
 from .cloud_labs import FakeLab, FaultyLab
 

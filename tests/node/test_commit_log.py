@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finsched.node.commit_log import (
+from finsched.node.checkpoints.commit_log import (
     CommitLog,
     Committed,
     CommittedFile,

@@ -7,9 +7,9 @@ from typing import cast
 
 import pytest
 
-from finsched.node.cadence import Cadence, Pace
-from finsched.node.companions import Companions, Save
-from finsched.node.gang import Gang, GangBoard
+from finsched.node.checkpoints.cadence import Cadence, Pace
+from finsched.node.gangs.companions import Companions, Save
+from finsched.node.gangs.gang import Gang, GangBoard
 from finsched.node.store import Store
 
 INTERVAL_SECONDS = 600.0

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finsched.node.output import OutputLog, Redactor, output_objects, read_output
+from finsched.node.job.output import OutputLog, Redactor, output_objects, read_output
 from finsched.node.store import Store
 
 SECRETS = st.lists(st.text("abé\n", min_size=4, max_size=9), max_size=3)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from finsched.node.commit_log import CommitLog, Committed, CommitWriter
-from finsched.node.fetch import Fetcher
-from finsched.node.parts import Parts
-from finsched.node.pins import Pins
-from finsched.node.restore import restore
+from finsched.node.checkpoints.commit_log import CommitLog, Committed, CommitWriter
+from finsched.node.checkpoints.fetch import Fetcher
+from finsched.node.checkpoints.parts import Parts
+from finsched.node.checkpoints.pins import Pins
+from finsched.node.checkpoints.restore import restore
 from finsched.node.store import Store, StoredObject, StoreError
 
 KEEP = 2

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from finsched.node.commit_log import CommitLog, Committed, CommittedFile, CommitWriter
-from finsched.node.fetch import Damaged, Fetcher
-from finsched.node.prefetch import Prefetch
-from finsched.node.restore import restore
+from finsched.node.checkpoints.commit_log import CommitLog, Committed, CommittedFile, CommitWriter
+from finsched.node.checkpoints.fetch import Damaged, Fetcher
+from finsched.node.checkpoints.prefetch import Prefetch
+from finsched.node.checkpoints.restore import restore
 from finsched.node.store import Store
 
 

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from finsched.node.process_tree import kill_marked
+from finsched.node.job.process_tree import kill_marked
 
 _PR_GET_DUMPABLE = 3
 SLEEP = [sys.executable, "-ISc", "import time; time.sleep(60)"]
@@ -43,7 +43,7 @@ def test_a_hidden_process_is_not_dumpable_and_its_children_are() -> None:
     show = f"print(ctypes.CDLL(None).prctl({_PR_GET_DUMPABLE}, 0, 0, 0, 0), flush=True)"
     program = f"""
 import ctypes, subprocess, sys
-from finsched.node.process_tree import hide_environment
+from finsched.node.job.process_tree import hide_environment
 {show}
 hide_environment()
 {show}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from finsched.node.progress import Progress, read_report
+from finsched.node.job.progress import Progress, read_report
 
 
 @pytest.mark.parametrize(

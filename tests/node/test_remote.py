@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from finsched.node.remote import RemoteObjects
-from finsched.node.s3_region import bucket_region
+from finsched.node.stores.remote import RemoteObjects
+from finsched.node.stores.s3_region import bucket_region
 from tests.object_stores import S3Lab
 
 PROFILE = """[work]

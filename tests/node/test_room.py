@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from finsched.node.checkpoint import Committer
-from finsched.node.commit_log import CommitLog, CommittedFile, CommitWriter
-from finsched.node.fetch import Fetcher
-from finsched.node.parts import Parts
-from finsched.node.prefetch import Prefetch
-from finsched.node.restore import restore
-from finsched.node.room import NoRoom, in_words, require_room
-from finsched.node.snapshot import look
-from finsched.node.staging import staged
+from finsched.node.checkpoints.checkpoint import Committer
+from finsched.node.checkpoints.commit_log import CommitLog, CommittedFile, CommitWriter
+from finsched.node.checkpoints.fetch import Fetcher
+from finsched.node.checkpoints.parts import Parts
+from finsched.node.checkpoints.prefetch import Prefetch
+from finsched.node.checkpoints.restore import restore
+from finsched.node.checkpoints.room import NoRoom, in_words, require_room
+from finsched.node.checkpoints.snapshot import look
+from finsched.node.checkpoints.staging import staged
 from finsched.node.store import Store, StoreError
 
 from .test_checkpoint import Bench, wait_for, wait_for_messages

@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finsched.node.clock import to_iso, utc_now
-from finsched.node.credentials import Credentials, own_keys
-from finsched.node.multipart import PART_BYTES, parts_of
-from finsched.node.renewed import NoCredentials
-from finsched.node.request import Request, canonical_query
-from finsched.node.s3 import S3Objects
-from finsched.node.sigv4 import signed_headers
+from finsched.node.identity.credentials import Credentials, own_keys
+from finsched.node.identity.sigv4 import signed_headers
 from finsched.node.store import Missing, Store, StoreError
-from finsched.node.store_address import bucket_address
+from finsched.node.stores.address import bucket_address
+from finsched.node.stores.multipart import PART_BYTES, parts_of
+from finsched.node.stores.s3 import S3Objects
+from finsched.node.web.renewed import NoCredentials
+from finsched.node.web.request import Request, canonical_query
 from finsched_local.metadata import MetadataServer
 from tests.object_stores import S3Lab
 

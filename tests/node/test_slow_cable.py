@@ -6,10 +6,10 @@ import os
 
 import pytest
 
-from finsched.node import web
-from finsched.node.multipart import PART_BYTES
-from finsched.node.s3 import S3Objects
 from finsched.node.store import Store
+from finsched.node.stores.multipart import PART_BYTES
+from finsched.node.stores.s3 import S3Objects
+from finsched.node.web import connections as web
 from tests.object_stores import S3Lab
 
 from .cable import cable

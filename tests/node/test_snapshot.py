@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from finsched.node.snapshot import Quiescence, is_checkpoint, look, without_temporary
+from finsched.node.checkpoints.snapshot import Quiescence, is_checkpoint, look, without_temporary
 
 
 def write(path: Path, content: str = "x") -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finsched.node.stillness import LEAST_CPU_SHARE, Signs, Stillness, told_of_stillness
+from finsched.node.job.stillness import LEAST_CPU_SHARE, Signs, Stillness, told_of_stillness
 
 SPIN = "while True: pass"
 SLEEP = "import time; time.sleep(600)"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from finsched.node.numbered import NumberedObjects
+from finsched.node.mail.numbered import NumberedObjects
 from finsched.node.store import Missing, Store, StoreError, with_retries
 
 from .cloud_labs import FakeLab, Lab

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from finsched.node import multipart, parallel, parts
-from finsched.node.commit_log import CommitLog
-from finsched.node.fetch import Fetcher
-from finsched.node.meter import SILENT_SECONDS, Meter
-from finsched.node.s3 import S3Objects
+from finsched.node.checkpoints import parts
+from finsched.node.checkpoints.commit_log import CommitLog
+from finsched.node.checkpoints.fetch import Fetcher
+from finsched.node.checkpoints.meter import SILENT_SECONDS, Meter
 from finsched.node.store import Store
+from finsched.node.stores import multipart, parallel
+from finsched.node.stores.s3 import S3Objects
 from tests.object_stores import S3Lab
 
 from .cable import Cable, cable

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from finsched.node.cadence import Cadence
+from finsched.node.checkpoints.cadence import Cadence
 from finsched.node.clock import utc_now
 from finsched.node.config import CheckpointConfig, ConfigError, NodeConfig
 from finsched.node.ending import Cause, End, Watch
-from finsched.node.mailbox import Mailbox, read_messages
+from finsched.node.mail.mailbox import Mailbox, read_messages
+from finsched.node.mail.orders import OrderBook, Orders
 from finsched.node.notice import InterruptionNotice, NoticeWatch, RebalanceHint
-from finsched.node.orders import OrderBook, Orders
 from finsched.node.store import Store
 
 MINIMAL: dict[str, Any] = {

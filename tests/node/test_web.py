@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from finsched.node.clock import utc_now
-from finsched.node.web import Connections
+from finsched.node.web.connections import Connections
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Amz-Thing: a\r\n\r\nok"
 ASK = """
 import sys
-from finsched.node.web import Connections
+from finsched.node.web.connections import Connections
 try:
     print(Connections(sys.argv[1]).exchange("GET", "/", {}).body.decode())
 except OSError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from finsched.node.workspace import Workspace, make_empty
+from finsched.node.job.workspace import Workspace, make_empty
 
 
 def test_what_the_job_nested_too_deep_for_python_is_removed(tmp_path: Path, deep: Path) -> None:

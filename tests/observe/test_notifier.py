@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from finsched.decide.notifications import Notification
+from finsched.decide.live.notifications import Notification
 from finsched.errors import SpecError
 from finsched.ledger import Ledger
 from finsched.model.event import Event, Warned
@@ -134,7 +134,7 @@ def test_one_that_hangs_holds_up_neither_the_run_nor_the_others(place: Place) ->
 
 SEND_AND_LEAVE = """
 import sys, threading
-from finsched.decide.notifications import Notification
+from finsched.decide.live.notifications import Notification
 from finsched.model.notification import About
 from finsched.observe.address import sender
 

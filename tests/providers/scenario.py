@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finsched.node.commit_log import CommitLog, Committed
+from finsched.node.checkpoints.commit_log import CommitLog, Committed
 from finsched.node.store import Store
 from tests.providers.fleet import Fleet
 from tests.providers.local.test_gang import TRAIN, free_port

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from finsched.decide.freshness import stale
+from finsched.decide.live.freshness import stale
 from finsched.decide.rank import decide
 from finsched.ledger import Ledger
 from finsched.model.codec import decode, encode

@@ -13,9 +13,9 @@ import pytest
 from finsched.ledger import Ledger
 from finsched.model.event import AttemptEnded, Committed, Ended, Intended, Submitted
 from finsched.model.run import AttemptEnd, Checkpoint, Outcome
-from finsched.node import commit_log as node_commits
-from finsched.node.commit_log import CommitLog
-from finsched.node.pins import Pins
+from finsched.node.checkpoints import commit_log as node_commits
+from finsched.node.checkpoints.commit_log import CommitLog
+from finsched.node.checkpoints.pins import Pins
 from finsched.node.store import Store
 from finsched.testing.builders import job
 from finsched.testing.runs import placement

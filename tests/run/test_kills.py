@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from finsched.model.run import AttemptEnd, AttemptState, Run
-from finsched.node.commit_log import CommitLog, Committed, Opened
+from finsched.node.checkpoints.commit_log import CommitLog, Committed, Opened
 from finsched.node.store import Store
 from finsched_local.compute import LocalCompute
 from finsched_local.folder import InstanceFolder

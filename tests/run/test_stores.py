@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from finsched.decide.store_fate import Wish
+from finsched.decide.leftovers.store_fate import Wish
 from finsched.ledger import Ledger
 from finsched.model.event import AttemptEnded, Ended, Intended, Submitted
 from finsched.model.run import AttemptEnd, ClockAnchor, Outcome

@@ -20,7 +20,7 @@ from finsched import plugins, settings
 from finsched.ledger import Ledger
 from finsched.model.event import AttemptEnded, Ended, Event, Intended, Launched, Submitted
 from finsched.model.run import AttemptEnd, AttemptState, Outcome, Run
-from finsched.node.orders import OrderBook
+from finsched.node.mail.orders import OrderBook
 from finsched.node.store import Store
 from finsched.provider import LaunchRequest, Provider
 from finsched.run.home import installation, supervision

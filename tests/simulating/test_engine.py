@@ -10,10 +10,10 @@ from statistics import fmean, stdev
 import pytest
 
 from finsched.backtest.course import Upkeep
+from finsched.decide.pricing.walltime import expected_wall_time
 from finsched.decide.spot.policies import named
 from finsched.decide.spot.situation import Placement, Pool, Situation, SpotJob
 from finsched.decide.spot.spells import AGES, MEASURED
-from finsched.decide.walltime import expected_wall_time
 from finsched.simulating.cheapest import Cheapest
 from finsched.simulating.engine import Outcome, Rules, live_through
 from finsched.simulating.futures import Futures

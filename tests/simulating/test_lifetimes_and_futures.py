@@ -11,7 +11,7 @@ from statistics import fmean
 
 import pytest
 
-from finsched.decide.hazard import gamma_quantile
+from finsched.decide.offers.hazard import gamma_quantile
 from finsched.decide.spot.situation import Pool
 from finsched.decide.spot.spells import AGE_EDGES_S, AGES, MEASURED, STEP_S
 from finsched.simulating.futures import Futures, rate_drawn, shape_of

@@ -9,7 +9,7 @@ from finsched.cli.output import money
 from finsched.cli.render import words
 from finsched.cli.render.quote_summary import Fact, Section, over_threshold
 from finsched.cli.render.shortlist import shortlist
-from finsched.decide.explain import Comparison, Explanation, explain
+from finsched.decide.pricing.explain import Comparison, Explanation, explain
 from finsched.model.evidence import Evidence
 from finsched.model.job import JobSpec
 from finsched.model.quote import Basis, Decision, Quote

@@ -20,8 +20,8 @@ from finsched.cli.output import duration
 from finsched.cli.render import words
 from finsched.cli.render.sparkline import bar, sparkline
 from finsched.cli.render.weekday import weekday_words
-from finsched.decide.spell_age import hazard_at_age
-from finsched.decide.start_effect import SIGNIFICANCE, weekday_effect
+from finsched.decide.offers.spell_age import hazard_at_age
+from finsched.decide.timing.start_effect import SIGNIFICANCE, weekday_effect
 from finsched.model.evidence import Evidence
 from finsched.model.history import Availability, PriceSeries
 from finsched.model.interruption import Hazard

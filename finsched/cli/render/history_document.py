@@ -7,8 +7,8 @@ from typing import Any
 from finsched.api.history import History, PoolHazard
 from finsched.catalog.browse import usd_per_gpu_hour
 from finsched.cli.render.evidence import evidence_document
-from finsched.decide.spell_age import hazard_at_age
-from finsched.decide.start_effect import WeekdayEffect, weekday_effect
+from finsched.decide.offers.spell_age import hazard_at_age
+from finsched.decide.timing.start_effect import WeekdayEffect, weekday_effect
 from finsched.model.history import Availability, PriceSeries, PriceSpan
 from finsched.model.interruption import Hazard
 from finsched.model.market import Offer

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from finsched.cli.output import exact_duration, money
 from finsched.cli.render.words import gibibytes
-from finsched.decide.scavenging import NO_PROMISE
-from finsched.decide.start_window import window_said
+from finsched.decide.timing.scavenging import NO_PROMISE
+from finsched.decide.timing.start_window import window_said
 from finsched.model.job import Budget, CheckpointSpec, Dataset, GpuRequest, JobSpec, Requirements
 
 _LABEL_WIDTH = 12

@@ -20,8 +20,8 @@ from finsched.cli.output import data_size, duration, money
 from finsched.cli.render import words
 from finsched.cli.render.narration import checkpoint_number, narrate
 from finsched.cli.render.outgoing import SILENT_SECONDS, Outgoing
-from finsched.decide.at_risk import at_risk
-from finsched.decide.spend import possible_usd, spent_usd
+from finsched.decide.live.at_risk import at_risk
+from finsched.decide.live.spend import possible_usd, spent_usd
 from finsched.model.event import Recorded
 from finsched.model.run import Attempt, Checkpoint, Direction, Run, Transfer
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from finsched.cli.output import duration, money
 from finsched.cli.render import words
 from finsched.cli.render.quote_summary import rejection_counts
-from finsched.decide.scavenging import cheap_enough, not_below
+from finsched.decide.timing.scavenging import cheap_enough, not_below
 from finsched.errors import NothingFeasible, OverThreshold
 from finsched.model.job import Budget, JobSpec
 from finsched.model.quote import Decision, Quote, RejectionCode

@@ -13,8 +13,8 @@ from rich.text import Text
 
 from finsched.cli.output import money
 from finsched.cli.render.live import panel
-from finsched.decide.at_risk import at_risk
-from finsched.decide.spend import possible_usd, spent_usd
+from finsched.decide.live.at_risk import at_risk
+from finsched.decide.live.spend import possible_usd, spent_usd
 from finsched.model.run import Attempt, Run, Transfer
 
 

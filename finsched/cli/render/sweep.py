@@ -13,7 +13,7 @@ from rich.text import Text
 from finsched.api.sweeping import Find, KeptStore, Survey
 from finsched.cli.output import duration, money
 from finsched.cli.render.stores import store_document
-from finsched.decide.orphans import Fate
+from finsched.decide.leftovers.orphans import Fate
 from finsched.errors import ExitCode
 
 _BY_HAND = (

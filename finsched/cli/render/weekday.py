@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from finsched.decide.start_effect import FEWEST_WEEKS, WeekdayEffect
+from finsched.decide.timing.start_effect import FEWEST_WEEKS, WeekdayEffect
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 

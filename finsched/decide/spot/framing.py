@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from finsched.decide.punctual import punctual
+from finsched.decide.live.punctual import punctual
 from finsched.decide.spot.situation import Off, Placement, Pool, SpotJob
 from finsched.decide.spot.spells import MEASURED
 from finsched.model.market import CapacityType

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from finsched.decide.freshness import SHORTEST_HOPE
+from finsched.decide.live.freshness import SHORTEST_HOPE
 from finsched.model.run import Attempt, Run
 from finsched.testing.chaos import invariants
 from finsched.testing.chaos.weather import LEDGER, STORE, Weather

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from finsched.decide.spend import attempt_usd, compute_usd
+from finsched.decide.live.spend import attempt_usd, compute_usd
 from finsched.model.run import Attempt, Outcome, Run
 from finsched.node.ending import End
 from finsched.provider import EndReason

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from finsched.model.run import Outcome
-from finsched.node.commit_log import CommitLog, Committed
+from finsched.node.checkpoints.commit_log import CommitLog, Committed
 from finsched.node.store import Store
 from tests.providers.scenario import (
     CloudUser,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from finsched.decide.orphans import Fate
+from finsched.decide.leftovers.orphans import Fate
 from finsched.errors import NoAnswer, NotConfigured
 from finsched.ledger import Ledger
 from finsched.model.event import AttemptEnded, Ended, Intended, Launched, Submitted

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from finsched.node.commit_log import CommitLog, Committed
-from finsched.node.mailbox import read_messages
-from finsched.node.orders import OrderBook
+from finsched.node.checkpoints.commit_log import CommitLog, Committed
+from finsched.node.mail.mailbox import read_messages
+from finsched.node.mail.orders import OrderBook
 from finsched.node.store import Store
 from finsched.provider import (
     Instance,

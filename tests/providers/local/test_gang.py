@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from finsched.node.commit_log import Committed
+from finsched.node.checkpoints.commit_log import Committed
 from finsched.provider import Instance, InstanceState
 
 from .conftest import Cloud, content, pids

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from finsched.node.commit_log import CommitLog
+from finsched.node.checkpoints.commit_log import CommitLog
 
 pytestmark = pytest.mark.slow
 

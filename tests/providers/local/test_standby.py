@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from finsched.node.commit_log import CommitLog, Opened
+from finsched.node.checkpoints.commit_log import CommitLog, Opened
 
 from .test_jobs import alive, counter, daemon_of, machine_and_agent, steps, taken_back
 

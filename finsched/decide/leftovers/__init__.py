@@ -1,0 +1,1 @@
+"""What ended runs left behind, and whether it may go."""

@@ -1,0 +1,1 @@
+"""What a run that goes on costs, may do, and does next."""

@@ -1,0 +1,1 @@
+"""From a machine's first second to the agent."""

@@ -1,0 +1,1 @@
+"""Several nodes that meet, save and end together."""

@@ -1,0 +1,189 @@
+"""The other nodes' parts of a checkpoint, as the leader of a gang collects them.
+
+A checkpoint of a gang is what all nodes saved at the same point of the work. The nodes save
+together, so a part belongs to a save when it was written nearer to it than to the save before.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from finsched.node.checkpoints.cadence import Pace
+from finsched.node.checkpoints.commit_log import Committed, CommittedFile, file_from
+from finsched.node.checkpoints.parts import Changed
+from finsched.node.clock import monotonic
+from finsched.node.gangs.gang import Gang, Round
+
+_PATIENCE_AFTER_ONE_SAVE = 3  # intervals
+_MANY = 2
+_SAVES_REMEMBERED = 8
+_SAME_SAVE_SHARE = 4  # a save that follows within this part of an interval is the same
+
+
+class Apart(Exception):
+    """The nodes have not saved together; the text is a sentence for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """One node's answer: its files, whether they are new, and how its command stood.
+
+    `settled` says that nothing was being written, `whole` that the command had ended by itself.
+    """
+
+    files: tuple[CommittedFile, ...]
+    fresh: bool
+    settled: bool
+    whole: bool
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Share:
+        """Read an answer; raises Apart where it is none."""
+        try:
+            return cls(
+                files=tuple(file_from(file) for file in document["files"]),
+                fresh=document["fresh"] is True,
+                settled=document["settled"] is True,
+                whole=document["whole"] is True,
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise Apart("a node's answer cannot be read") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Save:
+    """The leader's own save: when its newest file was written, and how the command stood.
+
+    `since_ns` is the signal that asked for it, 0 where nothing did.
+    """
+
+    written_ns: int
+    since_ns: int = 0
+    last: bool = False
+    whole: bool = False
+
+
+class Companions:
+    """Asks the other nodes of a gang for their parts, round by round.
+
+    At first everybody may save, and is waited for. A node that has had nothing new for one interval
+    counts as silent, one that saved just once after three; who saved again is always waited for.
+    """
+
+    def __init__(self, gang: Gang, pace: Pace, last: Committed | None) -> None:
+        self._gang = gang
+        self._pace = pace
+        self._number = 0
+        self._accepted = 0
+        self._accepted_ns = 0
+        self._saves_ns: deque[int] = deque(maxlen=_SAVES_REMEMBERED)  # the leader's own
+        writers = {file.rank for file in last.files} if last else set[int]()
+        self._saves = dict.fromkeys(writers, _MANY)  # how often a node had something new
+        self._silent = {*gang.others} - writers if last else set[int]()
+        self._heard_at: dict[int, float] = {}  # when a node last had something new
+        self._candidate = (0, 0)
+
+    def saw(self, written_ns: int) -> None:
+        """The leader has saved, whatever becomes of it: what the others saved then is of then."""
+        if written_ns not in self._saves_ns:
+            self._saves_ns.append(written_ns)
+
+    def collect(self, save: Save, *, go_on: Callable[[], bool]) -> tuple[CommittedFile, ...]:
+        """Return the others' files that belong to a save of the leader.
+
+        Raises Apart, and Changed where the round has to be asked again. It stands for accepted only
+        when `accept` is called.
+        """
+        asked, waited_from = self.ask(save), monotonic()
+        answers = self._gang.gather(
+            question(asked.number),
+            go_on=lambda: go_on() and not self.gives_up(save, waited_from),
+        )
+        return self.take(save, answers)
+
+    def take(
+        self, save: Save, answers: Mapping[int, Mapping[str, Any]]
+    ) -> tuple[CommittedFile, ...]:
+        """Return the files of the answers to the last round; raises as `collect`."""
+        shares = {rank: Share.from_document(answer) for rank, answer in answers.items()}
+        self._note(shares)
+        if len(shares) < len(self._gang.others):
+            raise Changed("not every node has sent its part of this save")
+        self._require_together(save, shares)
+        self._candidate = (self._number, save.written_ns)
+        return tuple(file for _, share in sorted(shares.items()) for file in share.files)
+
+    def gives_up(self, save: Save, waited_from: float) -> bool:
+        """Say whether a node that is waited for has had nothing new for too long."""
+        if save.last or save.since_ns:
+            return False
+        return any(self._is_too_long_silent(rank, waited_from) for rank in self._gang.others)
+
+    def accept(self) -> None:
+        """The round has become a commit: what it told need not be sent again."""
+        self._accepted, self._accepted_ns = self._candidate
+
+    def ask(self, save: Save) -> Round:
+        """Ask everybody for the part that belongs to a save of the leader; raises StoreError."""
+        self._number += 1
+        before_ns = self._save_before_ns(save)
+        halfway_ns = (before_ns + save.written_ns) // 2 if before_ns else 0
+        asked = Round(
+            number=self._number,
+            accepted=self._accepted,
+            newer_than_ns=max(halfway_ns, save.since_ns),
+            last=save.last,
+            silent=tuple(sorted(self._silent)),
+        )
+        self._gang.ask(asked)
+        return asked
+
+    def _save_before_ns(self, save: Save) -> int:
+        """The leader's last save but this one, kept or not; what is close to it is the same."""
+        latest_ns = save.written_ns - int(self._pace.every_seconds * 1e9 / _SAME_SAVE_SHARE)
+        before = (written_ns for written_ns in self._saves_ns if written_ns <= latest_ns)
+        return max((self._accepted_ns, *before))
+
+    def _is_too_long_silent(self, rank: int, now_asked_at: float) -> bool:
+        if rank in self._silent:
+            return False
+        saves = self._saves.get(rank, 0)
+        if saves >= _MANY:
+            return False
+        intervals = _PATIENCE_AFTER_ONE_SAVE if saves else 1
+        since = self._heard_at.setdefault(rank, now_asked_at)
+        return monotonic() - since > intervals * self._pace.every_seconds
+
+    def _note(self, shares: Mapping[int, Share]) -> None:
+        """Learn who saves and who does not."""
+        fresh = {rank for rank, share in shares.items() if share.fresh and share.files}
+        self._heard_at |= dict.fromkeys(fresh, monotonic())
+        self._saves |= {rank: self._saves.get(rank, 0) + 1 for rank in fresh}
+        self._silent -= fresh
+        waited_for = {*self._gang.others} - shares.keys()
+        now = monotonic()
+        self._silent |= {rank for rank in waited_for if self._is_too_long_silent(rank, now)}
+
+    def _require_together(self, save: Save, shares: Mapping[int, Share]) -> None:
+        if torn := [rank for rank, share in shares.items() if not share.settled]:
+            raise Apart(f"{_nodes(torn)} ended in the middle of a save")
+        if save.whole and all(share.whole for share in shares.values()):
+            return
+        if save.last and any(share.files for share in shares.values()):
+            raise Apart("the nodes were cut off, not all of them after the same save")
+        late = [rank for rank, each in shares.items() if not each.fresh]
+        if late := [rank for rank in late if rank not in self._silent]:
+            raise Apart(f"{_nodes(late)} ended without saving together with the first one")
+
+
+def question(number: int) -> str:
+    """Return the name under which a round is answered."""
+    return f"{number:08d}"
+
+
+def _nodes(ranks: list[int]) -> str:
+    listed = ", ".join(map(str, sorted(ranks)))
+    return f"node {listed}" if len(ranks) == 1 else f"nodes {listed}"

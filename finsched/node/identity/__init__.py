@@ -1,0 +1,1 @@
+"""Who this machine is, to its own cloud and to others."""

@@ -1,0 +1,1 @@
+"""HTTP with credentials that are renewed."""
