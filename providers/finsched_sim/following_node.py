@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from finsched.node.answered import Answered
 from finsched.node.checkpoints.commit_log import CommittedFile, file_document
 from finsched.node.ending import End
+from finsched.node.gangs.answered import Answered
 from finsched.node.gangs.companions import question
 from finsched.node.gangs.gang import DONE, HERE, READY, Round
 from finsched.node.store import StoreError

@@ -15,10 +15,10 @@ from finsched.decide.live import spend
 from finsched.decide.live.step import Wait
 from finsched.model.event import AttemptEnded, Ended, Progressed
 from finsched.model.run import AttemptEnd, AttemptState, Choice
-from finsched.node.answered import Answered
 from finsched.node.checkpoints.commit_log import CommitLog, CommitWriter
 from finsched.node.ending import Watch
 from finsched.node.gangs import companions
+from finsched.node.gangs.answered import Answered
 from finsched.node.gangs.gang import GangBoard
 from finsched.node.mail import orders
 from finsched.node.mail.orders import lease_until

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from finsched.node.answered import Answered
 from finsched.node.checkpoints.cadence import Pace
 from finsched.node.checkpoints.checkpoint import HURRIED_QUIET_SECONDS
 from finsched.node.checkpoints.commit_log import CommittedFile, file_document
@@ -16,6 +15,7 @@ from finsched.node.checkpoints.parts import Changed, Parts
 from finsched.node.checkpoints.snapshot import Quiescence, Snapshot, look, without_temporary
 from finsched.node.checkpoints.staging import staged
 from finsched.node.clock import monotonic
+from finsched.node.gangs.answered import Answered
 from finsched.node.gangs.companions import question
 from finsched.node.gangs.gang import Gang, Round
 from finsched.node.reports import Reports
