@@ -9,9 +9,15 @@ from typing import Any
 
 import pytest
 
-from tests.object_stores import azurite, azurite_server, s3, s3_url
+from tests.object_stores import azurite, azurite_server, s3, s3_server, s3_url
 
-__all__ = ["azurite", "azurite_server", "s3", "s3_url"]  # a server each, not one for every importer
+__all__ = [
+    "azurite",
+    "azurite_server",
+    "s3",
+    "s3_server",
+    "s3_url",
+]  # a server each, not one for every importer
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _REACHES_OUT = {socket.AF_INET, socket.AF_INET6}

@@ -64,7 +64,7 @@ class S3Lab:
 
 
 @pytest.fixture(scope="session")
-def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     log = tmp_path_factory.mktemp("s3") / "log"
@@ -92,6 +92,13 @@ def _wait_for(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
 
 
 @pytest.fixture
+def s3_url(s3_server: str) -> str:
+    """The server without the faults that another test has asked for."""
+    S3Lab(s3_server, "")("reset")
+    return s3_server
+
+
+@pytest.fixture
 def s3(s3_url: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> S3Lab:
     for variable in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(variable)
@@ -99,7 +106,6 @@ def s3(s3_url: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequ
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     bucket = f"bucket-{time.monotonic_ns()}"
     lab = S3Lab(s3_url, bucket)
-    lab("reset")
     urllib.request.urlopen(f"{s3_url}/moto-api/reset", b"", timeout=30).close()
     put = urllib.request.Request(f"{s3_url}/{bucket}", method="PUT")
     urllib.request.urlopen(put, timeout=30).close()

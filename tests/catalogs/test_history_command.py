@@ -140,7 +140,8 @@ def test_the_ledger_teaches_pools_without_a_job(tmp_path: Path) -> None:
     ledger.close()
     of_a_job = recall(tmp_path, job(), NOW).experience
     assert of_a_job.observations
-    assert recall(tmp_path, None, NOW).experience == Experience(observations=of_a_job.observations)
+    taught = Experience(observations=of_a_job.observations, cooling=of_a_job.cooling)
+    assert recall(tmp_path, None, NOW).experience == taught
 
 
 # --- how it is printed --------------------------------------------------------------------------

@@ -23,7 +23,8 @@ def test_no_signal_is_ignored_or_held_back() -> None:
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=60, check=True, preexec_fn=ignore
     )
-    assert {int(mask, 16) for mask in done.stdout.split()} == {0}
+    ours = sum(1 << (number - 1) for number in signal.valid_signals())  # the C library has two
+    assert {int(mask, 16) & ours for mask in done.stdout.split()} == {0}
 
 
 def test_a_pipeline_ends_when_nobody_reads_on() -> None:

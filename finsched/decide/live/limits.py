@@ -27,15 +27,16 @@ def over(run: Run, now: datetime, spent_usd: Decimal, reserve: timedelta) -> End
 
 
 def affordable(run: Run, quote: Quote, spent_usd: Decimal) -> bool:
-    """Whether a start still fits into the budget: moving the data, the start, a first minute.
+    """Whether a start still fits into the budget, which is billed in full however soon it ends.
 
-    It is billed in full, however soon it has to end.
+    For a job of known work that is moving the data, getting ready and a first minute as well.
     """
     limit = run.job.budget.max_cost_usd
     if limit is None:
         return True
-    hours = max(quote.least_billed_hours, quote.restart_hours + 1 / 60)
-    moved_usd = quote.cost.transfer_usd if quote.basis is Basis.RUN else 0.0
+    hours, moved_usd = quote.least_billed_hours, 0.0
+    if quote.basis is Basis.RUN:
+        hours, moved_usd = max(hours, quote.restart_hours + 1 / 60), quote.cost.transfer_usd
     return float(spent_usd) + moved_usd + hours * quote.price_usd_per_hour < limit
 
 
