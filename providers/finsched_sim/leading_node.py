@@ -124,6 +124,9 @@ class LeadingNode(GangNode):
 
     def _signal(self, kill_s: float) -> None:
         self._rest()
+        if self._companions:
+            now_ns = self._nanoseconds(self._timeline.now_s)
+            self._companions.signalled(now_ns - _SIGNALS_APART_NS)
         has_time = self.workload.save_s <= kill_s
         if self._team.hears and self.workload.heeds_signal and has_time and not self._saving:
             self._saving = True
@@ -192,8 +195,7 @@ class LeadingNode(GangNode):
         hurried = self._cause is not None
         is_last = hurried or save.progress >= 1.0
         ready_ns = self._nanoseconds(save.ready_s)
-        since_ns = ready_ns - _SIGNALS_APART_NS if hurried else 0
-        return SaveOfAll(written_ns=ready_ns, since_ns=since_ns, last=is_last, whole=is_last)
+        return SaveOfAll(written_ns=ready_ns, last=is_last, whole=is_last)
 
     def _wake_when_tired(self, save: Save, asked: SaveOfAll, waited_from: float) -> None:
         gathering, companions = self._gathering, self._companions

@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 
 from finsched.node.checkpoints.cadence import Cadence, Pace
+from finsched.node.checkpoints.parts import Changed
 from finsched.node.gangs.companions import Companions, Save
 from finsched.node.gangs.gang import Gang, GangBoard
 from finsched.node.store import Store
@@ -30,9 +31,16 @@ def save_at(seconds: float) -> Save:
 def accepted(companions: Companions, seconds: float) -> None:
     companions.saw(save_at(seconds).written_ns)
     companions.ask(save_at(seconds))
-    part = {"files": [], "fresh": True, "settled": True, "whole": False}
-    companions.take(save_at(seconds), {1: part})
+    companions.take(save_at(seconds), {1: part_at(seconds)})
     companions.accept()
+
+
+def part_at(seconds: float) -> dict[str, object]:
+    """What node 1 answers with."""
+    file = {"name": "shard", "rank": 1, "key": "parts/1", "size": 1, "sha256": "0" * 64}
+    written_ns = save_at(seconds).written_ns
+    state = {"fresh": True, "settled": True, "whole": False}
+    return {"files": [file], "written_ns": written_ns, **state}
 
 
 def newer_than_seconds(companions: Companions, seconds: float) -> float:
@@ -59,3 +67,24 @@ def test_a_save_in_two_steps_is_one(companions: Companions) -> None:
 
 def test_every_part_belongs_to_the_first_save(companions: Companions) -> None:
     assert newer_than_seconds(companions, 1000) == 0
+
+
+def test_a_part_that_was_saved_at_the_signal_is_none_of_the_save_before(
+    companions: Companions,
+) -> None:
+    accepted(companions, 1000)
+    assert newer_than_seconds(companions, 1600) == 1300
+    companions.signalled(save_at(1650).written_ns)
+    with pytest.raises(Changed, match="at the signal"):
+        companions.take(save_at(1600), {1: part_at(1660)})
+    assert companions.take(save_at(1600), {1: part_at(1605)})
+
+
+def test_after_the_signal_only_what_was_saved_since_belongs_together(
+    companions: Companions,
+) -> None:
+    accepted(companions, 1000)
+    companions.signalled(save_at(1650).written_ns)
+    assert newer_than_seconds(companions, 1600) == 1300
+    assert newer_than_seconds(companions, 1700) == 1650
+    assert companions.take(save_at(1700), {1: part_at(1660)})

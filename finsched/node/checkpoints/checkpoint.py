@@ -57,7 +57,6 @@ class Committer:
         self._wake = threading.Event()
         self._job_ended_at: float | None = None
         self._whole = False
-        self._hurried_since_ns = 0
         self._finished = False
         self._left_out = False
         self._warned_of_room = False
@@ -73,7 +72,8 @@ class Committer:
     def hurry(self) -> None:
         """Wait less for a save to come to rest: the machine is about to go."""
         self._quiet_at_most_seconds = HURRIED_QUIET_SECONDS
-        self._hurried_since_ns = time.time_ns() - _SIGNALS_APART_NS
+        if self._tools.companions:
+            self._tools.companions.signalled(time.time_ns() - _SIGNALS_APART_NS)
         self._wake.set()
 
     def finish(self, *, whole: bool, deadline: float) -> bool:
@@ -197,7 +197,6 @@ class Committer:
             return ()
         save = Save(
             written_ns=written_ns,
-            since_ns=self._hurried_since_ns,
             last=self._job_ended_at is not None,
             whole=self._whole,
         )
@@ -207,7 +206,7 @@ class Committer:
         return files
 
     def _still(self, snapshot: Snapshot) -> bool:
-        return self._job_ended_at is not None or look(self._directory) == snapshot
+        return look(self._directory) == snapshot
 
     def _pause_seconds(self) -> float:
         if self._failures:

@@ -16,6 +16,7 @@ from finsched.node.checkpoints.commit_log import Committed, CommittedFile, file_
 from finsched.node.checkpoints.parts import Changed
 from finsched.node.clock import monotonic
 from finsched.node.gangs.gang import Gang, Round
+from finsched.node.mail.documents import count
 
 _PATIENCE_AFTER_ONE_SAVE = 3  # intervals
 _MANY = 2
@@ -31,10 +32,12 @@ class Apart(Exception):
 class Share:
     """One node's answer: its files, whether they are new, and how its command stood.
 
-    `settled` says that nothing was being written, `whole` that the command had ended by itself.
+    `written_ns` is when the newest of them was written. `settled` says that nothing was being
+    written, `whole` that the command had ended by itself.
     """
 
     files: tuple[CommittedFile, ...]
+    written_ns: int
     fresh: bool
     settled: bool
     whole: bool
@@ -45,6 +48,7 @@ class Share:
         try:
             return cls(
                 files=tuple(file_from(file) for file in document["files"]),
+                written_ns=count(document["written_ns"]),
                 fresh=document["fresh"] is True,
                 settled=document["settled"] is True,
                 whole=document["whole"] is True,
@@ -55,13 +59,9 @@ class Share:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Save:
-    """The leader's own save: when its newest file was written, and how the command stood.
-
-    `since_ns` is the signal that asked for it, 0 where nothing did.
-    """
+    """The leader's own save: when its newest file was written, and how the command stood."""
 
     written_ns: int
-    since_ns: int = 0
     last: bool = False
     whole: bool = False
 
@@ -85,6 +85,11 @@ class Companions:
         self._silent = {*gang.others} - writers if last else set[int]()
         self._heard_at: dict[int, float] = {}  # when a node last had something new
         self._candidate = (0, 0)
+        self._signal_ns = 0  # when all were asked to save, or a little before
+
+    def signalled(self, at_ns: int) -> None:
+        """All nodes are asked to save now: what is written from `at_ns` on is another save."""
+        self._signal_ns = at_ns
 
     def saw(self, written_ns: int) -> None:
         """The leader has saved, whatever becomes of it: what the others saved then is of then."""
@@ -112,13 +117,14 @@ class Companions:
         self._note(shares)
         if len(shares) < len(self._gang.others):
             raise Changed("not every node has sent its part of this save")
+        self._require_one_side_of_the_signal(save, shares)
         self._require_together(save, shares)
         self._candidate = (self._number, save.written_ns)
         return tuple(file for _, share in sorted(shares.items()) for file in share.files)
 
     def gives_up(self, save: Save, waited_from: float) -> bool:
         """Say whether a node that is waited for has had nothing new for too long."""
-        if save.last or save.since_ns:
+        if save.last or self._signal_ns:
             return False
         return any(self._is_too_long_silent(rank, waited_from) for rank in self._gang.others)
 
@@ -134,7 +140,7 @@ class Companions:
         asked = Round(
             number=self._number,
             accepted=self._accepted,
-            newer_than_ns=max(halfway_ns, save.since_ns),
+            newer_than_ns=max(halfway_ns, self._signal_ns if self._is_since_signal(save) else 0),
             last=save.last,
             silent=tuple(sorted(self._silent)),
         )
@@ -166,6 +172,16 @@ class Companions:
         waited_for = {*self._gang.others} - shares.keys()
         now = monotonic()
         self._silent |= {rank for rank in waited_for if self._is_too_long_silent(rank, now)}
+
+    def _is_since_signal(self, save: Save) -> bool:
+        return save.written_ns >= self._signal_ns
+
+    def _require_one_side_of_the_signal(self, save: Save, shares: Mapping[int, Share]) -> None:
+        """A node may have saved at the signal while the leader still asks for the save before."""
+        if save.last or self._is_since_signal(save):
+            return
+        if any(share.files and share.written_ns >= self._signal_ns for share in shares.values()):
+            raise Changed("a node has saved at the signal, and the first one not yet")
 
     def _require_together(self, save: Save, shares: Mapping[int, Share]) -> None:
         if torn := [rank for rank, share in shares.items() if not share.settled]:
