@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,6 +37,14 @@ def only_this_machine() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", guarded)
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_session_of_another_test() -> Iterator[None]:
+    """The AWS SDK keeps the credentials that it has found first, for the whole process."""
+    yield
+    if sdk := sys.modules.get("boto3"):
+        sdk.DEFAULT_SESSION = None
 
 
 def pytest_configure() -> None:

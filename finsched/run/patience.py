@@ -36,7 +36,7 @@ class Patience:
     for no longer goes on in its thread: it is one whose answer is lost.
     """
 
-    def __init__(self, *, after_a_stop_seconds: float = 20.0, least_seconds: float = 3.0) -> None:
+    def __init__(self, *, after_a_stop_seconds: float = 20.0, least_seconds: float = 8.0) -> None:
         self._after_a_stop_seconds = after_a_stop_seconds
         self._least_seconds = least_seconds
         self._ends_at = math.inf
