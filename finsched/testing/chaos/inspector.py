@@ -154,10 +154,10 @@ class Inspector:
 
     def _intents(self, case: Case) -> set[str]:
         """The tokens that stand in the ledger by now."""
-        for row in self._ledger.rows(run=case.run_id, after=case.read_to):
-            case.read_to = row.sequence
-            if row.kind == Intended.__name__:
-                case.intents.add(json.loads(row.body)["token"])
+        while page := self._ledger.rows(run=case.run_id, after=case.read_to):
+            case.read_to = page[-1].sequence
+            told = (json.loads(row.body) for row in page if row.kind == Intended.__name__)
+            case.intents.update(document["token"] for document in told)
         return case.intents
 
     def _look_at_agents(self) -> None:
