@@ -20,7 +20,8 @@ from finsched.node.job.process_tree import become_subreaper, hide_environment, k
 from finsched.node.job.workspace import Workspace
 from finsched.node.mail.mailbox import Mailbox
 from finsched.node.mail.orders import Orders
-from finsched.node.notice import InterruptionNotice, NoticeWatch
+from finsched.node.notices.told import InterruptionNotice
+from finsched.node.notices.watch import NoticeWatch
 from finsched.node.store import Store, StoreError
 
 

@@ -10,7 +10,7 @@ from finsched.node.clock import utc_now
 from finsched.node.config import NodeConfig
 from finsched.node.gangs.gang import Gang
 from finsched.node.mail.orders import Orders
-from finsched.node.notice import NoticeWatch
+from finsched.node.notices.watch import NoticeWatch
 
 _SHORTEST_RESERVE_SECONDS = 2.0
 _SHORTEST_UPLOAD_SECONDS = 0.2

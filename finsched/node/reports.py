@@ -11,7 +11,7 @@ from finsched.node.clock import to_iso
 from finsched.node.ending import End
 from finsched.node.job.progress import Progress
 from finsched.node.mail.mailbox import Mailbox
-from finsched.node.notice import InterruptionNotice, RebalanceHint
+from finsched.node.notices.told import InterruptionNotice, RebalanceHint
 
 _PROGRESS_EVERY_SECONDS = 0.5
 

@@ -18,7 +18,8 @@ from finsched.node.clock import to_iso
 from finsched.node.ending import Cause, End, Watch
 from finsched.node.gangs.gang import Gang, GangBoard
 from finsched.node.mail.orders import OrderReader, Orders
-from finsched.node.notice import InterruptionNotice, NoticeWatch
+from finsched.node.notices.told import InterruptionNotice
+from finsched.node.notices.watch import NoticeWatch
 from finsched.node.store import StoreError, with_retries
 from finsched.provider import EndReason
 from finsched_sim.furnishing import Furnishing, Save

@@ -11,8 +11,9 @@ from datetime import timedelta
 import pytest
 
 from finsched.node.clock import utc_now
-from finsched.node.notice import InterruptionNotice, NoticeWatch
-from finsched.node.notice_sources import AzureNotices, GoogleNotices
+from finsched.node.notices.sources import AzureNotices, GoogleNotices
+from finsched.node.notices.told import InterruptionNotice
+from finsched.node.notices.watch import NoticeWatch
 from finsched.testing.metadata import AzureMetadata, GoogleMetadata
 
 VM = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/finsched-1"

@@ -19,7 +19,8 @@ from finsched.node.config import CheckpointConfig, ConfigError, NodeConfig
 from finsched.node.ending import Cause, End, Watch
 from finsched.node.mail.mailbox import Mailbox, read_messages
 from finsched.node.mail.orders import OrderBook, Orders
-from finsched.node.notice import InterruptionNotice, NoticeWatch, RebalanceHint
+from finsched.node.notices.told import InterruptionNotice, RebalanceHint
+from finsched.node.notices.watch import NoticeWatch
 from finsched.node.store import Store
 
 MINIMAL: dict[str, Any] = {

@@ -13,15 +13,11 @@ from typing import Any, Protocol
 from finsched.node.clock import UTC, from_iso
 from finsched.node.identity import azure, gcp
 from finsched.node.identity.metadata import conversation
-from finsched.node.notice import InterruptionNotice, RebalanceHint
+from finsched.node.notices.told import Hearing, InterruptionNotice, RebalanceHint
 
 _OF_AWS = "/latest/meta-data/spot/instance-action"
 _HINT_OF_AWS = "/latest/meta-data/events/recommendations/rebalance"
 _LONGEST_WAIT_SECONDS = 20
-
-
-Hearing = Callable[[], InterruptionNotice | RebalanceHint | None]
-"""Asks once, and returns what was said."""
 
 
 class NoticeSource(Protocol):

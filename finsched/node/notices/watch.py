@@ -4,29 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from finsched.node.notice_sources import Hearing
+from finsched.node.notices.told import Hearing, InterruptionNotice, RebalanceHint
 
 CLOUD_VARIABLE = "FINSCHED_CLOUD"
 """The environment's variable that says whose metadata service it is; EC2's where it is not set."""
-
-
-@dataclass(frozen=True, slots=True)
-class InterruptionNotice:
-    """The machine will be taken back; `ends_at` is None where the endpoint names no moment."""
-
-    ends_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class RebalanceHint:
-    """The machine is more likely than before to be taken back; it may also stay."""
-
-    given_at: datetime | None
 
 
 class NoticeWatch:
@@ -62,6 +44,6 @@ class NoticeWatch:
 
 def _listening(metadata_url: str, cloud: str) -> Hearing:
     """Load what speaks HTTP beside the work and not before it: the job starts sooner."""
-    from finsched.node.notice_sources import listening  # noqa: PLC0415
+    from finsched.node.notices.sources import listening  # noqa: PLC0415
 
     return listening(metadata_url, cloud)

@@ -1,0 +1,1 @@
+"""What the provider warns of, and how a machine hears it."""
