@@ -91,16 +91,17 @@ class Supervisor:
 
         When this machine fails (a full disk), the nodes save, and nothing goes on billing.
         """
+        heard = self._signals
         while (wanted_seconds := self.tick()) is not None:
             if not self._journal.run.live_attempts:
                 wanted_seconds = min(wanted_seconds, _BETWEEN_ATTEMPTS_SECONDS)
-            self._rest(wanted_seconds)
+            self._rest(wanted_seconds, heard)
+            heard = self._signals
         return self._journal.run
 
-    def _rest(self, seconds: float) -> None:
-        """Let time pass, but for what a signal cuts off."""
-        signals = self._signals
-        while seconds > 0 and signals == self._signals:
+    def _rest(self, seconds: float, heard: int) -> None:
+        """Let time pass, but for what a signal cuts off, also one that came during the tick."""
+        while seconds > 0 and heard == self._signals:
             self._around.clock.pause(min(seconds, _LONGEST_PAUSE_SECONDS))
             seconds -= _LONGEST_PAUSE_SECONDS
 

@@ -89,6 +89,7 @@ class FollowingNode(GangNode):
         self._try_to_answer()
 
     def _signal(self, kill_s: float) -> None:
+        self._told_saves.signalled(self._nanoseconds(self._timeline.now_s))
         has_time = self.workload.save_s * 1.2 <= kill_s
         if self._team.hears and self.workload.heeds_signal and has_time and not self._saving:
             if self.workload.shards:
@@ -138,8 +139,8 @@ class FollowingNode(GangNode):
             files = (self._part(state),) if state else ()
             answer = {
                 "files": [file_document(file) for file in files],
-                "written_ns": self._written_ns(state),
                 "fresh": self._is_fresh(asked, state),
+                "signalled": self._told_saves.is_last_save(self._written_ns(state)),
                 "settled": True,
                 "whole": self._is_done,
             }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 
 from finsched.node.checkpoints.commit_log import CommitLog, Committed
 from finsched.node.ending import Cause, End
@@ -133,6 +134,8 @@ class GangNode(SimNode):
 
     def _end_by(self, cause: Cause) -> None:
         super()._end_by(cause)
+        if cause.end is End.LEASE_EXPIRED:
+            self._tell_end(cause.end, "has lost its lease", cause.ends_at)
         self._team.changed()
 
     def _announce_notice(self, cause: Cause) -> None:
@@ -141,11 +144,11 @@ class GangNode(SimNode):
         with suppress(StoreError):
             self._news.tell_end(cause.end, detail, cause.ends_at)
 
-    def _tell_end(self, end: End, detail: str) -> None:
+    def _tell_end(self, end: End, detail: str, ends_at: datetime | None = None) -> None:
         if self._news.end is None:
             where = f"node {self._news.rank}: " if self._news.rank else ""
             with suppress(StoreError):  # the supervisor sees that a machine is gone, too
-                self._news.tell_end(end, f"{where}{detail or end}", None)
+                self._news.tell_end(end, f"{where}{detail or end}", ends_at)
 
     def _end(self, end: End, exit_code: int | None, detail: str = "") -> None:
         if self.ended is None and end is not End.FINISHED:

@@ -23,7 +23,6 @@ from finsched_sim.gang_node import HEAR_AGAIN_S, GangNode
 from finsched_sim.keeping import Restored
 from finsched_sim.node import SimNode
 
-_SIGNALS_APART_NS = 3_000_000_000
 _MEETING = "10.0.0.1"
 Answers = dict[int, Mapping[str, Any]]
 
@@ -125,8 +124,7 @@ class LeadingNode(GangNode):
     def _signal(self, kill_s: float) -> None:
         self._rest()
         if self._companions:
-            now_ns = self._nanoseconds(self._timeline.now_s)
-            self._companions.signalled(now_ns - _SIGNALS_APART_NS)
+            self._companions.signalled(self._nanoseconds(self._timeline.now_s))
         has_time = self.workload.save_s <= kill_s
         if self._team.hears and self.workload.heeds_signal and has_time and not self._saving:
             self._saving = True

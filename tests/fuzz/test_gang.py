@@ -28,13 +28,14 @@ BOARD: list[dict[str, Any]] = [
         "number": 1,
         "accepted": 0,
         "newer_than_ns": 5,
+        "signalled": False,
         "last": False,
         "silent": [],
     },
     {"kind": "end", "by": 0, "rank": 0, "end": "stopped", "detail": "x", "ends_at": None},
 ]
 OVER = json.dumps({"kind": "over", "by": 0}).encode()
-ANSWER = {"files": [FILE], "fresh": True, "settled": True, "whole": False}
+ANSWER = {"files": [FILE], "fresh": True, "signalled": False, "settled": True, "whole": False}
 
 PACE = Pace(Cadence.read(60.0), age_seconds=0.0)
 
@@ -106,4 +107,5 @@ def test_a_share_is_read_as_what_it_must_be(document: dict[str, Any]) -> None:
     except Apart:
         return
     assert is_of(bool, share.fresh)
+    assert is_of(bool, share.signalled)
     assert is_of(bool, share.whole)

@@ -8,13 +8,15 @@ from typing import cast
 import pytest
 
 from finsched.node.checkpoints.cadence import Cadence, Pace
-from finsched.node.checkpoints.parts import Changed
-from finsched.node.gangs.companions import Companions, Save
-from finsched.node.gangs.gang import Gang, GangBoard
+from finsched.node.gangs.answered import Answered
+from finsched.node.gangs.companions import Apart, Companions, Save
+from finsched.node.gangs.gang import Gang, GangBoard, Round
 from finsched.node.store import Store
 
 INTERVAL_SECONDS = 600.0
 SECOND_NS = 1_000_000_000
+FILE = {"name": "shard", "rank": 1, "key": "parts/1", "size": 1, "sha256": "0" * 64}
+PART = {"files": [FILE], "fresh": True, "signalled": False, "settled": True, "whole": False}
 
 
 @pytest.fixture
@@ -31,16 +33,8 @@ def save_at(seconds: float) -> Save:
 def accepted(companions: Companions, seconds: float) -> None:
     companions.saw(save_at(seconds).written_ns)
     companions.ask(save_at(seconds))
-    companions.take(save_at(seconds), {1: part_at(seconds)})
+    companions.take(save_at(seconds), {1: PART})
     companions.accept()
-
-
-def part_at(seconds: float) -> dict[str, object]:
-    """What node 1 answers with."""
-    file = {"name": "shard", "rank": 1, "key": "parts/1", "size": 1, "sha256": "0" * 64}
-    written_ns = save_at(seconds).written_ns
-    state = {"fresh": True, "settled": True, "whole": False}
-    return {"files": [file], "written_ns": written_ns, **state}
 
 
 def newer_than_seconds(companions: Companions, seconds: float) -> float:
@@ -69,22 +63,35 @@ def test_every_part_belongs_to_the_first_save(companions: Companions) -> None:
     assert newer_than_seconds(companions, 1000) == 0
 
 
+@pytest.mark.parametrize("leader_knows", [True, False])
 def test_a_part_that_was_saved_at_the_signal_is_none_of_the_save_before(
-    companions: Companions,
+    companions: Companions, leader_knows: bool
 ) -> None:
     accepted(companions, 1000)
-    assert newer_than_seconds(companions, 1600) == 1300
-    companions.signalled(save_at(1650).written_ns)
-    with pytest.raises(Changed, match="at the signal"):
-        companions.take(save_at(1600), {1: part_at(1660)})
-    assert companions.take(save_at(1600), {1: part_at(1605)})
+    if leader_knows:
+        companions.signalled(save_at(1650).written_ns)
+    assert not companions.ask(save_at(1600)).signalled
+    with pytest.raises(Apart, match="at the signal"):
+        companions.take(save_at(1600), {1: PART | {"signalled": True}})
+    assert companions.take(save_at(1600), {1: PART})
 
 
-def test_after_the_signal_only_what_was_saved_since_belongs_together(
-    companions: Companions,
-) -> None:
+def test_after_the_signal_only_what_was_saved_since_is_asked_for(companions: Companions) -> None:
     accepted(companions, 1000)
     companions.signalled(save_at(1650).written_ns)
-    assert newer_than_seconds(companions, 1600) == 1300
-    assert newer_than_seconds(companions, 1700) == 1650
-    assert companions.take(save_at(1700), {1: part_at(1660)})
+    assert not companions.ask(save_at(1600)).signalled
+    assert companions.ask(save_at(1700)).signalled
+    assert companions.take(save_at(1700), {1: PART | {"signalled": True}})
+
+
+@pytest.mark.parametrize("signalled", [True, False])
+def test_a_save_at_the_signal_belongs_to_a_round_of_its_own(signalled: bool) -> None:
+    told, asked = Answered(), round_of(signalled=signalled)
+    assert told.are_new(asked, 100) is not signalled
+    told.signalled(at_ns=200)
+    assert told.are_new(asked, 300) is signalled
+    assert told.are_new(asked, 100) is not signalled
+
+
+def round_of(*, signalled: bool) -> Round:
+    return Round(number=1, accepted=0, newer_than_ns=50, signalled=signalled, last=False, silent=())

@@ -67,9 +67,9 @@ class CloudUser(Machine):
         self.job_file = folder / "job.yaml"
         self.write_job(steps)
 
-    def write_job(self, steps: int) -> None:
+    def write_job(self, steps: int, **env: str) -> None:
         """Write a job of one node; it counts slowly until it is told to go ahead."""
-        self._write("count.py", 1, steps, GO_AHEAD=str(self._go_ahead))
+        self._write("count.py", 1, steps, GO_AHEAD=str(self._go_ahead), **env)
 
     def write_gang_job(self, nodes: int, steps: int) -> None:
         """Write a job of several nodes, each with a shard of its own."""
@@ -98,7 +98,7 @@ class CloudUser(Machine):
 
     def leave(self) -> None:
         """End a launch that a failed test has left."""
-        if self._launch and self._launch.poll() is None:
+        if self._launch and self._launch.stdout and not self._launch.stdout.closed:
             kill(self._launch)
 
     def commits(self, attempt: int) -> list[Committed]:

@@ -16,7 +16,13 @@ from finsched.node.checkpoints.commit_log import CommittedFile, CommitWriter, Fe
 from finsched.node.checkpoints.meter import Meter
 from finsched.node.checkpoints.parts import Changed, Parts
 from finsched.node.checkpoints.room import free_bytes, in_words
-from finsched.node.checkpoints.snapshot import Quiescence, Snapshot, is_checkpoint, look
+from finsched.node.checkpoints.snapshot import (
+    Quiescence,
+    Snapshot,
+    is_checkpoint,
+    look,
+    stamp_from_now_on_ns,
+)
 from finsched.node.checkpoints.staging import staged
 from finsched.node.gangs.companions import Apart, Companions, Save
 from finsched.node.job.progress import Progress
@@ -25,7 +31,6 @@ from finsched.node.store import StoreError
 
 HURRIED_QUIET_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 30.0
-_SIGNALS_APART_NS = 3_000_000_000  # between the nodes of a gang, at the most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +78,7 @@ class Committer:
         """Wait less for a save to come to rest: the machine is about to go."""
         self._quiet_at_most_seconds = HURRIED_QUIET_SECONDS
         if self._tools.companions:
-            self._tools.companions.signalled(time.time_ns() - _SIGNALS_APART_NS)
+            self._tools.companions.signalled(stamp_from_now_on_ns())
         self._wake.set()
 
     def finish(self, *, whole: bool, deadline: float) -> bool:

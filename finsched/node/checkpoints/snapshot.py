@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 _TEMPORARY_SUFFIXES = (".tmp", ".part", ".partial", "~")
 _TEMPORARY_PREFIXES = (".tmp", ".nfs", ".~")
+_COARSEST_STAMP_NS = 20_000_000  # a kernel stamps files with the time of its last tick
 
 
 class FileMark(NamedTuple):
@@ -40,6 +42,11 @@ def mark(path: Path, name: str) -> FileMark:
     """Return the mark of one file; raises OSError."""
     status = path.stat(follow_symlinks=False)
     return FileMark(name, status.st_size, status.st_mtime_ns)
+
+
+def stamp_from_now_on_ns() -> int:
+    """Return the earliest modification time that a file may get which is written from now on."""
+    return time.time_ns() - _COARSEST_STAMP_NS
 
 
 def is_checkpoint(snapshot: Snapshot) -> bool:

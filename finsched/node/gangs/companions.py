@@ -16,7 +16,6 @@ from finsched.node.checkpoints.commit_log import Committed, CommittedFile, file_
 from finsched.node.checkpoints.parts import Changed
 from finsched.node.clock import monotonic
 from finsched.node.gangs.gang import Gang, Round
-from finsched.node.mail.documents import count
 
 _PATIENCE_AFTER_ONE_SAVE = 3  # intervals
 _MANY = 2
@@ -32,13 +31,13 @@ class Apart(Exception):
 class Share:
     """One node's answer: its files, whether they are new, and how its command stood.
 
-    `written_ns` is when the newest of them was written. `settled` says that nothing was being
-    written, `whole` that the command had ended by itself.
+    `signalled` says that they were saved at the signal, `settled` that nothing was being written,
+    `whole` that the command had ended by itself.
     """
 
     files: tuple[CommittedFile, ...]
-    written_ns: int
     fresh: bool
+    signalled: bool
     settled: bool
     whole: bool
 
@@ -48,8 +47,8 @@ class Share:
         try:
             return cls(
                 files=tuple(file_from(file) for file in document["files"]),
-                written_ns=count(document["written_ns"]),
                 fresh=document["fresh"] is True,
+                signalled=document["signalled"] is True,
                 settled=document["settled"] is True,
                 whole=document["whole"] is True,
             )
@@ -85,10 +84,10 @@ class Companions:
         self._silent = {*gang.others} - writers if last else set[int]()
         self._heard_at: dict[int, float] = {}  # when a node last had something new
         self._candidate = (0, 0)
-        self._signal_ns = 0  # when all were asked to save, or a little before
+        self._signal_ns: int | None = None
 
     def signalled(self, at_ns: int) -> None:
-        """All nodes are asked to save now: what is written from `at_ns` on is another save."""
+        """The leader is asked to save and to end: what it writes from then on is its last save."""
         self._signal_ns = at_ns
 
     def saw(self, written_ns: int) -> None:
@@ -124,7 +123,7 @@ class Companions:
 
     def gives_up(self, save: Save, waited_from: float) -> bool:
         """Say whether a node that is waited for has had nothing new for too long."""
-        if save.last or self._signal_ns:
+        if save.last or self._signal_ns is not None:
             return False
         return any(self._is_too_long_silent(rank, waited_from) for rank in self._gang.others)
 
@@ -140,7 +139,8 @@ class Companions:
         asked = Round(
             number=self._number,
             accepted=self._accepted,
-            newer_than_ns=max(halfway_ns, self._signal_ns if self._is_since_signal(save) else 0),
+            newer_than_ns=halfway_ns,
+            signalled=self._is_since_signal(save),
             last=save.last,
             silent=tuple(sorted(self._silent)),
         )
@@ -174,14 +174,14 @@ class Companions:
         self._silent |= {rank for rank in waited_for if self._is_too_long_silent(rank, now)}
 
     def _is_since_signal(self, save: Save) -> bool:
-        return save.written_ns >= self._signal_ns
+        return self._signal_ns is not None and save.written_ns >= self._signal_ns
 
     def _require_one_side_of_the_signal(self, save: Save, shares: Mapping[int, Share]) -> None:
         """A node may have saved at the signal while the leader still asks for the save before."""
         if save.last or self._is_since_signal(save):
             return
-        if any(share.files and share.written_ns >= self._signal_ns for share in shares.values()):
-            raise Changed("a node has saved at the signal, and the first one not yet")
+        if early := [rank for rank, share in shares.items() if share.signalled]:
+            raise Apart(f"{_nodes(early)} saved at the signal already, and the first one not yet")
 
     def _require_together(self, save: Save, shares: Mapping[int, Share]) -> None:
         if torn := [rank for rank, share in shares.items() if not share.settled]:

@@ -38,12 +38,14 @@ class Round:
 
     A file counts as new when it was written after `newer_than_ns`, and a node answers when it has
     new ones; those that are `silent` are known not to save. `accepted` is the last round that
-    became a commit, 0 for none. The `last` round waits until every node's command has ended.
+    became a commit, 0 for none. A `signalled` round asks for what was saved at the signal. The
+    `last` round waits until every node's command has ended.
     """
 
     number: int
     accepted: int
     newer_than_ns: int
+    signalled: bool
     last: bool
     silent: tuple[int, ...]
 
@@ -99,6 +101,7 @@ class GangBoard:
             number=asked.number,
             accepted=asked.accepted,
             newer_than_ns=asked.newer_than_ns,
+            signalled=asked.signalled,
             last=asked.last,
             silent=list(asked.silent),
         )
@@ -162,6 +165,7 @@ class GangBoard:
                 number=count(told["number"]),
                 accepted=count(told["accepted"]),
                 newer_than_ns=count(told["newer_than_ns"]),
+                signalled=told["signalled"] is True,
                 last=told["last"] is True,
                 silent=tuple(count(rank) for rank in told["silent"]),
             )

@@ -28,13 +28,16 @@ class Parting:
     def warn(self, cause: Cause) -> None:
         """Report that this machine is taken back, and let the others save with this one.
 
-        Where a command of another node has failed, perhaps a third one is gone: the leader asks.
+        A lease may be over here first, because each node reads of its renewal when it can. Where
+        a command of another node has failed, perhaps a third one is gone: the leader asks.
         """
         if cause.end is End.JOB_FAILED:
             self._peers.call_roll()
         if notice := self._watch.notices.notice:
             self._reports.notice(notice)
-            self._peers.warn(cause.end, cause.ends_at)
+            self._peers.warn(cause.end, "is taken back", cause.ends_at)
+        elif cause.end is End.LEASE_EXPIRED:
+            self._peers.warn(cause.end, "has lost its lease", cause.ends_at)
 
     def excuse(self, end: End) -> str:
         """Say why a command that failed is not to blame; empty where it is."""

@@ -52,11 +52,10 @@ class Peers:
             pause(_TICK_SECONDS)
         return self.gang.begun
 
-    def warn(self, end: str, ends_at: datetime) -> None:
-        """Let the others save with this node, before it is taken back; returns at once."""
+    def warn(self, end: str, what: str, ends_at: datetime) -> None:
+        """Let the others save with this node, and tell what befalls it; returns at once."""
         if gang := self.gang:
-            detail = f"node {gang.rank} is taken back"
-            arguments = (end, detail, ends_at)
+            arguments = (end, f"node {gang.rank} {what}", ends_at)
             threading.Thread(target=_tell, args=(gang, *arguments), daemon=True).start()
 
     def tell_end(self, end: str, detail: str) -> None:

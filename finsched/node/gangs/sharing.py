@@ -12,7 +12,13 @@ from finsched.node.checkpoints.cadence import Pace
 from finsched.node.checkpoints.checkpoint import HURRIED_QUIET_SECONDS
 from finsched.node.checkpoints.commit_log import CommittedFile, file_document
 from finsched.node.checkpoints.parts import Changed, Parts
-from finsched.node.checkpoints.snapshot import Quiescence, Snapshot, look, without_temporary
+from finsched.node.checkpoints.snapshot import (
+    Quiescence,
+    Snapshot,
+    look,
+    stamp_from_now_on_ns,
+    without_temporary,
+)
 from finsched.node.checkpoints.staging import staged
 from finsched.node.clock import monotonic
 from finsched.node.gangs.answered import Answered
@@ -68,6 +74,7 @@ class Sharer:
     def hurry(self) -> None:
         """Wait less for a save to come to rest: a machine of the gang is about to go."""
         self._quiet_at_most_seconds = HURRIED_QUIET_SECONDS
+        self._told_saves.signalled(stamp_from_now_on_ns())
         self._wake.set()
 
     def job_ended(self, *, whole: bool) -> None:
@@ -120,8 +127,8 @@ class Sharer:
             files = parts.store_all(aside, (file.name for file in snapshot))
         answer = {
             "files": [file_document(file) for file in files],
-            "written_ns": _newest_ns(snapshot),
             "fresh": self._is_fresh(asked),
+            "signalled": self._told_saves.is_last_save(_newest_ns(snapshot)),
             "settled": self._is_settled,
             "whole": self._whole,
         }

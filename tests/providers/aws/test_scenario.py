@@ -187,6 +187,7 @@ def test_a_run_that_lost_its_supervisor_is_stopped_and_goes_on_from_there(
 
 
 def test_an_end_that_is_killed_is_made_by_a_sweep(lab: Lab, user: User, fleet: Fleet) -> None:
+    user.write_job(STEPS, DEAF="1")  # or its machine ends by itself, before anybody ends it
     launch = user.start("launch", user.job_file)
     user.machine_of(1)
     lab("fault", operation="TerminateInstances", hang_seconds=60)
