@@ -91,7 +91,7 @@ class FollowingNode(GangNode):
     def _signal(self, kill_s: float) -> None:
         self._told_saves.signalled(self._nanoseconds(self._timeline.now_s))
         has_time = self.workload.save_s * 1.2 <= kill_s
-        if self._team.hears and self.workload.heeds_signal and has_time and not self._saving:
+        if self._hears() and has_time and not self._saving:
             if self.workload.shards:
                 self._begin_to_save(self._team.progress)
             else:

@@ -95,6 +95,11 @@ class GangNode(SimNode):
         self._runs = True
         super()._start(restored)
 
+    def _hears(self) -> bool:
+        """Whether its command hears the signal: not while it waits for one that has left."""
+        self.was_deaf = not self._team.hears
+        return self._team.hears and self.workload.heeds_signal
+
     def _work(self) -> None:
         self._team.changed()
 

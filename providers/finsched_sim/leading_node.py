@@ -126,7 +126,7 @@ class LeadingNode(GangNode):
         if self._companions:
             self._companions.signalled(self._nanoseconds(self._timeline.now_s))
         has_time = self.workload.save_s <= kill_s
-        if self._team.hears and self.workload.heeds_signal and has_time and not self._saving:
+        if self._hears() and has_time and not self._saving:
             self._saving = True
             self._after(self.workload.save_s, self._saved)
         if self._gathering and self._gathering.question == DONE:

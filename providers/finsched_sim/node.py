@@ -39,6 +39,7 @@ class SimNode(NodeProcess):
         self.restored: Restored | None = None
         self.asked_to_end_at: float | None = None  # the fraction that was done by then
         self.disk_full_until_s = 0.0
+        self.was_deaf = False  # its command waited for another one when the signal came
         self._loses_notices = made_of.loses_notices
         self._writer = CommitWriter(self._store, self.config.attempt)
         self._keeper = Keeper(self._store, self.config.attempt, keep=self._kept)

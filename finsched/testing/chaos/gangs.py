@@ -64,7 +64,7 @@ class GangInspector:
 
 
 def was_hindered(world: World, machines: Sequence[Machine], token: str) -> bool:
-    """Whether an attempt could not save at its end: a node was gone, stood still or was full."""
+    """Whether an attempt could not save at its end, because one of its nodes could not."""
     gang = [each for each in machines if each.request.token == token]
     return any(_was_hindered(world.nodes[each.id], each) for each in gang)
 
@@ -72,4 +72,5 @@ def was_hindered(world: World, machines: Sequence[Machine], token: str) -> bool:
 def _was_hindered(node: SimNode, machine: Machine) -> bool:
     is_lost = machine.status.reason in {EndReason.INTERRUPTED, EndReason.FAILED}
     is_dead = machine.runs and not node.is_alive
-    return is_lost or is_dead or node.was_frozen or node.disk_full_until_s > 0.0
+    is_full = node.disk_full_until_s > 0.0
+    return is_lost or is_dead or is_full or node.was_frozen or node.was_deaf

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -28,6 +28,9 @@ _SYSTEM_TIMER_S = 900.0  # ends a machine whose agent is gone
 _CALL_S = 60.0  # a slow call
 _LOOKS_BETWEEN_SUMS = 10
 _BOOT_AND_SAVE_S = 4.5 * 3600  # a boot, a cool-down and an interval at their longest
+
+
+_LOST = (EndReason.INTERRUPTED, EndReason.FAILED)
 
 
 class Violated(Exception):
@@ -257,8 +260,7 @@ class Inspector:
     def _is_disturbed(self, case: Case, now_s: float) -> bool:
         if case.process is None or not case.process.awake or self._weather.storms_now:
             return True
-        lost = (EndReason.INTERRUPTED, EndReason.FAILED)
-        if case.machines and case.machines[-1].status.reason in lost:
+        if any(machine.status.reason in _LOST for machine in _newest_gang(case.machines)):
             return True
         return not any(capacity.has_some(now_s) for capacity in self._calm)
 
@@ -268,7 +270,8 @@ class Inspector:
         about_usd = sum((each.meter.about_usd(now_s) for each in case.running), case.over_usd)
         if about_usd <= limit:
             return
-        billed = float(sum((m.meter.usd(now_s) for m in case.machines), Decimal(0)))
+        reached = [each for each in case.machines if not self._is_out_of_reach(each, case)]
+        billed = float(sum((machine.meter.usd(now_s) for machine in reached), Decimal(0)))
         if billed > limit and case.at_limit is None:
             case.at_limit = [m for m in case.machines if not _ended_before(m, case.looked_s)]
         allowed = sum(self._allowance_usd(machine) for machine in case.at_limit or ())
@@ -339,6 +342,11 @@ class Inspector:
         if violation:
             hours = self._world.timeline.now_s / 3600
             raise Violated(f"{name} at {hours:.3f} h of {run_id}: {violation}")
+
+
+def _newest_gang(machines: Sequence[Machine]) -> Sequence[Machine]:
+    """The machines of the newest attempt, of which one call has made all."""
+    return machines[-machines[-1].request.nodes :] if machines else ()
 
 
 def _settle(case: Case, now_s: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from finsched.decide.live.spend import spent_usd
 from finsched.errors import OverThreshold
 from finsched.model.job import JobSpec
 from finsched.model.market import CapacityType
@@ -49,18 +50,26 @@ class Purse:
         """What has been billed and what may still be, without asking what was written down."""
         if f"{self._premises.time.now():%Y-%m}" != self._month:
             return
-        cases = [case for case in self._inspector.cases.values() if case.run_id != run_id]
-        taken_usd = sum(self._worst_usd(case) for case in cases)
-        taken_usd += job.budget.max_cost_usd or 0.0
-        allowed_usd = sum(case.excused_usd for case in cases) + 1.0
+        cases = self._inspector.cases
+        others = [case for case in cases.values() if case.run_id != run_id]
+        taken_usd = sum(self._worst_usd(case) for case in others)
+        taken_usd += self._worst_usd(cases[run_id], job) if run_id in cases else _most_usd(job)
+        allowed_usd = sum(case.excused_usd for case in others) + 1.0
         if said := invariants.reserved(taken_usd, self._limit_usd or 0.0, allowed_usd):
             raise Violated(f"reserved for {run_id}: {said}")
 
-    def _worst_usd(self, case: Case) -> float:
-        now_s = self._premises.world.timeline.now_s
+    def _worst_usd(self, case: Case, goes_on_with: JobSpec | None = None) -> float:
+        """What a run has been billed, and what its own limit leaves of what it takes for spent."""
+        now_s, now = self._premises.world.timeline.now_s, self._premises.time.now()
         billed_usd = sum(float(machine.meter.usd(now_s)) for machine in case.machines)
-        limit_usd = case.run.job.budget.max_cost_usd or 0.0
-        return billed_usd if case.run.outcome is not None else max(billed_usd, limit_usd)
+        if case.run.outcome is not None and goes_on_with is None:
+            return billed_usd
+        limit_usd = _most_usd(goes_on_with or case.run.job)
+        return billed_usd + max(limit_usd - float(spent_usd(case.run, now)), 0.0)
+
+
+def _most_usd(job: JobSpec) -> float:
+    return job.budget.max_cost_usd or 0.0
 
 
 def rent_to_neighbour(world: World) -> None:
