@@ -139,6 +139,7 @@ class FollowingNode(GangNode):
             files = (self._part(state),) if state else ()
             answer = {
                 "files": [file_document(file) for file in files],
+                "written_ns": self._written_ns(state),
                 "fresh": self._is_fresh(asked, state),
                 "signalled": self._told_saves.is_last_save(self._written_ns(state)),
                 "settled": True,

@@ -228,6 +228,15 @@ BREAKS = (
         was_a_bug=True,
     ),
     Break(
+        what="a part that was saved at the signal counts for the save before",
+        where=Answered,
+        name="signalled",
+        instead=_nothing,
+        noticed_by="one_step",
+        seeds=(2400306,),
+        was_a_bug=True,
+    ),
+    Break(
         what="a machine that has ended is given up unheard when one look misses its letters",
         where=watching,
         name="_LOOKS_FOR_LAST_WORDS",

@@ -35,7 +35,14 @@ BOARD: list[dict[str, Any]] = [
     {"kind": "end", "by": 0, "rank": 0, "end": "stopped", "detail": "x", "ends_at": None},
 ]
 OVER = json.dumps({"kind": "over", "by": 0}).encode()
-ANSWER = {"files": [FILE], "fresh": True, "signalled": False, "settled": True, "whole": False}
+ANSWER = {
+    "files": [FILE],
+    "written_ns": 1,
+    "fresh": True,
+    "signalled": False,
+    "settled": True,
+    "whole": False,
+}
 
 PACE = Pace(Cadence.read(60.0), age_seconds=0.0)
 

@@ -16,7 +16,14 @@ from finsched.node.store import Store
 INTERVAL_SECONDS = 600.0
 SECOND_NS = 1_000_000_000
 FILE = {"name": "shard", "rank": 1, "key": "parts/1", "size": 1, "sha256": "0" * 64}
-PART = {"files": [FILE], "fresh": True, "signalled": False, "settled": True, "whole": False}
+PART = {
+    "files": [FILE],
+    "written_ns": 0,
+    "fresh": True,
+    "signalled": False,
+    "settled": True,
+    "whole": False,
+}
 
 
 @pytest.fixture
@@ -71,7 +78,7 @@ def test_a_part_that_was_saved_at_the_signal_is_none_of_the_save_before(
     if leader_knows:
         companions.signalled(save_at(1650).written_ns)
     assert not companions.ask(save_at(1600)).signalled
-    with pytest.raises(Apart, match="at the signal"):
+    with pytest.raises(Apart, match="again"):
         companions.take(save_at(1600), {1: PART | {"signalled": True}})
     assert companions.take(save_at(1600), {1: PART})
 
@@ -91,6 +98,31 @@ def test_a_save_at_the_signal_belongs_to_a_round_of_its_own(signalled: bool) -> 
     told.signalled(at_ns=200)
     assert told.are_new(asked, 300) is signalled
     assert told.are_new(asked, 100) is not signalled
+
+
+def part_at(seconds: float, *, whole: bool = False) -> dict[str, object]:
+    return PART | {"written_ns": int(seconds * SECOND_NS), "whole": whole}
+
+
+@pytest.mark.parametrize("seconds", [1590, 1610, 1900])
+def test_a_part_may_be_late(companions: Companions, seconds: float) -> None:
+    accepted(companions, 1000)
+    assert companions.take(save_at(1600), {1: part_at(seconds)})
+
+
+def test_a_part_of_the_next_save_is_none_of_this_one(companions: Companions) -> None:
+    accepted(companions, 1000)
+    with pytest.raises(Apart, match="again"):
+        companions.take(save_at(1600), {1: part_at(2190)})
+
+
+def test_a_command_that_has_ended_may_have_made_its_last_save(companions: Companions) -> None:
+    accepted(companions, 1000)
+    with pytest.raises(Apart, match="again"):
+        companions.take(save_at(1600), {1: part_at(1650, whole=True)})
+    assert companions.take(save_at(1600), {1: part_at(1590, whole=True)})
+    last = Save(written_ns=save_at(1600).written_ns, last=True, whole=True)
+    assert companions.take(last, {1: part_at(1650, whole=True)})
 
 
 def round_of(*, signalled: bool) -> Round:

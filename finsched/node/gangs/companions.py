@@ -16,11 +16,13 @@ from finsched.node.checkpoints.commit_log import Committed, CommittedFile, file_
 from finsched.node.checkpoints.parts import Changed
 from finsched.node.clock import monotonic
 from finsched.node.gangs.gang import Gang, Round
+from finsched.node.mail.documents import count
 
 _PATIENCE_AFTER_ONE_SAVE = 3  # intervals
 _MANY = 2
 _SAVES_REMEMBERED = 8
 _SAME_SAVE_SHARE = 4  # a save that follows within this part of an interval is the same
+_NEXT_SAVE_SHARE = 0.75  # of an interval later it is the next one
 
 
 class Apart(Exception):
@@ -31,11 +33,13 @@ class Apart(Exception):
 class Share:
     """One node's answer: its files, whether they are new, and how its command stood.
 
-    `signalled` says that they were saved at the signal, `settled` that nothing was being written,
-    `whole` that the command had ended by itself.
+    `written_ns` is when the newest of them was written. `signalled` says that they were saved at
+    the signal, `settled` that nothing was being written, `whole` that the command had ended by
+    itself.
     """
 
     files: tuple[CommittedFile, ...]
+    written_ns: int
     fresh: bool
     signalled: bool
     settled: bool
@@ -47,6 +51,7 @@ class Share:
         try:
             return cls(
                 files=tuple(file_from(file) for file in document["files"]),
+                written_ns=count(document["written_ns"]),
                 fresh=document["fresh"] is True,
                 signalled=document["signalled"] is True,
                 settled=document["settled"] is True,
@@ -116,7 +121,7 @@ class Companions:
         self._note(shares)
         if len(shares) < len(self._gang.others):
             raise Changed("not every node has sent its part of this save")
-        self._require_one_side_of_the_signal(save, shares)
+        self._require_no_later_save(save, shares)
         self._require_together(save, shares)
         self._candidate = (self._number, save.written_ns)
         return tuple(file for _, share in sorted(shares.items()) for file in share.files)
@@ -176,12 +181,25 @@ class Companions:
     def _is_since_signal(self, save: Save) -> bool:
         return self._signal_ns is not None and save.written_ns >= self._signal_ns
 
-    def _require_one_side_of_the_signal(self, save: Save, shares: Mapping[int, Share]) -> None:
-        """A node may have saved at the signal while the leader still asks for the save before."""
-        if save.last or self._is_since_signal(save):
+    def _require_no_later_save(self, save: Save, shares: Mapping[int, Share]) -> None:
+        """A node may have saved again while the leader still asks for the save before."""
+        if save.last:
             return
-        if early := [rank for rank, share in shares.items() if share.signalled]:
-            raise Apart(f"{_nodes(early)} saved at the signal already, and the first one not yet")
+        if ahead := [rank for rank, share in shares.items() if self._is_ahead(share, save)]:
+            raise Apart(f"{_nodes(ahead)} saved again already, and the first one not yet")
+
+    def _is_ahead(self, share: Share, save: Save) -> bool:
+        """Whether these files are of the save at the signal, of the last one, or of the next."""
+        if share.signalled and not self._is_since_signal(save):
+            return True
+        late_ns = share.written_ns - save.written_ns
+        return share.fresh and ((share.whole and late_ns > 0) or late_ns > self._latest_ns(save))
+
+    def _latest_ns(self, save: Save) -> int:
+        """How long after the leader's save a node may have made the same one."""
+        before_ns = self._save_before_ns(save)
+        since_ns = save.written_ns - before_ns if before_ns else 0
+        return int(max(since_ns, self._pace.every_seconds * 1e9) * _NEXT_SAVE_SHARE)
 
     def _require_together(self, save: Save, shares: Mapping[int, Share]) -> None:
         if torn := [rank for rank, share in shares.items() if not share.settled]:

@@ -127,6 +127,7 @@ class Sharer:
             files = parts.store_all(aside, (file.name for file in snapshot))
         answer = {
             "files": [file_document(file) for file in files],
+            "written_ns": _newest_ns(snapshot),
             "fresh": self._is_fresh(asked),
             "signalled": self._told_saves.is_last_save(_newest_ns(snapshot)),
             "settled": self._is_settled,

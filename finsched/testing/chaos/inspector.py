@@ -13,6 +13,7 @@ from finsched.model.event import Intended, fold
 from finsched.model.market import CapacityType
 from finsched.model.run import AttemptState, Run
 from finsched.provider import EndReason
+from finsched.run.silence import FIRST_SIGN_SECONDS
 from finsched.testing.chaos import invariants
 from finsched.testing.chaos.alarm import Alarm
 from finsched.testing.chaos.gangs import GangInspector, was_hindered
@@ -231,7 +232,7 @@ class Inspector:
         if was or case.is_disturbed:
             case.disturbed_s = now_s
         calm_s = now_s - max(case.disturbed_s, case.kept_s, self._weather.last_fault_s)
-        allowed_s = 2 * self._lease_s + _BOOT_AND_SAVE_S
+        allowed_s = max(2 * self._lease_s, FIRST_SIGN_SECONDS) + _BOOT_AND_SAVE_S
         what = f"{len(case.run.attempts)} attempts"
         self._require("goes_on", case.run_id, invariants.goes_on(calm_s, allowed_s, what))
 

@@ -62,10 +62,11 @@ class Purse:
         """What a run has been billed, and what its own limit leaves of what it takes for spent."""
         now_s, now = self._premises.world.timeline.now_s, self._premises.time.now()
         billed_usd = sum(float(machine.meter.usd(now_s)) for machine in case.machines)
-        if case.run.outcome is not None and goes_on_with is None:
+        run = self._premises.ledger.run(case.run_id)
+        if run.outcome is not None and goes_on_with is None:
             return billed_usd
-        limit_usd = _most_usd(goes_on_with or case.run.job)
-        return billed_usd + max(limit_usd - float(spent_usd(case.run, now)), 0.0)
+        limit_usd = _most_usd(goes_on_with or run.job)
+        return billed_usd + max(limit_usd - float(spent_usd(run, now)), 0.0)
 
 
 def _most_usd(job: JobSpec) -> float:

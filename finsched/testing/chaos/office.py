@@ -113,6 +113,7 @@ class Process:
         self.met_full_disk = False
         self._premises = premises
         self._ended = ended
+        self._acts = False
         self._held = ExitStack()
         self._supervisor: Supervisor | None = None
         self._next: Appointment | None = None
@@ -129,8 +130,10 @@ class Process:
         self._guarded(self._begin)
 
     def kill(self) -> None:
-        """End without a word."""
-        if self.alive:
+        """End without a word: at once, or in the midst of the call that it waits for."""
+        if self._acts:
+            self._premises.weather.crash_next = "before"
+        elif self.alive:
             self._leave("killed")
 
     def _begin(self) -> None:
@@ -171,12 +174,15 @@ class Process:
             return
         with time_from(self._premises.time):
             try:
+                self._acts = True
                 action()
             except Crash:
                 self._leave("crashed")
             except (MachineProblem, ProviderProblem) as problem:
                 self.met_full_disk = isinstance(problem, LedgerProblem)
                 self._leave(type(problem).__name__)
+            finally:
+                self._acts = False
 
     def _leave(self, why: str) -> None:
         self.alive = False
