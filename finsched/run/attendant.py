@@ -22,6 +22,7 @@ from finsched.run.silence import Silence
 from finsched.run.watching import give_up, watch
 
 SLACK_SECONDS = 5.0
+_SOONEST_RETRY_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +49,22 @@ class Attendant:
         self._stop_by: float | None = None
         self._unknown_since: float | None = None
         self._heard = [Silence(means.lease) for _ in range(self._attempt.placement.nodes)]
+        self._refusals = 0  # in a row, to switch the machines off
         self._warned = False
         self._doubted = False
         self._problem: ProviderProblem | None = None  # why the last look told nothing
 
     @property
     def seconds_to_next_look(self) -> float:
-        """When it is worth looking again: at the next poll, or when patience ends."""
-        poll_seconds = self._means.provider.poll_interval.total_seconds()
+        """When it is worth looking again: at the next poll, or when patience ends.
+
+        A machine that could not be switched off costs money: that is tried again sooner.
+        """
+        seconds = self._means.provider.poll_interval.total_seconds()
+        if self._refusals:
+            seconds = min(seconds, _SOONEST_RETRY_SECONDS * 2.0 ** min(self._refusals - 1, 10))
         left = self._stop_by - self._now if self._stop_by else 0.0
-        return min(poll_seconds, left) if left > 0 else poll_seconds
+        return min(seconds, left) if left > 0 else seconds
 
     def look(self, *, patient: bool = True) -> None:
         """Look once; a cloud that does not answer says nothing about the machine."""
@@ -114,11 +121,14 @@ class Attendant:
 
     def switch_off(self) -> None:
         """End the machines, whatever runs on them; a refusal is met again at the next look."""
-        compute = self._means.provider.compute
+        compute, refusals = self._means.provider.compute, self._refusals + 1
+        self._refusals = 0
         for instance_id in self._attempt.instance_ids:
-            if compute:
-                with suppress(ProviderProblem):
+            try:
+                if compute:
                     compute.terminate(instance_id)
+            except ProviderProblem:
+                self._refusals = refusals
 
     @property
     def is_gone(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from finsched.node.checkpoints.commit_log import CommittedFile, file_document
@@ -16,6 +17,7 @@ from finsched_sim.keeping import Restored
 from finsched_sim.node import LONGEST_RETRY_S
 
 _LATEST_SAVE_S = 200.0  # after the leader
+_LATEST_SAVE_SHARE = 0.4  # of an interval; what is promised ends at the half of it
 
 
 class FollowingNode(GangNode):
@@ -61,9 +63,15 @@ class FollowingNode(GangNode):
     def save_together(self, progress: float) -> None:
         """All save at this point of the work."""
         if self.workload.shards and self._alive and self._runs:
-            late_s = self._dice.choice((0.0, 0.0, self._dice.uniform(0.0, _LATEST_SAVE_S)))
+            late_s = self._dice.choice((0.0, 0.0, self._dice.uniform(0.0, self._latest_s)))
             self._saves_at = progress
             self._after(late_s, self._save_late)
+
+    @property
+    def _latest_s(self) -> float:
+        checkpoint = self.config.checkpoint
+        interval_s = checkpoint.cadence.shortest_seconds if checkpoint else math.inf
+        return min(_LATEST_SAVE_S, _LATEST_SAVE_SHARE * interval_s)
 
     def _save_late(self) -> None:
         """Not every node begins to write at the same moment."""
@@ -140,6 +148,7 @@ class FollowingNode(GangNode):
             answer = {
                 "files": [file_document(file) for file in files],
                 "written_ns": self._written_ns(state),
+                "upload_seconds": self.workload.upload_s if files else 0.1,
                 "fresh": self._is_fresh(asked, state),
                 "signalled": self._told_saves.is_last_save(self._written_ns(state)),
                 "settled": True,

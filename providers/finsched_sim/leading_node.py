@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -54,6 +55,7 @@ class LeadingNode(GangNode):
         self._interval_s = 0.0
         self._called_s: float | None = None  # when the roll was
         self._is_save_due = False
+        self._signalled_s = math.inf
         self._is_done = False  # the work is
 
     # --- meeting -------------------------------------------------------------------------------
@@ -123,6 +125,7 @@ class LeadingNode(GangNode):
 
     def _signal(self, kill_s: float) -> None:
         self._rest()
+        self._signalled_s = self._timeline.now_s
         if self._companions:
             self._companions.signalled(self._nanoseconds(self._timeline.now_s))
         has_time = self.workload.save_s <= kill_s
@@ -189,9 +192,8 @@ class LeadingNode(GangNode):
         self._wake_when_tired(save, asked, waited_from)
 
     def _of_all(self, save: Save) -> SaveOfAll:
-        """After a signal, and once the work is done, every command ends by itself."""
-        hurried = self._cause is not None
-        is_last = hurried or save.progress >= 1.0
+        """A command that has saved at the signal, or done its work, ends by itself."""
+        is_last = save.ready_s >= self._signalled_s or save.progress >= 1.0
         ready_ns = self._nanoseconds(save.ready_s)
         return SaveOfAll(written_ns=ready_ns, last=is_last, whole=is_last)
 
@@ -219,6 +221,11 @@ class LeadingNode(GangNode):
             self._in_flight = None
         else:
             super()._commit(save, others)
+
+    def _uploaded_in_s(self) -> float:
+        """Waiting until the others have saved is not a part of it."""
+        assert self._companions is not None  # noqa: S101 - `_commit` has asked them
+        return self.workload.upload_s + self._companions.upload_seconds
 
     def _is_kept(self, save: Save, commit: Committed) -> None:
         if self._companions:

@@ -234,7 +234,7 @@ class SimNode(NodeProcess):
 
     def _is_kept(self, save: Save, commit: Committed) -> None:
         self._failures, self._in_flight = 0, None
-        self._upload_s = self._timeline.now_s - self._try_began_s
+        self._upload_s = self._uploaded_in_s()
         self._post(
             "committed",
             sequence=commit.number,
@@ -248,6 +248,9 @@ class SimNode(NodeProcess):
             self._end(End.FINISHED, 0)
         elif self._cause and not self._saving:
             self._end(self._cause.end, 0, self._cause.detail)
+
+    def _uploaded_in_s(self) -> float:
+        return self._timeline.now_s - self._try_began_s
 
     def _try_again(self, save: Save, error: Exception) -> None:
         self._failures += 1

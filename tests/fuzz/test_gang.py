@@ -38,6 +38,7 @@ OVER = json.dumps({"kind": "over", "by": 0}).encode()
 ANSWER = {
     "files": [FILE],
     "written_ns": 1,
+    "upload_seconds": 0.5,
     "fresh": True,
     "signalled": False,
     "settled": True,

@@ -19,6 +19,7 @@ FILE = {"name": "shard", "rank": 1, "key": "parts/1", "size": 1, "sha256": "0" *
 PART = {
     "files": [FILE],
     "written_ns": 0,
+    "upload_seconds": 2.0,
     "fresh": True,
     "signalled": False,
     "settled": True,

@@ -13,8 +13,9 @@ from typing import Any
 
 from finsched.node.checkpoints.commit_log import CommitLog, Committed
 from finsched.node.store import Store
+from tests.ports import free_port
 from tests.providers.fleet import Fleet
-from tests.providers.local.test_gang import TRAIN, free_port
+from tests.providers.local.test_gang import TRAIN
 from tests.run.conftest import COUNT, Machine
 from tests.waiting import until
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 from pathlib import Path
 
 import pytest
 
 from finsched.model.run import AttemptEnd, Outcome, Run
+from tests.ports import free_port
 
 from ..providers.local.test_gang import TRAIN  # noqa: TID252 - the one job of several nodes
 from .conftest import Machine
@@ -27,11 +27,6 @@ def write_job(
     text = job.read_text().replace("{cpus: 1}", f"{{{gpu}, nodes: {NODES}}}")
     job.write_text(text.replace("[local]", clouds).replace("every: 10s", "every: 1s"))
     return job
-
-
-def free_port() -> int:
-    with socket.create_server(("", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def at_work(run: Run) -> bool:

@@ -26,6 +26,8 @@ from finsched.provider import LaunchRequest, Provider
 from finsched.run.home import installation, supervision
 from finsched.testing.builders import job as any_job
 from finsched.testing.runs import placement
+from finsched_local.folder import InstanceFolder
+from tests.waiting import until
 
 from .conftest import Machine
 from .test_rehearsal import gpu_job
@@ -340,7 +342,7 @@ def test_a_launcher_killed_at_any_step_leaves_nothing_that_a_sweep_does_not_find
     time.sleep(random.Random(seed).uniform(0.0, 0.2))
     for each in filter(None, (process, stopping)):
         kill(each)
-    machine.wait_for(lambda _: not booting(machine.state_dir))
+    until(lambda: not booting(machine.state_dir))
     found = fates(machine.document("sweep"))
     assert bool(found) or not machine.processes()
     machine.finsched("sweep", "--apply", "--run", machine.run().id)
@@ -348,10 +350,15 @@ def test_a_launcher_killed_at_any_step_leaves_nothing_that_a_sweep_does_not_find
     assert fates(machine.document("sweep")) == {}
 
 
-def booting(state_dir: Path) -> list[Path]:
+def booting(state_dir: Path) -> list[str]:
     """Return the machines that were being made when their launcher died, and soon appear."""
-    made = list((state_dir / "local").glob("local-*/instance.json"))
-    return [facts for facts in made if not facts.with_name("state.json").exists()]
+    folders = [InstanceFolder(path) for path in (state_dir / "local").glob("local-*")]
+    return [folder.id for folder in folders if is_locked(folder) and not folder.launched]
+
+
+def is_locked(folder: InstanceFolder) -> bool:
+    with folder.lock_if_free() as lock:
+        return lock is None
 
 
 def kill(process: subprocess.Popen[str]) -> None:

@@ -169,13 +169,15 @@ class Committer:
         meter = Meter(sum(file.size for file in snapshot), self._tools.reports.uploading)
         with staged(snapshot, self._directory, self._staging) as aside:
             own = parts.store_all(aside, (file.name for file in snapshot), meter.passed)
-        files = (*own, *self._others(snapshot, written_ns))
+        asked, others = time.monotonic(), self._others(snapshot, written_ns)
+        upload_seconds = asked - started + self._others_seconds
+        files = (*own, *others)
         if _contents(files) == _contents(self._files):
             return
         commit = self._tools.writer.commit(files, self._tools.progress.at(written_ns))
         self._committed, self._files = snapshot, files
         self._thrift.keep()
-        self.last_upload_seconds = time.monotonic() - started
+        self.last_upload_seconds = upload_seconds
         self._tools.marker.touch()
         self._tools.reports.committed(
             commit, upload_seconds=self.last_upload_seconds, sent_bytes=parts.new_bytes(files)
@@ -195,6 +197,11 @@ class Committer:
             f"little room for one more checkpoint of {in_words(saved_bytes)}:"
             f" the disk has {in_words(free)} left"
         )
+
+    @property
+    def _others_seconds(self) -> float:
+        """How long storing took the slowest of them, without the time until it had saved."""
+        return self._tools.companions.upload_seconds if self._tools.companions else 0.0
 
     def _others(self, snapshot: Snapshot, written_ns: int) -> tuple[CommittedFile, ...]:
         """Collect what the other nodes saved at the same time; raises Apart, Changed."""

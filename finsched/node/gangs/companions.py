@@ -16,13 +16,14 @@ from finsched.node.checkpoints.commit_log import Committed, CommittedFile, file_
 from finsched.node.checkpoints.parts import Changed
 from finsched.node.clock import monotonic
 from finsched.node.gangs.gang import Gang, Round
-from finsched.node.mail.documents import count
+from finsched.node.mail.documents import count, seconds
 
 _PATIENCE_AFTER_ONE_SAVE = 3  # intervals
 _MANY = 2
 _SAVES_REMEMBERED = 8
 _SAME_SAVE_SHARE = 4  # a save that follows within this part of an interval is the same
-_NEXT_SAVE_SHARE = 0.75  # of an interval later it is the next one
+_NEXT_SAVE = 0.75  # intervals later it is the next one
+_LONG_AGO = 2  # intervals
 
 
 class Apart(Exception):
@@ -33,13 +34,14 @@ class Apart(Exception):
 class Share:
     """One node's answer: its files, whether they are new, and how its command stood.
 
-    `written_ns` is when the newest of them was written. `signalled` says that they were saved at
-    the signal, `settled` that nothing was being written, `whole` that the command had ended by
-    itself.
+    `written_ns` is when the newest of them was written, `upload_seconds` how long it took to store
+    them. `signalled` says that they were saved at the signal, `settled` that nothing was being
+    written, `whole` that the command had ended by itself.
     """
 
     files: tuple[CommittedFile, ...]
     written_ns: int
+    upload_seconds: float
     fresh: bool
     signalled: bool
     settled: bool
@@ -52,6 +54,7 @@ class Share:
             return cls(
                 files=tuple(file_from(file) for file in document["files"]),
                 written_ns=count(document["written_ns"]),
+                upload_seconds=seconds(document["upload_seconds"]),
                 fresh=document["fresh"] is True,
                 signalled=document["signalled"] is True,
                 settled=document["settled"] is True,
@@ -80,6 +83,7 @@ class Companions:
     def __init__(self, gang: Gang, pace: Pace, last: Committed | None) -> None:
         self._gang = gang
         self._pace = pace
+        self.upload_seconds = 0.0  # of the slowest node in the last round that was taken
         self._number = 0
         self._accepted = 0
         self._accepted_ns = 0
@@ -124,6 +128,7 @@ class Companions:
         self._require_no_later_save(save, shares)
         self._require_together(save, shares)
         self._candidate = (self._number, save.written_ns)
+        self.upload_seconds = max((each.upload_seconds for each in shares.values()), default=0.0)
         return tuple(file for _, share in sorted(shares.items()) for file in share.files)
 
     def gives_up(self, save: Save, waited_from: float) -> bool:
@@ -192,14 +197,23 @@ class Companions:
         """Whether these files are of the save at the signal, of the last one, or of the next."""
         if share.signalled and not self._is_since_signal(save):
             return True
-        late_ns = share.written_ns - save.written_ns
-        return share.fresh and ((share.whole and late_ns > 0) or late_ns > self._latest_ns(save))
+        late_ns, next_ns = share.written_ns - save.written_ns, _NEXT_SAVE * self._interval_ns(save)
+        return share.fresh and ((share.whole and late_ns > 0) or late_ns > next_ns)
 
-    def _latest_ns(self, save: Save) -> int:
-        """How long after the leader's save a node may have made the same one."""
+    def _require_silence(self, save: Save, shares: Mapping[int, Share]) -> None:
+        """A node counted as silent may have saved of late, only too slowly to be heard."""
+        oldest_ns = save.written_ns - _LONG_AGO * self._interval_ns(save)
+        old = {rank: share for rank, share in shares.items() if share.files and not share.fresh}
+        if recent := [rank for rank, share in old.items() if share.written_ns > oldest_ns]:
+            self._silent -= set(recent)
+            self._heard_at |= dict.fromkeys(recent, monotonic())
+            raise Apart(f"{_nodes(recent)} saved before, and not together with the first one")
+
+    def _interval_ns(self, save: Save) -> float:
+        """How long it is from the leader's save before to this one."""
         before_ns = self._save_before_ns(save)
         since_ns = save.written_ns - before_ns if before_ns else 0
-        return int(max(since_ns, self._pace.every_seconds * 1e9) * _NEXT_SAVE_SHARE)
+        return max(since_ns, self._pace.every_seconds * 1e9)
 
     def _require_together(self, save: Save, shares: Mapping[int, Share]) -> None:
         if torn := [rank for rank, share in shares.items() if not share.settled]:
@@ -211,6 +225,7 @@ class Companions:
         late = [rank for rank, each in shares.items() if not each.fresh]
         if late := [rank for rank in late if rank not in self._silent]:
             raise Apart(f"{_nodes(late)} ended without saving together with the first one")
+        self._require_silence(save, shares)
 
 
 def question(number: int) -> str:

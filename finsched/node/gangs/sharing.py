@@ -128,6 +128,7 @@ class Sharer:
         answer = {
             "files": [file_document(file) for file in files],
             "written_ns": _newest_ns(snapshot),
+            "upload_seconds": round(monotonic() - started, 3),
             "fresh": self._is_fresh(asked),
             "signalled": self._told_saves.is_last_save(_newest_ns(snapshot)),
             "settled": self._is_settled,

@@ -322,10 +322,15 @@ class Inspector:
             for each in case.run.attempts
             if invariants.is_estimate(each) or each.state is AttemptState.INTENDED
         }
-        tariffs = [m.meter.tariff for m in case.machines if m.request.token in guessed]
-        usd_per_hour = sum((tariff.usd_per_hour for tariff in tariffs), Decimal(0))
-        seconds = _CALL_S + abs(self._skew_s()) + 2 * self._lease_s
-        return usd_per_hour * Decimal(seconds) / 3600
+        return sum(
+            (self._unseen_usd(m) for m in case.machines if m.request.token in guessed), Decimal(0)
+        )
+
+    def _unseen_usd(self, machine: Machine) -> Decimal:
+        """What it costs until its lease is over and its last save made, nobody seeing it."""
+        reserve_s = float(machine.request.node_config["reserve_seconds"])
+        seconds = _CALL_S + abs(self._skew_s()) + 2 * (self._lease_s + reserve_s)
+        return machine.meter.tariff.usd_per_hour * Decimal(seconds) / 3600
 
     def _look_at_ended(self, case: Case, now_s: float) -> None:
         if case.ended_s is None:

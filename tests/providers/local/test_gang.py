@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import pytest
 
 from finsched.node.checkpoints.commit_log import Committed
 from finsched.provider import Instance, InstanceState
+from tests.ports import free_port
 
 from .conftest import Cloud, content, pids
 
@@ -256,11 +256,6 @@ def test_two_nodes_never_share_what_they_have_sent(gang: Gang) -> None:
     files = gang.cloud.commits()[-1].files
     assert len({file.sha256 for file in files}) == 1
     assert len({file.key for file in files}) == 2
-
-
-def free_port() -> int:
-    with socket.create_server(("", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
