@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
 import pytest
 
 from finsched.node.checkpoints.cadence import Cadence, Pace
+from finsched.node.checkpoints.commit_log import Committed
 from finsched.node.gangs.answered import Answered
 from finsched.node.gangs.companions import Apart, Companions, Save
 from finsched.node.gangs.gang import Gang, GangBoard, Round
@@ -15,6 +18,7 @@ from finsched.node.store import Store
 
 INTERVAL_SECONDS = 600.0
 SECOND_NS = 1_000_000_000
+NOW = datetime(2026, 6, 15, tzinfo=UTC)
 FILE = {"name": "shard", "rank": 1, "key": "parts/1", "size": 1, "sha256": "0" * 64}
 PART = {
     "files": [FILE],
@@ -29,9 +33,13 @@ PART = {
 
 @pytest.fixture
 def companions(tmp_path: Path) -> Companions:
-    board = GangBoard(Store(tmp_path.as_uri()), 1, rank=0, nodes=2)
+    return companions_in(tmp_path, last=None)
+
+
+def companions_in(folder: Path, last: Committed | None) -> Companions:
+    board = GangBoard(Store(folder.as_uri()), 1, rank=0, nodes=2)
     pace = Pace(Cadence.read(INTERVAL_SECONDS), age_seconds=0.0)
-    return Companions(cast("Gang", board), pace, None)  # which never waits here
+    return Companions(cast("Gang", board), pace, last)  # which never waits here
 
 
 def save_at(seconds: float) -> Save:
@@ -128,3 +136,27 @@ def test_a_command_that_has_ended_may_have_made_its_last_save(companions: Compan
 
 def round_of(*, signalled: bool) -> Round:
     return Round(number=1, accepted=0, newer_than_ns=50, signalled=signalled, last=False, silent=())
+
+
+def test_a_save_that_was_kept_is_old_however_late_it_came() -> None:
+    told, first = Answered(), round_of(signalled=False)
+    told.note(first, 100)
+    second = replace(first, number=2, accepted=first.number)
+    assert not told.are_new(second, 100)
+    assert told.are_new(second, 200)
+
+
+@pytest.mark.parametrize(("seconds", "counts"), [(900, False), (200, True)])
+def test_a_node_that_saved_of_late_is_not_silent(
+    tmp_path: Path, seconds: float, counts: bool
+) -> None:
+    alone = Committed(number=1, attempt=1, at=NOW, progress=None, files=(), size_bytes=0)
+    companions = companions_in(tmp_path, alone)
+    old = part_at(seconds) | {"fresh": False}
+    assert companions.ask(save_at(1600)).silent == (1,)
+    if counts:
+        assert companions.take(save_at(1600), {1: old})
+        return
+    with pytest.raises(Apart, match="before"):
+        companions.take(save_at(1600), {1: old})
+    assert companions.ask(save_at(1600)).silent == ()
