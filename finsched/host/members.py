@@ -198,7 +198,8 @@ class Members:
         now = utc_now()
         place = run.queue_place or QueuePlace(priority=0, since=now)
         tags = frozenset(f"{key}={value}" for key, value in run.job.tags.items())
-        provider = likely_provider(run, self._markets.of(run, now)) if limits.per_provider else ""
+        market_now = partial(self._markets.of, run, now)
+        provider = likely_provider(run, market_now) if limits.per_provider else ""
         claim = Claim(provider=provider, tags=tags)
         return Waiting(run=run.id, priority=place.priority, since=place.since, claim=claim)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from finsched import policies
@@ -10,11 +11,16 @@ from finsched.model.market import Market
 from finsched.model.run import Run
 
 
-def likely_provider(run: Run, market: Market) -> str:
-    """Return the provider of the cheapest placement for what is left; empty where none is known."""
+def likely_provider(run: Run, market_now: Callable[[], Market]) -> str:
+    """Return the provider of the run's machine, or of the cheapest placement for what is left.
+
+    Empty where none is known. Prices are asked for only where there is no machine yet.
+    """
     if run.rehearsal:
         return "local"
-    make_policy = policies.policy(run.policy)
+    if run.live_attempt:
+        return run.live_attempt.provider
+    market, make_policy = market_now(), policies.policy(run.policy)
     quotes = prospects(run, market, market.as_of, make_policy=make_policy).quotes
     return quotes[0].offer.provider if quotes else ""
 

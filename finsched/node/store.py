@@ -17,11 +17,21 @@ from finsched.node.checkpoints.room import NoRoom, require_room
 from finsched.node.clock import pause
 from finsched.node.objects import Missing, Objects, StoredObject, StoreError
 
-__all__ = ["Missing", "Objects", "Store", "StoreError", "StoredObject", "with_retries"]
+__all__ = [
+    "Missing",
+    "Objects",
+    "Store",
+    "StoreError",
+    "StoredObject",
+    "pause_after",
+    "with_retries",
+]
 
 _Result = TypeVar("_Result")
 Opener = Callable[[str, Mapping[str, Any]], Objects]
 _CLIENTS = {"s3": ("s3", "S3Objects"), "gs": ("gs", "GsObjects"), "az": ("az", "AzObjects")}
+_LONGEST_PAUSE_SECONDS = 30.0
+_HURRIED_PAUSE_SECONDS = 0.5
 
 
 class Store:
@@ -78,6 +88,14 @@ def with_retries(action: Callable[[], _Result], *, tries: int = 4) -> _Result:
         except StoreError:
             pause(0.25 * 2**attempt)
     return action()
+
+
+def pause_after(failures: int, *, hurried: bool) -> float:
+    """Return the seconds to wait before something is sent again; short ones where time is short."""
+    return min(
+        0.5 * 2.0 ** min(failures, 10),
+        _HURRIED_PAUSE_SECONDS if hurried else _LONGEST_PAUSE_SECONDS,
+    )
 
 
 def _open(uri: str, options: Mapping[str, Any]) -> Objects:

@@ -10,11 +10,10 @@ from finsched.node.ending import End
 from finsched.node.gangs.answered import Answered
 from finsched.node.gangs.companions import question
 from finsched.node.gangs.gang import DONE, HERE, READY, Round
-from finsched.node.store import StoreError
+from finsched.node.store import StoreError, pause_after
 from finsched_sim.furnishing import Furnishing, Save
 from finsched_sim.gang_node import HEAR_AGAIN_S, GangNode
 from finsched_sim.keeping import Restored
-from finsched_sim.node import LONGEST_RETRY_S
 
 _LATEST_SAVE_S = 200.0  # after the leader
 _LATEST_SAVE_SHARE = 0.4  # of an interval; what is promised ends at the half of it
@@ -27,6 +26,7 @@ class FollowingNode(GangNode):
         super().__init__(made_of)
         self._saved_state: Save | None = None
         self._saves_at: float | None = None  # the point of the work of a save that begins soon
+        self._sent: Save | None = None
         self._is_done = False  # the command has ended by itself
         self._answered = 0
         self._told_saves = Answered()
@@ -123,7 +123,7 @@ class FollowingNode(GangNode):
         if asked and asked.number > self._answered and self._may_answer(asked):
             self._is_answering = True
             state = self._saved_state
-            upload_s = self.workload.upload_s if state else 0.1
+            upload_s = self.workload.upload_s if state and state is not self._sent else 0.1
             self._after(upload_s, lambda: self._answer(asked, state))
 
     def _may_answer(self, asked: Round) -> bool:
@@ -159,9 +159,10 @@ class FollowingNode(GangNode):
             self._failures += 1
             if self._failures == 1:
                 self._warn(f"its part of a checkpoint is not stored yet, trying on: {error}")
-            pause_s = min(HEAR_AGAIN_S * 2.0 ** min(self._failures - 1, 10), LONGEST_RETRY_S)
+            pause_s = pause_after(self._failures, hurried=self._cause is not None)
             self._after(pause_s, lambda: self._answer(asked, state))
             return
+        self._sent = state
         self._told_saves.note(asked, self._written_ns(state))
         self._failures, self._is_answering, self._answered = 0, False, asked.number
         self._try_to_answer()

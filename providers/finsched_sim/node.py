@@ -20,14 +20,13 @@ from finsched.node.gangs.gang import Gang, GangBoard
 from finsched.node.mail.orders import OrderReader, Orders
 from finsched.node.notices.told import InterruptionNotice
 from finsched.node.notices.watch import NoticeWatch
-from finsched.node.store import StoreError, with_retries
+from finsched.node.store import StoreError, pause_after, with_retries
 from finsched.provider import EndReason
 from finsched_sim.furnishing import Furnishing, Save
 from finsched_sim.keeping import Keeper, Restored
 from finsched_sim.node_process import NodeProcess
 from finsched_sim.timeline import Appointment
 
-LONGEST_RETRY_S = 30.0
 _SHORTEST_COMMIT_S = 2.0
 
 
@@ -260,7 +259,7 @@ class SimNode(NodeProcess):
             detail = "the job is done, but its last checkpoint could not be stored"
             self._end(End.NODE_FAILED, 0, detail)
             return
-        pause_s = min(0.5 * 2.0 ** min(self._failures, 10), LONGEST_RETRY_S)
+        pause_s = pause_after(self._failures, hurried=self._cause is not None)
         self._try_began_s = self._timeline.now_s + pause_s - self.workload.upload_s
         self._after(pause_s, lambda: self._commit(save))
 

@@ -27,10 +27,9 @@ from finsched.node.checkpoints.staging import staged
 from finsched.node.gangs.companions import Apart, Companions, Save
 from finsched.node.job.progress import Progress
 from finsched.node.reports import Reports
-from finsched.node.store import StoreError
+from finsched.node.store import StoreError, pause_after
 
 HURRIED_QUIET_SECONDS = 0.1
-_LONGEST_PAUSE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,8 +221,7 @@ class Committer:
 
     def _pause_seconds(self) -> float:
         if self._failures:
-            longest = 0.5 if self._hurried else _LONGEST_PAUSE_SECONDS
-            return min(0.5 * 2.0 ** min(self._failures, 10), longest)
+            return pause_after(self._failures, hurried=self._hurried)
         return min(max(self._quiet_seconds / 4, 0.02), 0.5)
 
 

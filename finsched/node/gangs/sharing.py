@@ -25,10 +25,9 @@ from finsched.node.gangs.answered import Answered
 from finsched.node.gangs.companions import question
 from finsched.node.gangs.gang import Gang, Round
 from finsched.node.reports import Reports
-from finsched.node.store import StoreError
+from finsched.node.store import StoreError, pause_after
 
 _PAUSE_SECONDS = 0.05
-_PAUSE_AFTER_FAILURE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +63,7 @@ class Sharer:
         self._wake = threading.Event()
         self._job_ended_at: float | None = None
         self._whole = False
-        self._failed = False
+        self._failures = 0
         self._thread = threading.Thread(target=self._run, name="sharer", daemon=True)
 
     def start(self) -> None:
@@ -85,7 +84,7 @@ class Sharer:
 
     def _run(self) -> None:
         while not self._tools.gang.is_over:
-            self._wake.wait(_PAUSE_AFTER_FAILURE_SECONDS if self._failed else _PAUSE_SECONDS)
+            self._wake.wait(self._pause_seconds)
             self._wake.clear()
             self._step()
 
@@ -112,17 +111,17 @@ class Sharer:
         except Changed:
             return
         except (StoreError, OSError) as error:
-            if not self._failed:
+            self._failures += 1
+            if self._failures == 1:
                 text = f"its part of a checkpoint is not stored yet, trying on: {error}"
                 self._tools.reports.warning(text)
-            self._failed = True
             return
-        self._failed = False
+        self._failures = 0
 
     def _answer(self, asked: Round) -> None:
         started, snapshot = monotonic(), self._saved
         parts = self._tools.parts
-        parts.know(self._told.get(asked.accepted, ()))
+        parts.know(self._held(asked))
         with staged(snapshot, self._directory, self._staging) as aside:
             files = parts.store_all(aside, (file.name for file in snapshot))
         answer = {
@@ -139,6 +138,21 @@ class Sharer:
         self._told_saves.note(asked, _newest_ns(snapshot))
         self._answered = asked.number
         self.last_upload_seconds = monotonic() - started
+
+    def _held(self, asked: Round) -> Iterable[CommittedFile]:
+        """What the store has: the last commit's files, and what was sent since.
+
+        A part of an older commit may be deleted once there is another one.
+        """
+        since = (number for number in self._told if number >= asked.accepted)
+        return (file for number in since for file in self._told[number])
+
+    @property
+    def _pause_seconds(self) -> float:
+        if self._failures:
+            hurried = self._quiet_at_most_seconds <= HURRIED_QUIET_SECONDS
+            return pause_after(self._failures, hurried=hurried)
+        return _PAUSE_SECONDS
 
     @property
     def _saved(self) -> Snapshot:
