@@ -71,6 +71,6 @@ def was_hindered(world: World, machines: Sequence[Machine], token: str) -> bool:
 
 def _was_hindered(node: SimNode, machine: Machine) -> bool:
     is_lost = machine.status.reason in {EndReason.INTERRUPTED, EndReason.FAILED}
-    is_dead = machine.runs and not node.is_alive
+    is_dead = node.ended is None and not node.is_alive
     is_full = node.disk_full_until_s > 0.0
     return is_lost or is_dead or is_full or node.was_frozen or node.was_deaf
