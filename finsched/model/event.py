@@ -155,7 +155,8 @@ class BudgetUsed:
 class AttemptEnded:
     """Nothing of the attempt runs or bills any more.
 
-    `ran_seconds` tells how long each machine of a gang was there, because they do not end together.
+    `ran_seconds` tells how long each machine was there, where that is not from the beginning to the
+    end of the attempt: those of a gang do not end together, and one that nobody sees may run on.
     `refusal` is why there was none. `estimated` means that nobody could say when its machine ended,
     and so what it has cost.
     """

@@ -196,7 +196,7 @@ class Attempt:
     end: AttemptEnd | None = None
     detail: str = ""
     refusal: Refusal | None = None  # where it was not launched
-    ran_seconds: tuple[float, ...] = ()  # of each machine, where there were several
+    ran_seconds: tuple[float, ...] = ()  # of each machine, where that is not the time in between
     estimated: bool = False  # nobody could say when its machine ended
     restore: Restore | None = None
     progress: float | None = None

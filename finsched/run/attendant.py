@@ -58,11 +58,12 @@ class Attendant:
     def seconds_to_next_look(self) -> float:
         """When it is worth looking again: at the next poll, or when patience ends.
 
-        A machine that could not be switched off costs money: that is tried again sooner.
+        A machine that could not be switched off costs money, and one whose lease could not be
+        renewed ends: both are tried again sooner.
         """
         seconds = self._means.provider.poll_interval.total_seconds()
-        if self._refusals:
-            seconds = min(seconds, _SOONEST_RETRY_SECONDS * 2.0 ** min(self._refusals - 1, 10))
+        if failures := max(self._refusals, self._post.looks_missed, self._post.orders_missed):
+            seconds = min(seconds, _SOONEST_RETRY_SECONDS * 2.0 ** min(failures - 1, 10))
         left = self._stop_by - self._now if self._stop_by else 0.0
         return min(seconds, left) if left > 0 else seconds
 
@@ -178,7 +179,15 @@ class Attendant:
         patience = self._means.lease.total_seconds() + SLACK_SECONDS
         if self._now - self._unknown_since > patience or not patient:
             self.switch_off()
-            give_up(self._means.journal, self._attempt, self._means.clock.now())
+            now = self._means.clock.now()
+            give_up(self._means.journal, self._attempt, now, unseen=self._unseen)
+
+    @property
+    def _unseen(self) -> timedelta:
+        """How long a machine may still run that nobody sees: its lease, a save, its last words."""
+        run, clock, lease = self._means.journal.run, self._means.clock, self._means.lease
+        saving = timedelta(seconds=2 * reserve_seconds(run, clock))
+        return (self._post.lease_left(lease) + saving) * clock.speed
 
     def _give_up_on_the_silent(self) -> None:
         """A machine whose agent says nothing any more is paid for nothing: it is switched off.

@@ -22,6 +22,7 @@ class Correspondence:
         self.attempt = attempt
         self.trouble: str | None = None
         self.looks_missed = 0  # in a row, because the store was away
+        self.orders_missed = 0  # in a row, for the same reason
         self._store = store
         self._orders = OrderBook(store, attempt)
         self._lease_until: datetime | None = None
@@ -58,6 +59,11 @@ class Correspondence:
         if self._sent(lambda: self._orders.extend_lease(until)):
             self._lease_until = until
 
+    def lease_left(self, lease: timedelta) -> timedelta:
+        """Return how long the node's lease may last: all of it where nobody here renewed it."""
+        now = utc_now()
+        return max((self._lease_until or now + lease) - now, timedelta(0))
+
     def go(self) -> bool:
         """Let a standby, once, take the run over; False while the store does not take the order."""
         if not self._go_sent:
@@ -74,5 +80,7 @@ class Correspondence:
             send()
         except StoreError as error:
             self.trouble = str(error)
+            self.orders_missed += 1
             return False
+        self.orders_missed = 0
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from finsched.model.event import (
@@ -88,15 +88,26 @@ def watch(
     return all(_is_known(statuses.get(instance_id)) for instance_id in attempt.instance_ids)
 
 
-def give_up(journal: Journal, attempt: Attempt, at: datetime) -> None:
+def give_up(
+    journal: Journal, attempt: Attempt, at: datetime, *, unseen: timedelta = timedelta(0)
+) -> None:
     """End an attempt whose provider has known nothing of it for longer than its lease.
 
-    Nobody knows when it ended: it counts as billed up to now, so that no bill is ever higher.
+    Nobody knows when it ended: it counts as billed for as long as it may still run `unseen`, so
+    that no bill is ever higher.
     """
     is_spot = attempt.placement.offer.capacity_type is CapacityType.SPOT
     end = AttemptEnd.INTERRUPTED if is_spot else AttemptEnd.NODE_FAILED
-    event = AttemptEnded(attempt=attempt.number, end=end, detail=_VANISHED, estimated=True)
-    journal.record(event, max(at, _last_sign_of_life(journal, attempt)))
+    given_up_at = max(at, _last_sign_of_life(journal, attempt))
+    ran = given_up_at + unseen - (attempt.billing_from or attempt.intended_at)
+    event = AttemptEnded(
+        attempt=attempt.number,
+        end=end,
+        detail=_VANISHED,
+        ran_seconds=(ran.total_seconds(),) * attempt.placement.nodes,
+        estimated=True,
+    )
+    journal.record(event, given_up_at)
 
 
 def _last_sign_of_life(journal: Journal, attempt: Attempt) -> datetime:

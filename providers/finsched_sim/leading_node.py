@@ -81,7 +81,12 @@ class LeadingNode(GangNode):
         if checkpoint := self.config.checkpoint:
             self._interval_s = checkpoint.cadence.shortest_seconds
             pace = cast("Pace", ModelPace(self._interval_s))
-            self._companions = Companions(cast("Gang", self._news), pace, restored.commit)
+            self._companions = Companions(
+                cast("Gang", self._news),
+                pace,
+                restored.commit,
+                save_seconds=self.config.reserve_seconds,
+            )
         super()._start(restored)
 
     # --- the job -------------------------------------------------------------------------------
@@ -212,6 +217,11 @@ class LeadingNode(GangNode):
 
     def _take(self, save: Save, asked: SaveOfAll, answers: Answers) -> None:
         assert self._companions is not None  # noqa: S101 - `_commit` has asked them
+        if self.ended or save is not self._in_flight:
+            return
+        if self._companions.may_be_overtaken(asked, answers):
+            self._after(HEAR_AGAIN_S, lambda: self._take(save, asked, answers))
+            return
         try:
             others = self._companions.take(asked, answers)
         except Changed:

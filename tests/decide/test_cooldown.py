@@ -82,3 +82,17 @@ def test_what_another_run_has_just_been_refused_is_not_asked(deadline: timedelta
     assert launched(met_elsewhere(known, HERE)).pool == NEXT_DOOR.pool
     assert cools(first, met_elsewhere(known, HERE).experience.cooling)
     assert not cools(second, met_elsewhere(known, HERE).experience.cooling)
+
+
+def test_where_all_cool_down_they_are_asked_in_turn() -> None:
+    known = market(
+        HERE, ELSEWHERE, hazards={each.pool: hazard_prior(0.01) for each in (HERE, ELSEWHERE)}
+    )
+    story = Story(job=job(hours=10)).refused(ELSEWHERE, Refusal.QUOTA)  # which lasts for longest
+    asked = []
+    for _ in range(4):
+        step = next_step(story.run, now=story.now, spent_usd=Decimal(0), ahead=ahead(story, known))
+        assert isinstance(step, Launch)
+        asked.append(step.quote.offer.pool.zone)
+        story.refused(step.quote.offer, Refusal.CAPACITY)
+    assert set(asked) == {HERE.pool.zone, ELSEWHERE.pool.zone}

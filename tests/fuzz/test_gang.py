@@ -99,7 +99,8 @@ def test_an_answer_that_cannot_be_read_is_no_part_of_a_checkpoint(
         gang = Gang(store, 1, rank=0, nodes=3, poll_seconds=0.05)
         try:
             assert gang.gather(HERE, go_on=lambda: False).keys() == {1, 2}
-            files = Companions(gang, PACE, None).collect(Save(written_ns=1), go_on=lambda: True)
+            companions = Companions(gang, PACE, None, save_seconds=0.0)
+            files = companions.collect(Save(written_ns=1), go_on=lambda: True)
         except (Apart, Changed):
             return
         finally:

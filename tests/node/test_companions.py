@@ -11,6 +11,7 @@ import pytest
 
 from finsched.node.checkpoints.cadence import Cadence, Pace
 from finsched.node.checkpoints.commit_log import Committed
+from finsched.node.clock import time_from
 from finsched.node.gangs.answered import Answered
 from finsched.node.gangs.companions import Apart, Companions, Save
 from finsched.node.gangs.gang import Gang, GangBoard, Round
@@ -39,7 +40,7 @@ def companions(tmp_path: Path) -> Companions:
 def companions_in(folder: Path, last: Committed | None) -> Companions:
     board = GangBoard(Store(folder.as_uri()), 1, rank=0, nodes=2)
     pace = Pace(Cadence.read(INTERVAL_SECONDS), age_seconds=0.0)
-    return Companions(cast("Gang", board), pace, last)  # which never waits here
+    return Companions(cast("Gang", board), pace, last, save_seconds=60.0)
 
 
 def save_at(seconds: float) -> Save:
@@ -109,6 +110,22 @@ def test_a_save_at_the_signal_belongs_to_a_round_of_its_own(signalled: bool) -> 
     assert told.are_new(asked, 100) is not signalled
 
 
+class AtSecond:
+    """A clock that stands still at a second of 1970."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self._seconds, UTC)
+
+    def monotonic(self) -> float:
+        return self._seconds
+
+    def pause(self, seconds: float) -> None:
+        raise AssertionError(f"nobody waits here for {seconds} s")
+
+
 def part_at(seconds: float, *, whole: bool = False) -> dict[str, object]:
     return PART | {"written_ns": int(seconds * SECOND_NS), "whole": whole}
 
@@ -127,8 +144,14 @@ def test_a_part_of_the_next_save_is_none_of_this_one(companions: Companions) -> 
 
 def test_a_command_that_has_ended_may_have_made_its_last_save(companions: Companions) -> None:
     accepted(companions, 1000)
-    with pytest.raises(Apart, match="again"):
-        companions.take(save_at(1600), {1: part_at(1650, whole=True)})
+    ended = {1: part_at(1650, whole=True)}
+    with time_from(AtSecond(1700)):
+        assert companions.may_be_overtaken(save_at(1600), ended)
+        with pytest.raises(Apart, match="again"):
+            companions.take(save_at(1600), ended)
+    with time_from(AtSecond(1720)):  # the leader's command goes on without another save
+        assert not companions.may_be_overtaken(save_at(1600), ended)
+        assert companions.take(save_at(1600), ended)
     assert companions.take(save_at(1600), {1: part_at(1590, whole=True)})
     last = Save(written_ns=save_at(1600).written_ns, last=True, whole=True)
     assert companions.take(last, {1: part_at(1650, whole=True)})

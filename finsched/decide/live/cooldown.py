@@ -47,6 +47,10 @@ def cools(quote: Quote, hot: Cooling) -> bool:
     return any(each.covers(quote.offer) for each in hot)
 
 
-def cools_until(quote: Quote, hot: Cooling) -> datetime:
-    """Until when a quote's machines, which cool down, should not be asked for."""
-    return max(each.until for each in hot if each.covers(quote.offer))
+def heat(quote: Quote, hot: Cooling) -> tuple[int, datetime]:
+    """How hot machines are that cool down: how often they were lost or refused, and until when.
+
+    So of several that all cool down none is asked again and again while another is never asked.
+    """
+    until = [each.until for each in hot if each.covers(quote.offer)]
+    return len(until), max(until)

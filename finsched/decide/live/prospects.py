@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from finsched.decide.live.cooldown import Cooling, cooling, cools, cools_until
+from finsched.decide.live.cooldown import Cooling, cooling, cools, heat
 from finsched.decide.live.remaining import done, remaining, slowness
 from finsched.decide.offers.speed import speed_of
 from finsched.decide.rank import decide
@@ -86,9 +86,9 @@ def market_matters(run: Run) -> bool:
 
 
 def rested(quotes: tuple[Quote, ...], hot: Cooling) -> tuple[Quote, ...]:
-    """The quotes without those that cool down; where all do, the soonest cool comes first."""
+    """The quotes without those that cool down; where all do, the least hot comes first."""
     rest = tuple(quote for quote in quotes if not cools(quote, hot))
-    return rest or tuple(sorted(quotes, key=lambda quote: cools_until(quote, hot)))
+    return rest or tuple(sorted(quotes, key=lambda quote: heat(quote, hot)))
 
 
 def _believed_speed(run: Run, market: Market) -> Callable[[Placement], float]:

@@ -51,7 +51,6 @@ def _committer(
     tools: KeepingTools, path: str, parts: Parts, pace: Pace, restored: Restored
 ) -> Keeper:
     parts.trust(reversed([c for c in (restored.commit, *restored.older) if c]))
-    gang = tools.peers.gang
     own = CommitTools(
         writer=tools.writer,
         parts=parts,
@@ -59,9 +58,16 @@ def _committer(
         reports=tools.reports,
         pace=pace,
         marker=tools.workspace.committed,
-        companions=Companions(gang, pace, restored.commit) if gang else None,
+        companions=_companions(tools, pace, restored),
     )
     return Committer(tools.workspace.job / path, tools.workspace.staging, own)
+
+
+def _companions(tools: KeepingTools, pace: Pace, restored: Restored) -> Companions | None:
+    if tools.peers.gang is None:
+        return None
+    save_seconds = tools.config.reserve_seconds
+    return Companions(tools.peers.gang, pace, restored.commit, save_seconds=save_seconds)
 
 
 def _sharer(tools: KeepingTools, path: str, parts: Parts, pace: Pace, restored: Restored) -> Keeper:

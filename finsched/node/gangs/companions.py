@@ -14,7 +14,7 @@ from typing import Any
 from finsched.node.checkpoints.cadence import Pace
 from finsched.node.checkpoints.commit_log import Committed, CommittedFile, file_from
 from finsched.node.checkpoints.parts import Changed
-from finsched.node.clock import monotonic
+from finsched.node.clock import monotonic, pause, utc_now
 from finsched.node.gangs.gang import Gang, Round
 from finsched.node.mail.documents import count, seconds
 
@@ -24,6 +24,7 @@ _SAVES_REMEMBERED = 8
 _SAME_SAVE_SHARE = 4  # a save that follows within this part of an interval is the same
 _NEXT_SAVE = 0.75  # intervals later it is the next one
 _LONG_AGO = 2  # intervals
+_LOOK_AGAIN_SECONDS = 1.0
 
 
 class Apart(Exception):
@@ -78,11 +79,15 @@ class Companions:
 
     At first everybody may save, and is waited for. A node that has had nothing new for one interval
     counts as silent, one that saved just once after three; who saved again is always waited for.
+    `save_seconds` is what a save takes at the most.
     """
 
-    def __init__(self, gang: Gang, pace: Pace, last: Committed | None) -> None:
+    def __init__(
+        self, gang: Gang, pace: Pace, last: Committed | None, *, save_seconds: float
+    ) -> None:
         self._gang = gang
         self._pace = pace
+        self._save_seconds = save_seconds
         self.upload_seconds = 0.0  # of the slowest node in the last round that was taken
         self._number = 0
         self._accepted = 0
@@ -115,6 +120,8 @@ class Companions:
             question(asked.number),
             go_on=lambda: go_on() and not self.gives_up(save, waited_from),
         )
+        while go_on() and self.may_be_overtaken(save, answers):
+            pause(_LOOK_AGAIN_SECONDS)
         return self.take(save, answers)
 
     def take(
@@ -136,6 +143,11 @@ class Companions:
         if save.last or self._signal_ns is not None:
             return False
         return any(self._is_too_long_silent(rank, waited_from) for rank in self._gang.others)
+
+    def may_be_overtaken(self, save: Save, answers: Mapping[int, Mapping[str, Any]]) -> bool:
+        """Say whether a command has just ended, so that the leader's may make its last save too."""
+        shares = (Share.from_document(answer) for answer in answers.values())
+        return not save.last and any(self._has_just_ended(share, save) for share in shares)
 
     def accept(self) -> None:
         """The round has become a commit: what it told need not be sent again."""
@@ -197,8 +209,14 @@ class Companions:
         """Whether these files are of the save at the signal, of the last one, or of the next."""
         if share.signalled and not self._is_since_signal(save):
             return True
-        late_ns, next_ns = share.written_ns - save.written_ns, _NEXT_SAVE * self._interval_ns(save)
-        return share.fresh and ((share.whole and late_ns > 0) or late_ns > next_ns)
+        next_ns = save.written_ns + _NEXT_SAVE * self._interval_ns(save)
+        return share.fresh and (share.written_ns > next_ns or self._has_just_ended(share, save))
+
+    def _has_just_ended(self, share: Share, save: Save) -> bool:
+        """Whether a command has saved after the leader and ended, of late."""
+        age_seconds = utc_now().timestamp() - share.written_ns / 1e9
+        since = share.fresh and share.whole and share.written_ns > save.written_ns
+        return since and age_seconds < self._save_seconds
 
     def _require_silence(self, save: Save, shares: Mapping[int, Share]) -> None:
         """A node counted as silent may have saved of late, only too slowly to be heard."""

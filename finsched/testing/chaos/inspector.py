@@ -327,9 +327,8 @@ class Inspector:
         )
 
     def _unseen_usd(self, machine: Machine) -> Decimal:
-        """What it costs until its lease is over and its last save made, nobody seeing it."""
-        reserve_s = float(machine.request.node_config["reserve_seconds"])
-        seconds = _CALL_S + abs(self._skew_s()) + 2 * (self._lease_s + reserve_s)
+        """What it costs in the time that a call, a shutdown or a wrong clock make uncertain."""
+        seconds = _CALL_S + _SHUTDOWN_S + 2 * abs(self._skew_s())
         return machine.meter.tariff.usd_per_hour * Decimal(seconds) / 3600
 
     def _look_at_ended(self, case: Case, now_s: float) -> None:
