@@ -196,7 +196,7 @@ class Attendant:
         """
         if self._post.trouble is not None:
             for heard in self._heard:
-                heard.cannot_tell()
+                heard.cannot_tell(self._now)
             return
         newest = [self._post.newest_of.get(rank, 0) for rank in range(len(self._heard))]
         each = zip(self._heard, newest, strict=True)

@@ -15,14 +15,18 @@ class Silence:
         self._patience = 2 * lease.total_seconds()
         self._newest = 0
         self._since: float | None = None
+        self._looked = 0.0
 
     def too_long(self, newest: int, now: float) -> bool:
         """Say whether the agent has been silent for too long; `newest` numbers its last letter."""
+        self._looked = now
         if self._since is None or newest > self._newest:
             self._newest, self._since = newest, now
         patience = self._patience if self._newest else max(FIRST_SIGN_SECONDS, self._patience)
         return now - self._since > patience
 
-    def cannot_tell(self) -> None:
-        """The letters could not be read: the waiting begins anew."""
-        self._since = None
+    def cannot_tell(self, now: float) -> None:
+        """The letters could not be read: the time since the last look does not count."""
+        if self._since is not None:
+            self._since += now - self._looked
+        self._looked = now

@@ -37,6 +37,7 @@ from finsched.run import (
 from finsched.run.attendant import Attendant
 from finsched.run.correspondence import Correspondence
 from finsched.run.launching import Launched
+from finsched.run.silence import Silence
 from finsched.run.supervisor import Supervisor
 from finsched.run.sweep import Sweep
 from finsched.run.watching import give_up
@@ -59,6 +60,10 @@ class Break:
         """Break it for a while."""
         with mock.patch.object(self.where, self.name, self.instead):
             yield
+
+
+def _begins_anew(silence: Any, _now: float) -> None:
+    silence._since = None
 
 
 def _nothing(*_args: Any, **_kwargs: Any) -> None:
@@ -234,6 +239,15 @@ BREAKS = (
         instead=1e9,
         noticed_by="goes_on",
         seeds=(9001561,),
+        was_a_bug=True,
+    ),
+    Break(
+        what="a store that is away for a moment makes the wait for a silent node begin anew",
+        where=Silence,
+        name="cannot_tell",
+        instead=_begins_anew,
+        noticed_by="goes_on",
+        seeds=(12000807,),
         was_a_bug=True,
     ),
     Break(

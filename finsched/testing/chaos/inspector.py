@@ -182,7 +182,7 @@ class Inspector:
         """How long an upload takes is known from the first on, and a deaf job saves nothing."""
         case = self.cases[node.config.run]
         number, job = node.config.attempt, case.run.job
-        uploaded = any(e.progress is not None and e.attempt < number for e in case.truth.entries)
+        uploaded = any(point.attempt < number for point in case.run.checkpoints)
         honest = job.checkpoint and job.checkpoint.save_time.total_seconds() >= node.workload.save_s
         stormy = self._weather.storm_over(NODE_STORE) or self._weather.storm_over(NODE_PARTS)
         hindered = was_hindered(self._world, case.machines, node.token)
