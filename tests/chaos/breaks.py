@@ -233,15 +233,6 @@ BREAKS = (
         was_a_bug=True,
     ),
     Break(
-        what="an order that the store did not take is written again at the next poll",
-        where=attendant,
-        name="_SOONEST_RETRY_SECONDS",
-        instead=1e9,
-        noticed_by="goes_on",
-        seeds=(9001561,),
-        was_a_bug=True,
-    ),
-    Break(
         what="a store that is away for a moment makes the wait for a silent node begin anew",
         where=Silence,
         name="cannot_tell",
