@@ -50,6 +50,7 @@ class Attendant:
         self._unknown_since: float | None = None
         self._heard = [Silence(means.lease) for _ in range(self._attempt.placement.nodes)]
         self._refusals = 0  # in a row, to switch the machines off
+        self._switches_off = False  # since the last look
         self._warned = False
         self._doubted = False
         self._problem: ProviderProblem | None = None  # why the last look told nothing
@@ -62,14 +63,15 @@ class Attendant:
         renewed ends: both are tried again sooner.
         """
         seconds = self._means.provider.poll_interval.total_seconds()
-        if failures := max(self._refusals, self._post.looks_missed, self._post.orders_missed):
+        refusals = self._refusals if self._switches_off else 0
+        if failures := max(refusals, self._post.looks_missed, self._post.orders_missed):
             seconds = min(seconds, _SOONEST_RETRY_SECONDS * 2.0 ** min(failures - 1, 10))
         left = self._stop_by - self._now if self._stop_by else 0.0
         return min(seconds, left) if left > 0 else seconds
 
     def look(self, *, patient: bool = True) -> None:
         """Look once; a cloud that does not answer says nothing about the machine."""
-        known, self._problem = True, None
+        known, self._problem, self._switches_off = True, None, False
         try:
             known = self._look()
         except ProviderProblem as problem:
@@ -123,7 +125,7 @@ class Attendant:
     def switch_off(self) -> None:
         """End the machines, whatever runs on them; a refusal is met again at the next look."""
         compute, refusals = self._means.provider.compute, self._refusals + 1
-        self._refusals = 0
+        self._refusals, self._switches_off = 0, True
         for instance_id in self._attempt.instance_ids:
             try:
                 if compute:
@@ -194,7 +196,7 @@ class Attendant:
 
         A gang with one that is silent waits in vain.
         """
-        if self._post.trouble is not None:
+        if self._post.trouble is not None or self._problem:  # then no letter was read
             for heard in self._heard:
                 heard.cannot_tell(self._now)
             return

@@ -37,7 +37,7 @@ from finsched.run.correspondence import Correspondence
 from finsched.run.journal import Journal
 
 LEAST_PROGRESS = 0.005
-_LOOKS_FOR_LAST_WORDS = 4
+_LOOKS_FOR_LAST_WORDS = 6
 """How often in a row the letters of a machine that has ended are missed before it ends unheard."""
 _HINT = "the provider may take the machine back soon: saving now"
 _VANISHED = "the provider knows nothing of the machine any more; its cost is an estimate"

@@ -219,10 +219,10 @@ class LeadingNode(GangNode):
         assert self._companions is not None  # noqa: S101 - `_commit` has asked them
         if self.ended or save is not self._in_flight:
             return
-        if self._companions.may_be_overtaken(asked, answers):
-            self._after(HEAR_AGAIN_S, lambda: self._take(save, asked, answers))
-            return
         try:
+            if self._companions.may_be_overtaken(asked, answers):
+                self._after(HEAR_AGAIN_S, lambda: self._take(save, asked, answers))
+                return
             others = self._companions.take(asked, answers)
         except Changed:
             self._after(HEAR_AGAIN_S, lambda: self._commit(save))

@@ -32,7 +32,6 @@ from finsched.run import (
     reserving,
     supervisor,
     sweep,
-    watching,
 )
 from finsched.run.attendant import Attendant
 from finsched.run.correspondence import Correspondence
@@ -248,15 +247,6 @@ BREAKS = (
         instead=timedelta(0),
         noticed_by="never_below_the_bill",
         seeds=(6000580,),
-        was_a_bug=True,
-    ),
-    Break(
-        what="a machine that has ended is given up unheard when one look misses its letters",
-        where=watching,
-        name="_LOOKS_FOR_LAST_WORDS",
-        instead=0,
-        noticed_by="kept_at_the_limit",
-        seeds=(1200023,),
         was_a_bug=True,
     ),
     Break(

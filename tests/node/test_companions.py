@@ -183,3 +183,33 @@ def test_a_node_that_saved_of_late_is_not_silent(
     with pytest.raises(Apart, match="before"):
         companions.take(save_at(1600), {1: old})
     assert companions.ask(save_at(1600)).silent == ()
+
+
+def test_a_save_at_the_signal_waits_for_no_other(companions: Companions) -> None:
+    accepted(companions, 1000)
+    companions.signalled(save_at(1600).written_ns)
+    ended = {1: part_at(1606, whole=True) | {"signalled": True}}
+    with time_from(AtSecond(1607)):
+        assert not companions.may_be_overtaken(save_at(1605), ended)
+        assert companions.take(save_at(1605), ended)
+
+
+def test_a_part_since_the_leaders_signal_is_none_of_the_save_before(companions: Companions) -> None:
+    accepted(companions, 1000)
+    companions.signalled(save_at(1650).written_ns)
+    with pytest.raises(Apart, match="again"):
+        companions.take(save_at(1600), {1: part_at(1660)})  # its own signal is yet to come
+
+
+def test_nobody_knows_how_late_a_part_of_the_first_save_may_be(companions: Companions) -> None:
+    assert companions.take(save_at(1600), {1: part_at(1600 + 2 * INTERVAL_SECONDS)})
+
+
+def test_a_part_of_the_last_commit_may_stay_as_it_is(companions: Companions) -> None:
+    companions.saw(save_at(1600).written_ns)
+    companions.ask(save_at(1600))
+    companions.take(save_at(1600), {1: part_at(1601)})
+    companions.accept()
+    companions._silent = {1}
+    same = {1: part_at(1601) | {"fresh": False}}
+    assert companions.take(save_at(2200), same)

@@ -26,8 +26,11 @@ _MICRODOLLAR = Decimal("0.000001")
 def billed_seconds(attempt: Attempt, now: datetime) -> int:
     """Return the seconds the provider bills: rounded up, never below its minimum.
 
-    An intent counts from when it was written: its machine may be there already.
+    An intent counts from when it was written: its machine may be there already. Of several machines
+    it is the time of the one that was there for longest.
     """
+    if attempt.ran_seconds:
+        return max(_in_steps(ran, attempt.placement.billing) for ran in attempt.ran_seconds)
     began_at = attempt.billing_from or (attempt.intended_at if attempt.live else None)
     if began_at is None:
         return 0

@@ -67,6 +67,7 @@ class Committer:
         self._passed_over: Snapshot | None = None  # a save that the nodes did not make together
         self._files: tuple[CommittedFile, ...] = ()
         self._failures = 0
+        self._own_seconds = 0.0  # of the slowest try to send what is not committed yet
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
 
     def start(self) -> None:
@@ -168,15 +169,15 @@ class Committer:
         meter = Meter(sum(file.size for file in snapshot), self._tools.reports.uploading)
         with staged(snapshot, self._directory, self._staging) as aside:
             own = parts.store_all(aside, (file.name for file in snapshot), meter.passed)
-        asked, others = time.monotonic(), self._others(snapshot, written_ns)
-        upload_seconds = asked - started + self._others_seconds
-        files = (*own, *others)
+        self._own_seconds = max(self._own_seconds, time.monotonic() - started)
+        files = (*own, *self._others(snapshot, written_ns))
         if _contents(files) == _contents(self._files):
             return
         commit = self._tools.writer.commit(files, self._tools.progress.at(written_ns))
         self._committed, self._files = snapshot, files
         self._thrift.keep()
-        self.last_upload_seconds = upload_seconds
+        self.last_upload_seconds = self._own_seconds + self._others_seconds
+        self._own_seconds = 0.0
         self._tools.marker.touch()
         self._tools.reports.committed(
             commit, upload_seconds=self.last_upload_seconds, sent_bytes=parts.new_bytes(files)
@@ -211,10 +212,22 @@ class Committer:
             last=self._job_ended_at is not None,
             whole=self._whole,
         )
-        files = self._tools.companions.collect(save, go_on=lambda: self._still(snapshot))
+        before = look(self._directory, temporary=True)
+        files = self._tools.companions.collect(save, go_on=lambda: self._waits(snapshot, save))
         if not self._still(snapshot):
             raise Changed("the next save has begun")
+        if look(self._directory, temporary=True) != before and self._is_late(save):
+            raise Apart("a node was late, and the next save has begun")
         return files
+
+    def _waits(self, snapshot: Snapshot, save: Save) -> bool:
+        """Whether to go on with a round: not once the job has ended, which asks for the last."""
+        return self._still(snapshot) and (save.last or self._job_ended_at is None)
+
+    def _is_late(self, save: Save) -> bool:
+        """Whether a part is newer than the leader's save: it may be of the next one."""
+        companions = self._tools.companions
+        return companions is not None and not save.last and companions.newest_ns > save.written_ns
 
     def _still(self, snapshot: Snapshot) -> bool:
         return look(self._directory) == snapshot

@@ -6,6 +6,7 @@ together, so a part belongs to a save when it was written nearer to it than to t
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -98,6 +99,9 @@ class Companions:
         self._silent = {*gang.others} - writers if last else set[int]()
         self._heard_at: dict[int, float] = {}  # when a node last had something new
         self._candidate = (0, 0)
+        self.newest_ns = 0  # when the newest part was written in the last round that was taken
+        self._taken_ns: Mapping[int, int] = {}  # when each was
+        self._kept_ns: Mapping[int, int] = {}  # the same of the last commit
         self._signal_ns: int | None = None
 
     def signalled(self, at_ns: int) -> None:
@@ -120,7 +124,8 @@ class Companions:
             question(asked.number),
             go_on=lambda: go_on() and not self.gives_up(save, waited_from),
         )
-        while go_on() and self.may_be_overtaken(save, answers):
+        give_up_at = monotonic() + self._save_seconds
+        while self.may_be_overtaken(save, answers) and go_on() and monotonic() < give_up_at:
             pause(_LOOK_AGAIN_SECONDS)
         return self.take(save, answers)
 
@@ -135,6 +140,8 @@ class Companions:
         self._require_no_later_save(save, shares)
         self._require_together(save, shares)
         self._candidate = (self._number, save.written_ns)
+        self._taken_ns = {rank: share.written_ns for rank, share in shares.items()}
+        self.newest_ns = max(self._taken_ns.values(), default=0)
         self.upload_seconds = max((each.upload_seconds for each in shares.values()), default=0.0)
         return tuple(file for _, share in sorted(shares.items()) for file in share.files)
 
@@ -146,12 +153,15 @@ class Companions:
 
     def may_be_overtaken(self, save: Save, answers: Mapping[int, Mapping[str, Any]]) -> bool:
         """Say whether a command has just ended, so that the leader's may make its last save too."""
+        if save.last or self._is_since_signal(save):
+            return False
         shares = (Share.from_document(answer) for answer in answers.values())
-        return not save.last and any(self._has_just_ended(share, save) for share in shares)
+        return any(self._has_just_ended(share, save) for share in shares)
 
     def accept(self) -> None:
         """The round has become a commit: what it told need not be sent again."""
         self._accepted, self._accepted_ns = self._candidate
+        self._kept_ns = self._taken_ns
 
     def ask(self, save: Save) -> Round:
         """Ask everybody for the part that belongs to a save of the leader; raises StoreError."""
@@ -207,10 +217,17 @@ class Companions:
 
     def _is_ahead(self, share: Share, save: Save) -> bool:
         """Whether these files are of the save at the signal, of the last one, or of the next."""
-        if share.signalled and not self._is_since_signal(save):
-            return True
+        if self._is_since_signal(save):
+            return False
+        if share.signalled or not share.fresh:
+            return share.signalled
+        return share.written_ns > self._latest_ns(save) or self._has_just_ended(share, save)
+
+    def _latest_ns(self, save: Save) -> float:
+        """Until when a node may have written its part; at the first save nobody knows."""
         next_ns = save.written_ns + _NEXT_SAVE * self._interval_ns(save)
-        return share.fresh and (share.written_ns > next_ns or self._has_just_ended(share, save))
+        latest_ns = next_ns if self._save_before_ns(save) else math.inf
+        return latest_ns if self._signal_ns is None else min(latest_ns, self._signal_ns)
 
     def _has_just_ended(self, share: Share, save: Save) -> bool:
         """Whether a command has saved after the leader and ended, of late."""
@@ -222,7 +239,8 @@ class Companions:
         """A node counted as silent may have saved of late, only too slowly to be heard."""
         oldest_ns = save.written_ns - _LONG_AGO * self._interval_ns(save)
         old = {rank: share for rank, share in shares.items() if share.files and not share.fresh}
-        if recent := [rank for rank, share in old.items() if share.written_ns > oldest_ns]:
+        recent = [rank for rank, share in old.items() if share.written_ns > oldest_ns]
+        if recent := [rank for rank in recent if old[rank].written_ns > self._kept_ns.get(rank, 0)]:
             self._silent -= set(recent)
             self._heard_at |= dict.fromkeys(recent, monotonic())
             raise Apart(f"{_nodes(recent)} saved before, and not together with the first one")

@@ -36,7 +36,7 @@ class Parting:
         if notice := self._watch.notices.notice:
             self._reports.notice(notice)
             self._peers.warn(cause.end, "is taken back", cause.ends_at)
-        elif cause.end is End.LEASE_EXPIRED:
+        elif cause.end is End.LEASE_EXPIRED and not self._peers.know_of_an_end:
             self._peers.warn(cause.end, "has lost its lease", cause.ends_at)
 
     def excuse(self, end: End) -> str:

@@ -58,6 +58,11 @@ class Peers:
             arguments = (end, f"node {gang.rank} {what}", ends_at)
             threading.Thread(target=_tell, args=(gang, *arguments), daemon=True).start()
 
+    @property
+    def know_of_an_end(self) -> bool:
+        """Whether another node has told that all have to end."""
+        return self.gang is not None and self.gang.end is not None
+
     def tell_end(self, end: str, detail: str) -> None:
         """Tell the others that they have to end, unless they know already."""
         if self.gang and self.gang.end is None:

@@ -57,6 +57,7 @@ class Sharer:
         self._tools = tools
         self._told: dict[int, tuple[CommittedFile, ...]] = {0: tuple(known)}
         self._quiet_at_most_seconds = math.inf
+        self._hurries = False
         self._quiescence = Quiescence()
         self._answered = 0
         self._told_saves = Answered()
@@ -64,6 +65,8 @@ class Sharer:
         self._job_ended_at: float | None = None
         self._whole = False
         self._failures = 0
+        self._again_at = 0.0
+        self._upload_seconds = 0.0  # of the slowest try to send what no commit has yet
         self._thread = threading.Thread(target=self._run, name="sharer", daemon=True)
 
     def start(self) -> None:
@@ -72,19 +75,20 @@ class Sharer:
 
     def hurry(self) -> None:
         """Wait less for a save to come to rest: a machine of the gang is about to go."""
-        self._quiet_at_most_seconds = HURRIED_QUIET_SECONDS
+        self._quiet_at_most_seconds, self._hurries = HURRIED_QUIET_SECONDS, True
+        self._again_at = 0.0
         self._told_saves.signalled(stamp_from_now_on_ns())
         self._wake.set()
 
     def job_ended(self, *, whole: bool) -> None:
         """Nothing is written any more; `whole` says that the job ended of its own will."""
         self._whole = whole
-        self._job_ended_at = monotonic()
+        self._job_ended_at, self._again_at = monotonic(), 0.0
         self._wake.set()
 
     def _run(self) -> None:
         while not self._tools.gang.is_over:
-            self._wake.wait(self._pause_seconds)
+            self._wake.wait(_PAUSE_SECONDS)
             self._wake.clear()
             self._step()
 
@@ -92,7 +96,8 @@ class Sharer:
         now = monotonic()
         self._quiescence.observe(look(self._directory, temporary=True), now)
         asked = self._tools.gang.round
-        if asked and asked.number > self._answered and self._may_answer(asked, now):
+        waits = asked is None or asked.number <= self._answered or now < self._again_at
+        if asked and not waits and self._may_answer(asked, now):
             self._try_to_answer(asked)
 
     def _may_answer(self, asked: Round, now: float) -> bool:
@@ -112,6 +117,7 @@ class Sharer:
             return
         except (StoreError, OSError) as error:
             self._failures += 1
+            self._again_at = monotonic() + pause_after(self._failures, hurried=self._is_hurried)
             if self._failures == 1:
                 text = f"its part of a checkpoint is not stored yet, trying on: {error}"
                 self._tools.reports.warning(text)
@@ -124,10 +130,12 @@ class Sharer:
         parts.know(self._held(asked))
         with staged(snapshot, self._directory, self._staging) as aside:
             files = parts.store_all(aside, (file.name for file in snapshot))
+        before = 0.0 if asked.accepted >= self._answered else self._upload_seconds
+        self._upload_seconds = max(before, monotonic() - started)
         answer = {
             "files": [file_document(file) for file in files],
             "written_ns": _newest_ns(snapshot),
-            "upload_seconds": round(monotonic() - started, 3),
+            "upload_seconds": round(self._upload_seconds, 3),
             "fresh": self._is_fresh(asked),
             "signalled": self._told_saves.is_last_save(_newest_ns(snapshot)),
             "settled": self._is_settled,
@@ -148,11 +156,8 @@ class Sharer:
         return (file for number in since for file in self._told[number])
 
     @property
-    def _pause_seconds(self) -> float:
-        if self._failures:
-            hurried = self._quiet_at_most_seconds <= HURRIED_QUIET_SECONDS
-            return pause_after(self._failures, hurried=hurried)
-        return _PAUSE_SECONDS
+    def _is_hurried(self) -> bool:
+        return self._hurries or self._job_ended_at is not None
 
     @property
     def _saved(self) -> Snapshot:

@@ -28,7 +28,7 @@ _SHUTDOWN_S = 30.0
 _SYSTEM_TIMER_S = 900.0  # ends a machine whose agent is gone
 _CALL_S = 60.0  # a slow call
 _LOOKS_BETWEEN_SUMS = 10
-_BOOT_AND_SAVE_S = 4.5 * 3600  # a boot, a cool-down and an interval at their longest
+_BOOT_AND_SAVE_S = 5 * 3600.0  # two boots, a cool-down, an interval and an upload at their longest
 
 
 _LOST = (EndReason.INTERRUPTED, EndReason.FAILED)
