@@ -142,6 +142,8 @@ class LeadingNode(GangNode):
             self._upload()
 
     def _keep_all(self) -> None:
+        """The last save overwrites the one before, whatever was still to come of that."""
+        self._gathering = self._in_flight = None
         self._team.finish()
         self._gather(DONE, lambda _: super(LeadingNode, self)._keep_all())
 
