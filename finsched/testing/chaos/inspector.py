@@ -27,6 +27,7 @@ from finsched_sim.world import World
 _SHUTDOWN_S = 30.0
 _SYSTEM_TIMER_S = 900.0  # ends a machine whose agent is gone
 _CALL_S = 60.0  # a slow call
+_SIGNAL_S = 0.5  # from a limit to the signal, at the most
 _LOOKS_BETWEEN_SUMS = 10
 _BOOT_AND_SAVE_S = 5 * 3600.0  # two boots, a cool-down, an interval and an upload at their longest
 
@@ -183,7 +184,8 @@ class Inspector:
         case = self.cases[node.config.run]
         number, job = node.config.attempt, case.run.job
         uploaded = any(point.attempt < number for point in case.run.checkpoints)
-        honest = job.checkpoint and job.checkpoint.save_time.total_seconds() >= node.workload.save_s
+        declared_s = job.checkpoint.save_time.total_seconds() if job.checkpoint else 0.0
+        honest = declared_s >= node.workload.save_s + _SIGNAL_S
         stormy = self._weather.storm_over(NODE_STORE) or self._weather.storm_over(NODE_PARTS)
         hindered = was_hindered(self._world, case.machines, node.token)
         hindered = hindered or _has_slowed(case.run, number)
