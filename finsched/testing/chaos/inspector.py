@@ -329,8 +329,13 @@ class Inspector:
         )
 
     def _unseen_usd(self, machine: Machine) -> Decimal:
-        """What it costs in the time that a call, a shutdown or a wrong clock make uncertain."""
+        """What it costs in the time that a call, a shutdown or a wrong clock make uncertain.
+
+        Where its agent is gone as well, the timer of its operating system ends it.
+        """
+        node = self._world.nodes[machine.id]
         seconds = _CALL_S + _SHUTDOWN_S + 2 * abs(self._skew_s())
+        seconds += _SYSTEM_TIMER_S if node.ended is None and not node.is_alive else 0.0
         return machine.meter.tariff.usd_per_hour * Decimal(seconds) / 3600
 
     def _look_at_ended(self, case: Case, now_s: float) -> None:
