@@ -246,7 +246,7 @@ BREAKS = (
         name="_unseen",
         instead=timedelta(0),
         noticed_by="never_below_the_bill",
-        seeds=(6000580,),
+        seeds=(6000181,),
         was_a_bug=True,
     ),
     Break(
